@@ -1,0 +1,124 @@
+"""The errors of this package.
+
+.. code-block:: text
+
+    RsvpError
+    ├── PermanentError                 retrying cannot help; a task fails at once
+    │   ├── InvalidInputError          an argument is missing, malformed or contradictory
+    │   ├── ConfigurationError         the connection is missing something or contradicts itself
+    │   ├── UnsupportedByServiceError  the service has no way to express what was asked
+    │   ├── CredentialsError           the service does not accept the credentials
+    │   ├── PermissionDeniedError      the credentials are good, but not for this
+    │   ├── UntrustedHostError         an address outside the configured host was refused
+    │   ├── EventNotFoundError         no such event on this calendar
+    │   ├── MailboxNotFoundError       no such mailbox, or it has no calendar
+    │   ├── NotAnInvitationError       the event has no attendee who could answer here
+    │   ├── OwnEventError              the mailbox is the organizer
+    │   ├── EventCancelledError        the organizer cancelled the event
+    │   ├── DraftEventError            the organizer has not sent the invitation yet
+    │   ├── ReadOnlyCalendarError      the calendar cannot be written to
+    │   ├── CannotRespondError         the service says that this event takes no reply
+    │   ├── ProposalNotAllowedError    the organizer takes no proposed times
+    │   └── RejectedByServiceError     the service refused for a reason of its own
+    └── PassingError                   a later try may succeed; Airflow's retries apply
+        ├── ServiceUnavailableError    not reachable, or failing on its side
+        ├── ThrottledError             too many requests, for longer than we may wait
+        ├── MalformedAnswerError       the answer is not what the service documents
+        └── UnclearOutcomeError        a reply may or may not have been sent
+
+No message holds a secret. A message says what was asked, what the service said, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class RsvpError(Exception):
+    """Any error that this package raises on purpose."""
+
+
+class PermanentError(RsvpError):
+    """Retrying cannot help."""
+
+
+class PassingError(RsvpError):
+    """A later try may succeed."""
+
+
+class InvalidInputError(PermanentError, ValueError):
+    """An argument is missing, malformed or contradictory; nothing was requested."""
+
+
+class ConfigurationError(PermanentError, ValueError):
+    """The Airflow connection is missing something or contradicts itself; nothing was requested."""
+
+
+class UnsupportedByServiceError(PermanentError):
+    """The service has no way to express what was asked; nothing was sent."""
+
+
+class CredentialsError(PermanentError):
+    """The service does not accept the credentials."""
+
+
+class PermissionDeniedError(PermanentError):
+    """The credentials are good, but not for this mailbox, calendar or action."""
+
+
+class UntrustedHostError(PermanentError):
+    """An address outside the configured host was refused, so that no token goes there."""
+
+
+class EventNotFoundError(PermanentError):
+    """There is no such event on this calendar."""
+
+
+class MailboxNotFoundError(PermanentError):
+    """There is no such mailbox, or it has no calendar."""
+
+
+class NotAnInvitationError(PermanentError):
+    """The event has no attendee who could answer here."""
+
+
+class OwnEventError(NotAnInvitationError):
+    """The mailbox is the organizer of the event."""
+
+
+class EventCancelledError(PermanentError):
+    """The organizer cancelled the event."""
+
+
+class DraftEventError(PermanentError):
+    """The organizer has not sent the invitation yet."""
+
+
+class ReadOnlyCalendarError(PermanentError):
+    """The calendar cannot be written to."""
+
+
+class CannotRespondError(PermanentError):
+    """The service says that this event takes no reply."""
+
+
+class ProposalNotAllowedError(PermanentError):
+    """The organizer takes no proposed times for this event."""
+
+
+class RejectedByServiceError(PermanentError):
+    """The service refused the request for a reason of its own."""
+
+
+class ServiceUnavailableError(PassingError):
+    """The service is not reachable or fails on its side."""
+
+
+class ThrottledError(PassingError):
+    """The service asks for fewer requests, for longer than this task may wait."""
+
+
+class MalformedAnswerError(PassingError):
+    """The answer is not what the service documents: not JSON, cut off, or of another type."""
+
+
+class UnclearOutcomeError(PassingError):
+    """A reply may or may not have been sent, and reading back did not settle it."""

@@ -1,0 +1,167 @@
+"""What Airflow is told about this provider; read in every Airflow process, so it imports nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _text(label: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["string", "null"], **schema}}
+
+
+def _secret(label: str, description: str) -> dict[str, Any]:
+    return _text(label, description, format="password")
+
+
+def _flag(label: str, description: str) -> dict[str, Any]:
+    return {
+        "label": label,
+        "description": description,
+        "schema": {"type": ["boolean", "null"], "default": False},
+    }
+
+
+_ALLOW_HTTP = _flag(
+    "Allow plain http", "Send the token over plain http too. Loopback addresses need no permission."
+)
+
+_CRONOFY = {
+    "connection-type": "cronofy",
+    "hook-name": "Cronofy",
+    "hook-class-name": "airflow_provider_rsvp.hooks.cronofy.CronofyHook",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {
+            "host": "Host (instead of a data center)",
+            "login": "Client ID",
+            "password": "Access token",
+        },
+        "placeholders": {
+            "host": "leave empty for Cronofy's own data centers",
+            "login": "needed with a refresh token",
+            "password": "leave empty when you give a refresh token",
+        },
+    },
+    "conn-fields": {
+        "data_center": _text(
+            "Data center",
+            "Where the Cronofy account lives. Default: us.",
+            enum=["us", "au", "ca", "de", "sg", "uk"],
+        ),
+        "client_secret": _secret("Client secret", "Needed with a refresh token."),
+        "refresh_token": _secret("Refresh token", "Used with the client ID and secret to get access tokens."),
+        "calendar_id": _text("Calendar ID", "The calendar of tasks that name none, such as cal_…"),
+        "allow_http": _ALLOW_HTTP,
+    },
+}
+
+_BITRIX24 = {
+    "connection-type": "bitrix24",
+    "hook-name": "Bitrix24",
+    "hook-class-name": "airflow_provider_rsvp.hooks.bitrix24.Bitrix24Hook",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {
+            "host": "Portal",
+            "login": "Webhook user ID",
+            "password": "Webhook code or whole webhook address",
+        },
+        "placeholders": {
+            "host": "example.bitrix24.com",
+            "login": "1",
+            "password": "leave empty for OAuth",
+        },
+    },
+    "conn-fields": {
+        "client_id": _text("OAuth client ID", "Of the local application, such as local.…"),
+        "client_secret": _secret("OAuth client secret", "Of the local application."),
+        "refresh_token": _secret(
+            "OAuth refresh token", "Replaced at each renewal; the newest is kept in a Variable."
+        ),
+        "access_token": _secret("OAuth access token", "Instead of a refresh token; ends after an hour."),
+        "token_url": _text(
+            "Token address",
+            "Default: https://oauth.bitrix.info/oauth/token/",
+            format="url",
+        ),
+        "allow_http": _ALLOW_HTTP,
+    },
+}
+
+_MSGRAPH_CALENDAR = {
+    "connection-type": "msgraph_calendar",
+    "hook-name": "Microsoft Graph Calendar",
+    "hook-class-name": "airflow_provider_rsvp.hooks.msgraph.MSGraphCalendarHook",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {
+            "host": "Host (instead of a cloud)",
+            "login": "Client ID",
+            "password": "Client secret",
+        },
+        "placeholders": {
+            "host": "leave empty for Microsoft's own clouds",
+            "login": "00000000-0000-0000-0000-000000000000",
+            "password": "leave empty when you give a certificate or a token",
+        },
+    },
+    "conn-fields": {
+        "tenant_id": _text("Tenant ID", "The directory in which the application is registered."),
+        "mailbox": _text(
+            "Mailbox",
+            "Whose calendar, for tasks that name none. Needed for an application; empty for the signed-in user.",
+        ),
+        "cloud": _text(
+            "Cloud",
+            "Default: global.",
+            enum=["global", "us_gov_l4", "us_gov_l5", "china"],
+        ),
+        "api_version": _text("API version", "Default: v1.0.", enum=["v1.0", "beta"]),
+        "refresh_token": _secret("Refresh token", "To answer as the user who signed in (delegated)."),
+        "access_token": _secret("Access token", "A token obtained elsewhere; it is not renewed."),
+        "certificate": _text(
+            "Certificate", "PEM; with a private key, instead of a client secret.", format="multiline"
+        ),
+        "private_key": _secret("Private key", "PEM; the key of the certificate."),
+        "private_key_passphrase": _secret("Private key passphrase", "If the private key is encrypted."),
+        "login_host": _text("Login host", "Instead of the cloud's own.", format="url"),
+        "allow_http": _ALLOW_HTTP,
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata."""
+    return {
+        "package-name": "airflow-provider-rsvp",
+        "name": "RSVP",
+        "description": "Answer calendar invitations: accept, tentatively accept or decline events as steps of a DAG.",
+        "integrations": [
+            {
+                "integration-name": name,
+                "external-doc-url": address,
+                "tags": ["service"],
+            }
+            for name, address in (
+                ("Cronofy", "https://docs.cronofy.com/developers/api/events/participation-status/"),
+                ("Bitrix24", "https://apidocs.bitrix24.com/api-reference/calendar/"),
+                ("Microsoft Graph Calendar", "https://learn.microsoft.com/graph/api/event-accept"),
+            )
+        ],
+        "operators": [
+            {
+                "integration-name": "RSVP",
+                "python-modules": ["airflow_provider_rsvp.operators.set_participation_status"],
+            }
+        ],
+        "hooks": [
+            {"integration-name": name, "python-modules": [module]}
+            for name, module in (
+                ("Cronofy", "airflow_provider_rsvp.hooks.cronofy"),
+                ("Bitrix24", "airflow_provider_rsvp.hooks.bitrix24"),
+                ("Microsoft Graph Calendar", "airflow_provider_rsvp.hooks.msgraph"),
+            )
+        ],
+        "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR],
+        "extra-links": ["airflow_provider_rsvp.operators.links.EventLink"],
+    }

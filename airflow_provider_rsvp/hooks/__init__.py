@@ -1,0 +1,1 @@
+"""A hook for each calendar service: an Airflow connection becomes a calendar client."""

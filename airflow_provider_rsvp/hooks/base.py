@@ -1,0 +1,333 @@
+"""What the hooks of all calendar services share."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pendulum
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException
+
+from airflow_provider_rsvp.exceptions import ConfigurationError, RsvpError
+from airflow_provider_rsvp.hooks.fields import Fields
+from airflow_provider_rsvp.model import (
+    Account,
+    Capabilities,
+    EventReference,
+    Invitation,
+    Outcome,
+    Reply,
+    Scope,
+)
+from airflow_provider_rsvp.replying import IntentMemory, Settling, set_participation_status
+from airflow_provider_rsvp.services.client import CalendarClient, Window
+from airflow_provider_rsvp.times import UTC, parse_instant
+from airflow_provider_rsvp.transport.session import Patience, Transport
+from airflow_provider_rsvp.transport.tokens import RenewedToken
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A client and the transport it speaks through; entered before use."""
+
+    client: CalendarClient
+    transport: Transport
+
+
+class CalendarHook(BaseHook, ABC):
+    """
+    Reads and answers invitations on one account of a calendar service.
+
+    Every method has an async twin whose name begins with ``a``. The sync methods share one pool of
+    connections, which :meth:`close` (or ``with hook:``) closes.
+
+    A subclass turns a connection into a client and names its capabilities; everything else is here.
+
+    :param conn_id: the Airflow connection
+    :param connection: the connection itself, if it has been read already
+    :param answer_timeout: seconds to wait for one answer of the service
+    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :param settle_timeout: seconds to read back until a reply shows
+    """
+
+    conn_name_attr = "conn_id"
+    default_conn_name: str
+    conn_type: str
+    hook_name: str
+
+    capabilities: Capabilities
+    """What the service can express."""
+
+    def __init__(
+        self,
+        conn_id: str | None = None,
+        *,
+        connection: Connection | None = None,
+        answer_timeout: float = 30.0,
+        throttle_timeout: float = 300.0,
+        settle_timeout: float = 30.0,
+    ) -> None:
+        super().__init__()
+        self.conn_id = conn_id or self.default_conn_name
+        self.patience = Patience(answer=answer_timeout, throttled=throttle_timeout)
+        self.settling = Settling(within=settle_timeout)
+        self._connection = connection
+        self._pool: _Pool | None = None
+
+    @abstractmethod
+    def build(self, fields: Fields) -> Calendar:
+        """
+        Return the client for a connection.
+
+        :raises ConfigurationError: the connection is missing something or contradicts itself
+        """
+
+    async def describe(self, calendar: Calendar) -> Account:
+        """Return who the connection is; asks the service."""
+        account = await calendar.client.account()
+        auth = calendar.transport.auth
+        if isinstance(auth, RenewedToken):
+            ends = (await auth.grant()).expires_at
+            if ends is not None:
+                account = replace(account, token_expires_at=pendulum.from_timestamp(ends))
+        return account
+
+    @asynccontextmanager
+    async def calendar(self) -> AsyncIterator[Calendar]:
+        """
+        Open the calendar; everything done inside shares one pool of connections.
+
+        Belongs to the event loop that opens it.
+        """
+        if self._connection is None:
+            self._connection = await self.aget_connection(self.conn_id)
+        calendar = self.build(Fields(self._connection, self.conn_type))
+        async with calendar.transport:
+            yield calendar
+
+    async def aget_invitation(
+        self, reference: EventReference, *, scope: Scope | str = Scope.INSTANCE
+    ) -> Invitation:
+        """
+        Read one event as it stands on the calendar.
+
+        :raises EventNotFoundError: it is not there
+        """
+        async with self.calendar() as calendar:
+            return await calendar.client.observe(reference, Scope.parse(scope))
+
+    def get_invitation(self, reference: EventReference, *, scope: Scope | str = Scope.INSTANCE) -> Invitation:
+        """
+        Read one event as it stands on the calendar.
+
+        :raises EventNotFoundError: it is not there
+        """
+        return self._run(lambda calendar: calendar.client.observe(reference, Scope.parse(scope)))
+
+    async def aset_participation_status(
+        self,
+        reference: EventReference,
+        reply: Reply,
+        *,
+        scope: Scope | str = Scope.INSTANCE,
+        force: bool = False,
+        verify: bool = True,
+        memory: IntentMemory | None = None,
+    ) -> Outcome:
+        """Answer one invitation; see :meth:`set_participation_status`."""
+        async with self.calendar() as calendar:
+            return await self._reply(calendar, reference, reply, scope, force, verify, memory)
+
+    def set_participation_status(
+        self,
+        reference: EventReference,
+        reply: Reply,
+        *,
+        scope: Scope | str = Scope.INSTANCE,
+        force: bool = False,
+        verify: bool = True,
+        memory: IntentMemory | None = None,
+    ) -> Outcome:
+        """
+        Answer one invitation: look, skip if the answer stands, send once, read back.
+
+        :param scope: whether the reply is for one instance or for the whole series
+        :param force: send although the status already stands
+        :param verify: read back after a clear answer
+        :param memory: what earlier tries of the task noted
+        :raises PermanentError: it cannot be done; nothing was sent
+        :raises UnclearOutcomeError: a reply may have gone out; try again, which begins with a look
+        :raises PassingError: the service did not serve; try again
+        """
+        return self._run(
+            lambda calendar: self._reply(calendar, reference, reply, scope, force, verify, memory)
+        )
+
+    async def alist_invitations(
+        self,
+        start: str | datetime,
+        end: str | datetime,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+        timezone: str | tzinfo | None = None,
+    ) -> list[Invitation]:
+        """List the events of a window; see :meth:`list_invitations`."""
+        window = _window(start, end, timezone)
+        async with self.calendar() as calendar:
+            return await _collect(calendar, window, mailbox, calendar_id)
+
+    def list_invitations(
+        self,
+        start: str | datetime,
+        end: str | datetime,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+        timezone: str | tzinfo | None = None,
+    ) -> list[Invitation]:
+        """
+        List the events of a window with the mailbox's own status, whatever that is.
+
+        :param start: events that end after it
+        :param end: events that begin before it
+        :param timezone: how to read a ``start`` and ``end`` without a zone
+        :raises InvalidInputError: the window is reversed or has no zone
+        """
+        window = _window(start, end, timezone)
+        return self._run(lambda calendar: _collect(calendar, window, mailbox, calendar_id))
+
+    async def atest_connection(self) -> tuple[bool, str]:
+        """Say who the connection is; see :meth:`test_connection`."""
+        try:
+            async with self.calendar() as calendar:
+                return True, (await self.describe(calendar)).describe()
+        except RsvpError as error:
+            return False, str(error)
+        except Exception as error:
+            # The text of an unforeseen error may hold anything, a secret included.
+            self.log.debug("The test failed in an unforeseen way: %s", type(error).__name__)
+            return False, f"The test failed in an unforeseen way ({type(error).__name__})."
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Make one harmless call or two.
+
+        :return: whether it worked, and who the connection is and what it may do, or what is wrong
+        """
+        return asyncio.run(self.atest_connection())
+
+    def close(self) -> None:
+        """Close the connections that the sync methods share."""
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
+
+    def __enter__(self) -> CalendarHook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def _reply(
+        self,
+        calendar: Calendar,
+        reference: EventReference,
+        reply: Reply,
+        scope: Scope | str,
+        force: bool,
+        verify: bool,
+        memory: IntentMemory | None,
+    ) -> Outcome:
+        return await set_participation_status(
+            calendar.client,
+            reference,
+            reply,
+            scope=Scope.parse(scope),
+            force=force,
+            verify=verify,
+            memory=memory,
+            settling=self.settling,
+        )
+
+    def _run(self, work: Callable[[Calendar], Coroutine[Any, Any, T]]) -> T:
+        if self._connection is None:
+            self._connection = self.get_connection(self.conn_id)
+        if self._pool is None:
+            self._pool = _Pool(self)
+        return self._pool.run(work)
+
+
+def get_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
+    """
+    Return the hook for a connection of any calendar service, as Airflow knows it by the connection's type.
+
+    :param options: keyword arguments of :class:`CalendarHook`
+    :raises ConfigurationError: the connection is of a type that answers no invitations
+    """
+    connection = BaseHook.get_connection(conn_id)
+    try:
+        hook = connection.get_hook(  # type: ignore[no-untyped-call]
+            hook_params={"connection": connection, **options}
+        )
+    except (AirflowException, TypeError):
+        hook = None
+    if not isinstance(hook, CalendarHook):
+        raise ConfigurationError(
+            f"Connection {conn_id!r} is of type {connection.conn_type!r}, which answers no calendar invitations. "
+            "Use a connection of a calendar type, such as cronofy, bitrix24 or msgraph_calendar."
+        )
+    return hook
+
+
+class _Pool:
+    """An event loop and an open calendar for sync callers, closed with the hook at the latest."""
+
+    def __init__(self, hook: CalendarHook) -> None:
+        self._runner = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        self._calendar: Calendar | None = None
+        self._opening = hook.calendar()
+        self._finalizer = weakref.finalize(hook, _close, self._runner, self._stack)
+
+    def run(self, work: Callable[[Calendar], Coroutine[Any, Any, T]]) -> T:
+        return self._runner.run(self._with_calendar(work))
+
+    async def _with_calendar(self, work: Callable[[Calendar], Coroutine[Any, Any, T]]) -> T:
+        if self._calendar is None:
+            self._calendar = await self._stack.enter_async_context(self._opening)
+        return await work(self._calendar)
+
+    def close(self) -> None:
+        self._finalizer()
+
+
+def _close(runner: asyncio.Runner, stack: AsyncExitStack) -> None:
+    runner.run(stack.aclose())
+    runner.close()
+
+
+def _window(start: str | datetime, end: str | datetime, timezone: str | tzinfo | None) -> Window:
+    return Window(
+        parse_instant(start, field="start", timezone=timezone).in_timezone(UTC),
+        parse_instant(end, field="end", timezone=timezone).in_timezone(UTC),
+    )
+
+
+async def _collect(
+    calendar: Calendar, window: Window, mailbox: str | None, calendar_id: str | None
+) -> list[Invitation]:
+    listing = calendar.client.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id)
+    return [invitation async for invitation in listing]

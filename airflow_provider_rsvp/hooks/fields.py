@@ -1,0 +1,108 @@
+"""Reading an Airflow connection, with errors that name the field and never its value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_rsvp.exceptions import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+
+
+class Fields:
+    """
+    The fields of one connection; what is empty counts as absent.
+
+    :param conn_type: the type that the connection must have
+    :raises ConfigurationError: it has another, or its extra is not a JSON object
+    """
+
+    def __init__(self, connection: Connection, conn_type: str) -> None:
+        self.conn_id: str = connection.conn_id
+        if connection.conn_type and connection.conn_type != conn_type:
+            raise ConfigurationError(
+                f"Connection {self.conn_id!r} is of type {connection.conn_type!r}; this hook needs {conn_type!r}."
+            )
+        self._connection = connection
+        try:
+            extra = connection.extra_dejson
+        except ValueError:
+            extra = None
+        if not isinstance(extra, dict):
+            raise ConfigurationError(f"Connection {self.conn_id!r}: extra is not a JSON object.")
+        self._extra: dict[str, Any] = extra
+
+    @property
+    def host(self) -> str | None:
+        """The host with scheme and port, as far as they are given apart from it."""
+        host = _text(self._connection.host)
+        if host is None or "://" in host:
+            return host
+        if self._connection.port:
+            host = f"{host}:{self._connection.port}"
+        scheme = _text(self._connection.schema)
+        return f"{scheme}://{host}" if scheme in ("http", "https") else host
+
+    @property
+    def login(self) -> str | None:
+        """The login."""
+        return _text(self._connection.login)
+
+    @property
+    def password(self) -> str | None:
+        """The password."""
+        return _text(self._connection.password)
+
+    def text(self, name: str) -> str | None:
+        """
+        Return a text of the extra, or None.
+
+        :raises ConfigurationError: it is not a text
+        """
+        value = self._extra.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise self.error(name, f"expected a text, not {type(value).__name__}")
+        return _text(str(value))
+
+    def choice(self, name: str, allowed: Iterable[str], default: str) -> str:
+        """
+        Return a text of the extra that is one of those allowed.
+
+        :raises ConfigurationError: it is another
+        """
+        value = self.text(name)
+        if value is None:
+            return default
+        names = list(allowed)
+        if value not in names:
+            raise self.error(name, f"{value!r} is not one of {', '.join(names)}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """
+        Return a yes or no of the extra; no where it is absent.
+
+        :raises ConfigurationError: it is neither
+        """
+        value = self._extra.get(name)
+        text = str(value).strip().lower()
+        if value is None or text in _FALSE or text == "":
+            return False
+        if text in _TRUE:
+            return True
+        raise self.error(name, "expected true or false")
+
+    def error(self, name: str, problem: str) -> ConfigurationError:
+        """Return the error for a field."""
+        return ConfigurationError(f"Connection {self.conn_id!r}, {name}: {problem}.")
+
+
+def _text(value: str | None) -> str | None:
+    return (value or "").strip() or None

@@ -1,0 +1,111 @@
+"""Keeping what is secret at run time out of the logs, and rotated refresh tokens where all workers find them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from asgiref.sync import sync_to_async
+
+from airflow_provider_rsvp.hooks.fields import Fields
+from airflow_provider_rsvp.services.oauth import Grant
+from airflow_provider_rsvp.transport.tokens import Apply, RenewedToken, bearer
+
+log = logging.getLogger(__name__)
+
+
+async def hide(secret: str) -> None:
+    """Mask a secret in everything that Airflow logs or shows from now on."""
+    import airflow.sdk.log as sdk_log
+
+    amask = getattr(sdk_log, "amask_secret", None)
+    if amask is not None:
+        await amask(secret)
+    else:
+        await sync_to_async(sdk_log.mask_secret)(secret)
+
+
+def renewed_token(
+    fields: Fields,
+    request_grant: Callable[[str | None], Awaitable[Grant]],
+    *,
+    credentials: Sequence[str | None],
+    refresh_token: str | None = None,
+    apply: Apply = bearer,
+) -> RenewedToken:
+    """
+    Return the access token of a connection, shared by all who use the same credentials in this process.
+
+    :param request_grant: asks the token endpoint
+    :param credentials: what the connection holds; changing any of it ends the sharing
+    :param refresh_token: the refresh token that the connection holds, if it has one
+    """
+    return RenewedToken(
+        key=f"{fields.conn_id} {_fingerprint(*credentials, refresh_token)}",
+        request_grant=request_grant,
+        hide=hide,
+        refresh_token=refresh_token,
+        store=VariableGrantStore(fields.conn_id, refresh_token) if refresh_token else None,
+        apply=apply,
+    )
+
+
+class VariableGrantStore:
+    """
+    Keeps the last grant of a connection in an Airflow Variable, which is encrypted at rest.
+
+    A grant that stems from another refresh token than the connection now holds is not used: the
+    account was authorised anew.
+
+    :param conn_id: the connection; the Variable is ``rsvp_refresh_token_{conn_id}``
+    :param refresh_token: the refresh token that the connection holds
+    """
+
+    def __init__(self, conn_id: str, refresh_token: str) -> None:
+        self.key = f"rsvp_refresh_token_{conn_id}"
+        self._origin = _fingerprint(refresh_token)
+
+    async def load(self) -> Grant | None:
+        """Return the grant stored last, or None."""
+        from airflow.sdk import Variable
+
+        text = await sync_to_async(Variable.get)(self.key, default=None)
+        try:
+            value = json.loads(text) if text else None
+            if not isinstance(value, dict) or value.get("origin") != self._origin:
+                return None
+            return Grant(value["access_token"], value["expires_at"], value["refresh_token"])
+        except (ValueError, KeyError):
+            log.warning("Variable %s does not hold what this package wrote; it is not used.", self.key)
+            return None
+
+    async def save(self, grant: Grant) -> None:
+        """Store a grant."""
+        text = json.dumps(
+            {
+                "origin": self._origin,
+                "access_token": grant.access_token,
+                "expires_at": grant.expires_at,
+                "refresh_token": grant.refresh_token,
+            }
+        )
+        await sync_to_async(self._set)(text)
+
+    def _set(self, text: str) -> None:
+        from airflow.sdk import Variable
+
+        description = "Tokens that airflow-provider-rsvp renewed; safe to delete after authorising anew."
+        try:
+            Variable.set(self.key, text, description=description)
+        except ImportError:
+            # No task is running: the Test button of Airflow before 3.3 works inside the API server.
+            from airflow.models.variable import Variable as StoredVariable
+
+            StoredVariable.set(self.key, text, description=description)
+
+
+def _fingerprint(*secrets: str | None) -> str:
+    """Return a text that tells secrets apart and does not give them away."""
+    return hashlib.sha256(json.dumps(secrets).encode()).hexdigest()[:16]

@@ -1,0 +1,492 @@
+"""
+The words of the package as plain values.
+
+Names follow RFC 5545 (iCalendar) and RFC 5546 (iTIP). Nothing here does I/O or knows a service.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from enum import StrEnum
+from typing import Any, Self, TypeVar
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.times import UTC, parse_instant
+
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+_LONGEST_ID = 1024
+_E = TypeVar("_E", bound=StrEnum)
+
+
+class ParticipationStatus(StrEnum):
+    """An attendee's answer (RFC 5545, section 3.2.12, PARTSTAT)."""
+
+    NEEDS_ACTION = "needs-action"
+    ACCEPTED = "accepted"
+    TENTATIVE = "tentative"
+    DECLINED = "declined"
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """
+        Return the status that ``value`` names; case and ``_`` for ``-`` are forgiven.
+
+        :raises InvalidInputError: it names none
+        """
+        return _parse_enum(cls, value, "status")
+
+
+class Scope(StrEnum):
+    """What a reply to a recurring event covers."""
+
+    INSTANCE = "instance"
+    SERIES = "series"
+
+    @classmethod
+    def parse(cls, value: Any) -> Self:
+        """
+        Return the scope that ``value`` names.
+
+        :raises InvalidInputError: it names none
+        """
+        return _parse_enum(cls, value, "scope")
+
+
+class Recurrence(StrEnum):
+    """What an event is within a recurrence set (RFC 5545, section 3.8.5)."""
+
+    SINGLE = "single"
+    INSTANCE = "instance"
+    SERIES = "series"
+
+
+class Result(StrEnum):
+    """What happened to one reply."""
+
+    REPLIED = "replied"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An organizer or attendee, as far as the service names one."""
+
+    address: str | None = None
+    name: str | None = None
+
+    def __str__(self) -> str:
+        if self.name and self.address and self.name != self.address:
+            return f"{self.name} <{self.address}>"
+        return self.name or self.address or "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """
+    A start and an exclusive end: two times with a zone, or two dates for an all-day event.
+
+    :raises InvalidInputError: the two are of different kinds, or the end is not after the start
+    """
+
+    start: pendulum.DateTime | pendulum.Date
+    end: pendulum.DateTime | pendulum.Date
+
+    def __post_init__(self) -> None:
+        if isinstance(self.start, datetime) != isinstance(self.end, datetime):
+            raise InvalidInputError("start and end: give two times or two dates, not one of each.")
+        if self.end < self.start:
+            raise InvalidInputError(
+                f"start and end: the end {self.end.isoformat()} is before the start {self.start.isoformat()}."
+            )
+
+    @property
+    def all_day(self) -> bool:
+        """Whether the range is a pair of dates."""
+        return not isinstance(self.start, datetime)
+
+    def to_dict(self) -> dict[str, str]:
+        """Return ``{"start": ISO 8601, "end": ISO 8601}``."""
+        return {"start": self.start.isoformat(), "end": self.end.isoformat()}
+
+    @classmethod
+    def proposed(
+        cls,
+        start: str | datetime | None,
+        end: str | datetime | None,
+        *,
+        timezone: str | tzinfo | None = None,
+    ) -> Self | None:
+        """
+        Return the proposed time that two arguments of a task stand for, or None when both are absent.
+
+        :raises InvalidInputError: one of them is absent, has no zone, or they are reversed
+        """
+        if not start and not end:
+            return None
+        if not start or not end:
+            missing = "proposed_end" if start else "proposed_start"
+            raise InvalidInputError(f"{missing}: a proposed time needs a start and an end.")
+        first = parse_instant(start, field="proposed_start", timezone=timezone)
+        last = parse_instant(end, field="proposed_end", timezone=timezone)
+        if last <= first:
+            raise InvalidInputError(
+                f"proposed_end: {last.isoformat()} is not after proposed_start {first.isoformat()}."
+            )
+        return cls(first, last)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventReference:
+    """
+    How an invitation is addressed.
+
+    :param event_id: the service's own id of the event on this calendar
+    :param ical_uid: the iCalendar UID (RFC 5545, section 3.8.4.7), the same in every mailbox
+    :param original_start: the instance's start as first scheduled (RFC 5545, section 3.8.4.4, RECURRENCE-ID)
+    :param mailbox: whose calendar; default is the connection's own user
+    :param calendar_id: which calendar of the mailbox; default is the service's default calendar
+    :raises InvalidInputError: neither or both of ``event_id`` and ``ical_uid`` are given, or one is malformed
+    """
+
+    event_id: str | None = None
+    ical_uid: str | None = None
+    original_start: pendulum.DateTime | None = None
+    mailbox: str | None = None
+    calendar_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.event_id is None and self.ical_uid is None:
+            raise InvalidInputError("event_id: give the event's id, or ical_uid.")
+        for name in ("event_id", "ical_uid", "mailbox", "calendar_id"):
+            value = getattr(self, name)
+            if value is not None:
+                _check_id(name, value)
+
+    def __str__(self) -> str:
+        what = f"event {self.event_id}" if self.event_id is not None else f"event with UID {self.ical_uid}"
+        if self.original_start is not None:
+            what += f" of {self.original_start.isoformat()}"
+        if self.mailbox is not None:
+            what += f" in {self.mailbox}"
+        return what
+
+    def to_dict(self) -> dict[str, str | None]:
+        """Return the reference as JSON-plain values."""
+        start = self.original_start
+        return {
+            "mailbox": self.mailbox,
+            "calendar_id": self.calendar_id,
+            "event_id": self.event_id,
+            "ical_uid": self.ical_uid,
+            "original_start": start.isoformat() if start is not None else None,
+        }
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        event_id: str | int | None = None,
+        ical_uid: str | None = None,
+        original_start: str | datetime | None = None,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+        timezone: str | tzinfo | None = None,
+    ) -> Self:
+        """
+        Return the reference that a task's arguments stand for.
+
+        :raises InvalidInputError: an argument is malformed, or they contradict each other
+        """
+        if event_id is not None and ical_uid is not None:
+            raise InvalidInputError("event_id and ical_uid: give one of the two, not both.")
+        if isinstance(event_id, bool) or not isinstance(event_id, str | int | None):
+            raise InvalidInputError(f"event_id: expected a text, not {type(event_id).__name__}.")
+        return cls(
+            event_id=str(event_id) if isinstance(event_id, int) else event_id,
+            ical_uid=ical_uid,
+            original_start=(
+                parse_instant(original_start, field="original_start", timezone=timezone)
+                if original_start
+                else None
+            ),
+            mailbox=mailbox or None,
+            calendar_id=calendar_id or None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """
+    The answer to be sent (RFC 5546, sections 3.2.3 REPLY and 3.2.7 COUNTER).
+
+    :param status: the answer
+    :param comment: a text for the organizer
+    :param notify_organizer: whether the organizer is told
+    :param proposed_time: a start and end offered instead of the organizer's
+    :raises InvalidInputError: the parts contradict each other
+    """
+
+    status: ParticipationStatus
+    comment: str | None = None
+    notify_organizer: bool = True
+    proposed_time: TimeRange | None = None
+
+    def __post_init__(self) -> None:
+        if self.proposed_time is None:
+            return
+        if self.status not in (ParticipationStatus.TENTATIVE, ParticipationStatus.DECLINED):
+            raise InvalidInputError(
+                f"proposed_start: a proposed time goes with 'tentative' or 'declined', not with '{self.status}'."
+            )
+        if not self.notify_organizer:
+            raise InvalidInputError(
+                "notify_organizer: a proposed time reaches the organizer only with notify_organizer=True."
+            )
+        if self.proposed_time.all_day:
+            raise InvalidInputError("proposed_start: propose times of day, not dates.")
+
+    def check_time(self, now: pendulum.DateTime) -> None:
+        """
+        Check that the proposed time still lies ahead.
+
+        :raises InvalidInputError: it has passed
+        """
+        if self.proposed_time is not None and self.proposed_time.start <= now:
+            raise InvalidInputError(
+                f"proposed_start: {self.proposed_time.start.isoformat()} has passed (it is now {now.isoformat()})."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the reply as JSON-plain values."""
+        return {
+            "status": str(self.status),
+            "comment": self.comment,
+            "notify_organizer": self.notify_organizer,
+            "proposed_time": self.proposed_time.to_dict() if self.proposed_time else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """
+    What a service can express.
+
+    :param statuses: the participation statuses that can be set
+    :param comment: whether a reply carries a comment
+    :param silent: whether a reply can be kept from the organizer
+    :param proposed_time: whether a reply can carry a proposed time
+    :param scopes: what a reply to a recurring event can cover
+    :param mailboxes: whether one connection can answer for other mailboxes
+    :param ical_uid: whether an event is found by its iCalendar UID
+    :param answer_is_proof: whether the service's success means that the status was set
+    :param batch_size: replies in one request; 1 where the service has no batch for them
+    """
+
+    statuses: frozenset[ParticipationStatus]
+    comment: bool
+    silent: bool
+    proposed_time: bool
+    scopes: frozenset[Scope]
+    mailboxes: bool
+    ical_uid: bool
+    answer_is_proof: bool
+    batch_size: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the capabilities as JSON-plain values."""
+        return {
+            "statuses": sorted(self.statuses),
+            "comment": self.comment,
+            "silent": self.silent,
+            "proposed_time": self.proposed_time,
+            "scopes": sorted(self.scopes),
+            "mailboxes": self.mailboxes,
+            "ical_uid": self.ical_uid,
+            "answer_is_proof": self.answer_is_proof,
+            "batch_size": self.batch_size,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """
+    An event as it stands on one calendar, in the words of RFC 5545.
+
+    :param reference: addresses exactly this event; its ``event_id`` is always set
+    :param status: the mailbox's own answer; None where the service does not say
+    :param recurrence: a single event, one instance of a series, or the series
+    :param series_id: the series' own event id, for an instance
+    :param is_attendee: whether the mailbox is among those invited
+    :param cannot_respond: why the service takes no reply to this event; None if it does
+    :param response_requested: False where the organizer asked for no reply (RSVP=FALSE)
+    :param can_propose: whether the organizer takes proposed times
+    :param comment: the mailbox's own present comment, where the service shows it
+    :param link: opens the event in its calendar
+    """
+
+    reference: EventReference
+    subject: str
+    time: TimeRange
+    status: ParticipationStatus | None
+    organizer: Person | None = None
+    recurrence: Recurrence = Recurrence.SINGLE
+    series_id: str | None = None
+    is_organizer: bool = False
+    is_attendee: bool = True
+    is_cancelled: bool = False
+    is_draft: bool = False
+    is_read_only: bool = False
+    cannot_respond: str | None = None
+    response_requested: bool = True
+    can_propose: bool = False
+    attendees: int | None = None
+    required: bool | None = None
+    comment: str | None = None
+    link: str | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether the invitation waits for an answer and can get one."""
+        return self.status is ParticipationStatus.NEEDS_ACTION and self.can_respond
+
+    @property
+    def can_respond(self) -> bool:
+        """Whether the event can be answered from this calendar."""
+        return self.is_attendee and not (
+            self.is_organizer
+            or self.is_cancelled
+            or self.is_draft
+            or self.is_read_only
+            or self.cannot_respond is not None
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the invitation as JSON-plain values."""
+        return {
+            **self.reference.to_dict(),
+            "subject": self.subject,
+            **self.time.to_dict(),
+            "all_day": self.time.all_day,
+            "status": str(self.status) if self.status else None,
+            "organizer": self.organizer.address if self.organizer else None,
+            "organizer_name": self.organizer.name if self.organizer else None,
+            "recurrence": str(self.recurrence),
+            "series_id": self.series_id,
+            "is_organizer": self.is_organizer,
+            "is_cancelled": self.is_cancelled,
+            "attendees": self.attendees,
+            "required": self.required,
+            "can_respond": self.can_respond,
+            "can_propose": self.can_propose,
+            "response_requested": self.response_requested,
+            "link": self.link,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """
+    What happened to one reply.
+
+    :param result: ``replied``, ``unchanged``, ``skipped`` or ``failed``
+    :param before: the status that was seen before
+    :param after: the status that was seen afterwards; None when it was not read back or the event is gone
+    :param organizer_notified: whether this reply told the organizer
+    :param verified: whether the result was seen at the service after the sending
+    :param detail: one sentence for a person
+    """
+
+    result: Result
+    service: str
+    reference: EventReference
+    reply: Reply
+    subject: str | None = None
+    before: ParticipationStatus | None = None
+    after: ParticipationStatus | None = None
+    organizer_notified: bool = False
+    verified: bool = False
+    detail: str = ""
+    link: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON-plain values, as it goes to XCom."""
+        return {
+            "outcome": str(self.result),
+            "service": self.service,
+            **self.reference.to_dict(),
+            "subject": self.subject,
+            "status_before": str(self.before) if self.before else None,
+            "status_after": str(self.after) if self.after else None,
+            "organizer_notified": self.organizer_notified,
+            "verified": self.verified,
+            "reply": self.reply.to_dict(),
+            "detail": self.detail,
+            "link": self.link,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """
+    Who a connection is, as far as the service tells.
+
+    :param who: a name or address
+    :param permissions: what the token may do, in the service's own words; empty where it does not say
+    :param token_expires_at: when the access token ends; None where it is not known
+    :param notes: sentences on what the connection can and cannot do
+    """
+
+    who: str
+    permissions: tuple[str, ...] = ()
+    token_expires_at: pendulum.DateTime | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    def describe(self) -> str:
+        """Return the account as sentences for a person."""
+        sentences = [f"Connected as {self.who}."]
+        if self.permissions:
+            sentences.append(f"Permissions: {', '.join(self.permissions)}.")
+        sentences.extend(self.notes)
+        if self.token_expires_at is not None:
+            ends = self.token_expires_at.in_timezone(UTC).format("YYYY-MM-DD HH:mm")
+            sentences.append(f"The access token ends {ends} UTC.")
+        return " ".join(sentences)
+
+
+def parse_flag(value: Any, field_name: str) -> bool:
+    """
+    Return a yes or no that may have been rendered to text.
+
+    :raises InvalidInputError: it is neither
+    """
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in ("true", "false"):
+        return text == "true"
+    raise InvalidInputError(f"{field_name}: {value!r} is neither True nor False.")
+
+
+def _parse_enum(cls: type[_E], value: Any, field_name: str) -> _E:
+    try:
+        return cls(value.strip().lower().replace("_", "-"))
+    except (AttributeError, ValueError):
+        allowed = ", ".join(f"'{member}'" for member in cls)
+        raise InvalidInputError(f"{field_name}: {value!r} is not one of {allowed}.") from None
+
+
+def _check_id(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{name}: expected a text, not {type(value).__name__}.")
+    if not value:
+        raise InvalidInputError(f"{name}: is empty.")
+    if len(value) > _LONGEST_ID:
+        raise InvalidInputError(f"{name}: {len(value)} characters are too many for an id.")
+    if _UNPRINTABLE.search(value):
+        raise InvalidInputError(f"{name}: {value!r} holds white space or control characters.")

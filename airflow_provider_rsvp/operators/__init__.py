@@ -1,0 +1,1 @@
+"""Operators: calendar invitations as steps of a DAG."""

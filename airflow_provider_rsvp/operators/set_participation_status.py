@@ -1,0 +1,169 @@
+"""One reply to one invitation, as a step of a DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_rsvp.operators.links import EventLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_rsvp.model import EventReference, Outcome, Reply
+
+
+class SetParticipationStatusOperator(BaseOperator):
+    """
+    Accept, tentatively accept or decline one invitation.
+
+    Looks first and sends nothing if the answer already stands; sends once; reads back. What the service
+    cannot express fails before any request. All parameters are templated.
+
+    :param conn_id: a connection to any of the calendar services
+    :param event_id: the service's own id of the event
+    :param ical_uid: in place of ``event_id``: the event's iCalendar UID
+    :param original_start: with an id or UID: which instance, by its start as first planned;
+        ISO 8601 or ``datetime``
+    :param status: ``accepted``, ``tentative``, ``declined`` or ``needs-action``
+    :param mailbox: whose calendar; default is the connection's own user
+    :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
+    :param scope: ``instance``, or ``series`` for one reply to all instances
+    :param comment: a text for the organizer
+    :param notify_organizer: whether the organizer is told
+    :param proposed_start: a time offered instead of the organizer's; with ``tentative`` or ``declined``
+    :param proposed_end: the end of that time
+    :param timezone: how to read times that name no zone; an IANA or Windows name
+    :param verify: read back after a clear answer; where an answer proves nothing, it is always read back
+    :param force: send although the status already stands; once per task run at most
+    :param answer_timeout: seconds to wait for one answer of the service
+    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :param settle_timeout: seconds to read back until the reply shows
+    :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_dict` gives it
+    :raises AirflowFailException: it cannot be done; Airflow does not retry
+    :raises PassingError: the service did not serve, or the outcome is unclear; Airflow retries, and the next
+        try begins with a look
+    """
+
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "event_id",
+        "ical_uid",
+        "original_start",
+        "status",
+        "mailbox",
+        "calendar_id",
+        "scope",
+        "comment",
+        "notify_organizer",
+        "proposed_start",
+        "proposed_end",
+        "timezone",
+        "verify",
+        "force",
+    )
+    operator_extra_links = (EventLink(),)
+    ui_color = "#dbeafe"
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        status: str,
+        event_id: str | int | None = None,
+        ical_uid: str | None = None,
+        original_start: str | datetime | None = None,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+        scope: str = "instance",
+        comment: str | None = None,
+        notify_organizer: bool | str = True,
+        proposed_start: str | datetime | None = None,
+        proposed_end: str | datetime | None = None,
+        timezone: str | tzinfo | None = None,
+        verify: bool | str = True,
+        force: bool | str = False,
+        answer_timeout: float = 30.0,
+        throttle_timeout: float = 300.0,
+        settle_timeout: float = 30.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.status = status
+        self.event_id = event_id
+        self.ical_uid = ical_uid
+        self.original_start = original_start
+        self.mailbox = mailbox
+        self.calendar_id = calendar_id
+        self.scope = scope
+        self.comment = comment
+        self.notify_organizer = notify_organizer
+        self.proposed_start = proposed_start
+        self.proposed_end = proposed_end
+        self.timezone = timezone
+        self.verify = verify
+        self.force = force
+        self.answer_timeout = answer_timeout
+        self.throttle_timeout = throttle_timeout
+        self.settle_timeout = settle_timeout
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Answer the invitation."""
+        from airflow_provider_rsvp.operators.failing import failing_at_once
+
+        with failing_at_once():
+            outcome = self._outcome(context)
+        self.log.info(
+            "%s: %r on %s, %s → %s. %s",
+            outcome.result.upper(),
+            outcome.subject or str(outcome.reference),
+            outcome.service,
+            outcome.before or "not shown",
+            outcome.after or "gone" if outcome.verified else outcome.reply.status,
+            outcome.detail,
+        )
+        return outcome.to_dict()
+
+    def _outcome(self, context: Context) -> Outcome:
+        from airflow_provider_rsvp.hooks.base import get_calendar_hook
+        from airflow_provider_rsvp.model import Scope, parse_flag
+        from airflow_provider_rsvp.operators.intents import task_memory
+
+        reference, reply, scope = self._reference(), self._reply(), Scope.parse(self.scope)
+        verify, force = parse_flag(self.verify, "verify"), parse_flag(self.force, "force")
+        hook = get_calendar_hook(
+            self.conn_id,
+            answer_timeout=self.answer_timeout,
+            throttle_timeout=self.throttle_timeout,
+            settle_timeout=self.settle_timeout,
+        )
+        with hook:
+            return hook.set_participation_status(
+                reference, reply, scope=scope, force=force, verify=verify, memory=task_memory(context)
+            )
+
+    def _reference(self) -> EventReference:
+        from airflow_provider_rsvp.model import EventReference
+
+        return EventReference.parse(
+            event_id=self.event_id,
+            ical_uid=self.ical_uid,
+            original_start=self.original_start,
+            mailbox=self.mailbox,
+            calendar_id=self.calendar_id,
+            timezone=self.timezone,
+        )
+
+    def _reply(self) -> Reply:
+        from airflow_provider_rsvp.model import ParticipationStatus, Reply, TimeRange, parse_flag
+
+        return Reply(
+            status=ParticipationStatus.parse(self.status),
+            comment=self.comment or None,
+            notify_organizer=parse_flag(self.notify_organizer, "notify_organizer"),
+            proposed_time=TimeRange.proposed(self.proposed_start, self.proposed_end, timezone=self.timezone),
+        )

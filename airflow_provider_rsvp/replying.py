@@ -1,0 +1,493 @@
+"""
+The reply protocol: one reply, provably.
+
+.. code-block:: text
+
+    observe ─ gone, and this task had declined it ─────────────► replied
+        │─── already so ───────────────────────────────────────► unchanged
+        │─── not allowed ──────────────────────────────────────► permanent error
+        ▼
+    note the intent ─► send once ─► settled ─► read back ──────► replied
+                            │
+                            └─────► unclear ─► read back ─ seen ► replied
+                                                   └─ not seen ─► passing error; the next try observes again
+
+A reply is mail to a person: nothing here sends twice without having looked in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import (
+    CannotRespondError,
+    DraftEventError,
+    EventCancelledError,
+    EventNotFoundError,
+    MalformedAnswerError,
+    NotAnInvitationError,
+    OwnEventError,
+    PassingError,
+    ProposalNotAllowedError,
+    ReadOnlyCalendarError,
+    RsvpError,
+    UnclearOutcomeError,
+    UnsupportedByServiceError,
+)
+from airflow_provider_rsvp.model import (
+    Capabilities,
+    EventReference,
+    Invitation,
+    Outcome,
+    ParticipationStatus,
+    Recurrence,
+    Reply,
+    Result,
+    Scope,
+)
+from airflow_provider_rsvp.services.client import CalendarClient, Sent
+from airflow_provider_rsvp.times import UTC, parse_instant
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """
+    A reply that was about to be sent, as an earlier try noted it.
+
+    :param before: the status that stood before it
+    """
+
+    status: ParticipationStatus
+    before: ParticipationStatus | None
+    noted_at: pendulum.DateTime
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the intent as JSON-plain values."""
+        return {
+            "status": str(self.status),
+            "before": str(self.before) if self.before else None,
+            "noted_at": self.noted_at.isoformat(),
+        }
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Self:
+        """Return the intent that :meth:`to_dict` wrote."""
+        before = value.get("before")
+        return cls(
+            status=ParticipationStatus(value["status"]),
+            before=ParticipationStatus(before) if before else None,
+            noted_at=parse_instant(value["noted_at"], field="noted_at"),
+        )
+
+
+class IntentMemory(Protocol):
+    """Remembers the intent of one reply from one try of a task to the next."""
+
+    @property
+    def retried(self) -> bool:
+        """Whether an earlier try may have sent the reply without a note being left."""
+
+    async def load(self) -> Intent | None:
+        """Return the intent that an earlier try noted, or None."""
+
+    async def save(self, intent: Intent) -> None:
+        """Note the intent, before anything is sent."""
+
+    async def clear(self) -> None:
+        """Forget the intent: the service refused it, so nothing was sent."""
+
+
+class NoMemory:
+    """Remembers nothing: for replies outside a task, or a task's first try."""
+
+    def __init__(self, *, retried: bool = False) -> None:
+        self._retried = retried
+
+    @property
+    def retried(self) -> bool:
+        """Whether this is not the first try."""
+        return self._retried
+
+    async def load(self) -> Intent | None:
+        """Return None."""
+        return None
+
+    async def save(self, intent: Intent) -> None:
+        """Do nothing."""
+
+    async def clear(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """
+    How long to read back until a reply shows.
+
+    :param within: seconds, after the first look, for which to keep looking
+    :param first_pause: seconds before the second look; doubles up to ``longest_pause``
+    """
+
+    within: float = 30.0
+    first_pause: float = 0.25
+    longest_pause: float = 5.0
+
+    def pauses(self) -> Iterator[float]:
+        """Return the pauses between looks; their sum is ``within``."""
+        left, pause = self.within, self.first_pause
+        while left > 0:
+            step = min(pause, left)
+            yield step
+            left -= step
+            pause = min(2 * pause, self.longest_pause)
+
+
+def check_reply(capabilities: Capabilities, service: str, reply: Reply, scope: Scope) -> None:
+    """
+    Check that a service can express a reply.
+
+    :raises UnsupportedByServiceError: it cannot; says what it can
+    """
+    if reply.status not in capabilities.statuses:
+        can = ", ".join(f"'{status}'" for status in ParticipationStatus if status in capabilities.statuses)
+        raise UnsupportedByServiceError(f"status: {service} cannot be told '{reply.status}'; it can: {can}.")
+    if reply.comment and not capabilities.comment:
+        raise UnsupportedByServiceError(f"comment: {service} carries no comments; drop it.")
+    if not reply.notify_organizer and not capabilities.silent:
+        raise UnsupportedByServiceError(
+            f"notify_organizer: {service} always tells the organizer; False is not possible."
+        )
+    if reply.proposed_time is not None and not capabilities.proposed_time:
+        raise UnsupportedByServiceError(
+            f"proposed_start: {service} carries no proposed times; drop proposed_start and proposed_end."
+        )
+    if scope not in capabilities.scopes:
+        raise UnsupportedByServiceError(
+            f"scope: {service} has no reply to a whole series; answer its instances one by one."
+        )
+
+
+def check_request(client: CalendarClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
+    """
+    Check everything about a reply that can be checked without a request.
+
+    :raises InvalidInputError: the event's id or a combination of arguments is impossible
+    :raises UnsupportedByServiceError: the service cannot express the reply
+    """
+    reply.check_time(pendulum.now(UTC))
+    check_reply(client.capabilities, client.service, reply, scope)
+    if reference.event_id is None and not client.capabilities.ical_uid:
+        raise UnsupportedByServiceError(
+            f"ical_uid: {client.service} does not show iCalendar UIDs; give the event_id."
+        )
+    if reference.mailbox is not None and not client.capabilities.mailboxes:
+        raise UnsupportedByServiceError(
+            f"mailbox: a {client.service} connection answers only for its own user; use one connection per user."
+        )
+    client.check(reference, reply, scope)
+
+
+def check_attendance(invitation: Invitation) -> None:
+    """
+    Check that an event is an invitation at all.
+
+    :raises NotAnInvitationError: the mailbox is not among those invited, or is the organizer
+    """
+    if invitation.is_organizer:
+        raise OwnEventError(
+            f"{_named(invitation)}: this mailbox is the organizer and cannot answer its own event."
+        )
+    if not invitation.is_attendee:
+        raise NotAnInvitationError(
+            f"{_named(invitation)}: the mailbox is not invited to it, or it is not a meeting."
+        )
+
+
+def check_invitation(invitation: Invitation, reply: Reply, scope: Scope) -> None:
+    """
+    Check that an event can be answered as asked, as it stands now.
+
+    :raises PermanentError: one of its kinds, which says why not
+    """
+    what = _named(invitation)
+    if invitation.is_cancelled:
+        raise EventCancelledError(f"{what}: the organizer cancelled it; there is nothing to answer.")
+    if invitation.is_draft:
+        raise DraftEventError(f"{what}: it is a draft that has not been sent yet.")
+    if invitation.is_read_only:
+        raise ReadOnlyCalendarError(f"{what}: its calendar is read-only for this connection.")
+    if invitation.cannot_respond is not None:
+        raise CannotRespondError(f"{what}: {invitation.cannot_respond}")
+    if scope is Scope.INSTANCE and invitation.recurrence is Recurrence.SERIES:
+        raise UnsupportedByServiceError(
+            f"scope: {what} is a whole series. Use scope='series' if the answer is meant for all of it, or "
+            "give the id of one instance."
+        )
+    if reply.proposed_time is not None and not invitation.can_propose:
+        raise ProposalNotAllowedError(
+            f"{what}: the organizer takes no proposed times for it. Answer without one."
+        )
+
+
+def _named(invitation: Invitation) -> str:
+    return f"{invitation.subject!r} ({invitation.reference})"
+
+
+async def set_participation_status(
+    client: CalendarClient,
+    reference: EventReference,
+    reply: Reply,
+    *,
+    scope: Scope = Scope.INSTANCE,
+    force: bool = False,
+    verify: bool = True,
+    memory: IntentMemory | None = None,
+    settling: Settling | None = None,
+) -> Outcome:
+    """
+    Answer one invitation: look, skip if the answer stands, send once, read back.
+
+    :param force: send although the status already stands; still at most once per task run
+    :param verify: read back after a clear answer too; always done where the answer proves nothing
+    :param memory: what the task's earlier tries noted
+    :raises PermanentError: it cannot be done; nothing was sent
+    :raises UnclearOutcomeError: a reply may have gone out; try again later, beginning with a look
+    :raises PassingError: the service did not serve; try again later
+    """
+    check_request(client, reference, reply, scope)
+    protocol = _Protocol(client, reply, verify, memory or NoMemory(), settling or Settling())
+    return await protocol.run(reference, scope, force)
+
+
+class _Protocol:
+    """One run of the protocol for one reply."""
+
+    def __init__(
+        self,
+        client: CalendarClient,
+        reply: Reply,
+        verify: bool,
+        memory: IntentMemory,
+        settling: Settling,
+    ) -> None:
+        self._client = client
+        self._reply = reply
+        self._verify = verify or not client.capabilities.answer_is_proof
+        self._memory = memory
+        self._settling = settling
+
+    async def run(self, reference: EventReference, scope: Scope, force: bool) -> Outcome:
+        intent = await self._memory.load()
+        if intent is not None and intent.status is not self._reply.status:
+            intent = None
+        try:
+            invitation = await self._client.observe(reference, scope)
+        except EventNotFoundError as error:
+            return self._gone_before(reference, intent, error)
+        log.info(
+            "Looked at %r (%s): my status is %s.",
+            invitation.subject,
+            invitation.reference,
+            invitation.status or "not shown",
+        )
+        check_attendance(invitation)
+        stands = invitation.status is self._reply.status and not self._comment_differs(invitation)
+        if stands and intent is not None:
+            return self._sent_earlier(invitation, intent)
+        if stands and (self._memory.retried or not force):
+            return self._unchanged(invitation)
+        check_invitation(invitation, self._reply, scope)
+        if intent is not None and self._may_still_show(intent):
+            log.info("An earlier try of this task was about to send it; looking whether it shows.")
+            seen = await self._seen(invitation)
+            if seen is not None:
+                return self._sent_earlier(invitation, intent, seen)
+        return await self._send(invitation)
+
+    async def _send(self, invitation: Invitation) -> Outcome:
+        intent = Intent(self._reply.status, invitation.status, pendulum.now(UTC))
+        await self._memory.save(intent)
+        log.info("Sending '%s' for %r.", self._reply.status, invitation.subject)
+        try:
+            sent = await self._client.send(invitation, self._reply)
+        except (UnclearOutcomeError, MalformedAnswerError) as unclear:
+            log.warning("%s Reading back to find out.", unclear)
+            return await self._settle_unclear(invitation, unclear)
+        except RsvpError:
+            # The service refused, or was never reached: nothing was sent.
+            await self._memory.clear()
+            raise
+        if not self._verify:
+            return self._replied(invitation, sent, invitation.status, "", verified=False)
+        seen = await self._seen(invitation)
+        if seen is None:
+            raise self._not_seen(invitation)
+        return self._replied(invitation, sent, invitation.status, seen.detail, after=seen.status)
+
+    async def _settle_unclear(self, invitation: Invitation, unclear: RsvpError) -> Outcome:
+        if invitation.status is self._reply.status:
+            # It stood before, so that it stands now proves nothing.
+            raise UnclearOutcomeError(
+                f"{unclear} The status stood before, so reading back cannot tell. Look at the organizer's side."
+            )
+        seen = await self._seen(invitation)
+        if seen is None:
+            raise UnclearOutcomeError(
+                f"{unclear} It did not show within {self._settling.within:g} s. "
+                "The next try looks again before it sends."
+            )
+        detail = f"The service's answer was unclear, but reading back shows it. {seen.detail}".strip()
+        return self._replied(invitation, None, invitation.status, detail, after=seen.status)
+
+    async def _seen(self, invitation: Invitation) -> _Seen | None:
+        """Return what proves that the reply took effect, or None if nothing did in time."""
+        pauses = self._settling.pauses()
+        while True:
+            try:
+                status = await self._client.read_status(invitation)
+            except EventNotFoundError:
+                if self._reply.status is ParticipationStatus.DECLINED:
+                    return _Seen(None, "The event is gone from the calendar, as declined events are here.")
+                status = None
+            except PassingError as error:
+                log.info("Could not read back yet: %s", error)
+                status = None
+            if status is self._reply.status:
+                return _Seen(status, "")
+            pause = next(pauses, None)
+            if pause is None:
+                return None
+            await asyncio.sleep(pause)
+
+    def _not_seen(self, invitation: Invitation) -> RsvpError:
+        said = (
+            f"{self._client.service} took '{self._reply.status}' for {invitation.subject!r} "
+            f"({invitation.reference}), but reading back did not show it within {self._settling.within:g} s."
+        )
+        return UnclearOutcomeError(f"{said} The next try looks again before it sends.")
+
+    def _comment_differs(self, invitation: Invitation) -> bool:
+        """Whether the service shows my present comment, and it is not the one to be sent."""
+        return bool(self._reply.comment) and invitation.comment not in (None, self._reply.comment)
+
+    def _gone_before(
+        self, reference: EventReference, intent: Intent | None, error: EventNotFoundError
+    ) -> Outcome:
+        if self._reply.status is not ParticipationStatus.DECLINED:
+            raise error
+        if intent is None:
+            if self._memory.retried:
+                raise EventNotFoundError(
+                    f"{error} An earlier try of this task may have declined it, which can delete the event."
+                )
+            raise error
+        return Outcome(
+            result=Result.REPLIED,
+            service=self._client.service,
+            reference=reference,
+            reply=self._reply,
+            before=intent.before,
+            organizer_notified=self._reply.notify_organizer,
+            verified=True,
+            detail="An earlier try of this task declined it; the event is gone from the calendar since.",
+        )
+
+    def _may_still_show(self, intent: Intent) -> bool:
+        return pendulum.now(UTC) < intent.noted_at.add(seconds=self._settling.within)
+
+    def _sent_earlier(self, invitation: Invitation, intent: Intent, seen: _Seen | None = None) -> Outcome:
+        if intent.before is self._reply.status:
+            verified = False
+            detail = (
+                f"'{self._reply.status}' stood before and stands now. An earlier try of this task was about to "
+                "send it again; it is sent once at most, so it was not sent another time."
+            )
+        else:
+            verified = True
+            detail = f"An earlier try of this task sent '{self._reply.status}'; it stands now."
+        return self._outcome(
+            invitation,
+            Result.REPLIED,
+            before=intent.before,
+            after=seen.status if seen else invitation.status,
+            notified=self._reply.notify_organizer,
+            verified=verified,
+            detail=detail,
+        )
+
+    def _unchanged(self, invitation: Invitation) -> Outcome:
+        detail = f"'{self._reply.status}' already stands; nothing was sent."
+        if self._memory.retried:
+            detail += " An earlier try of this task may have sent it."
+        return self._outcome(
+            invitation,
+            Result.UNCHANGED,
+            before=invitation.status,
+            after=invitation.status,
+            notified=False,
+            verified=True,
+            detail=detail,
+        )
+
+    def _replied(
+        self,
+        invitation: Invitation,
+        sent: Sent | None,
+        before: ParticipationStatus | None,
+        detail: str,
+        *,
+        after: ParticipationStatus | None = None,
+        verified: bool = True,
+    ) -> Outcome:
+        notes = [sent.note if sent else None, detail]
+        return self._outcome(
+            invitation,
+            Result.REPLIED,
+            before=before,
+            after=after,
+            notified=sent.organizer_notified if sent else self._reply.notify_organizer,
+            verified=verified,
+            detail=" ".join(note for note in notes if note)
+            or ("Sent, and seen when read back." if verified else "Sent; not read back."),
+        )
+
+    def _outcome(
+        self,
+        invitation: Invitation,
+        result: Result,
+        *,
+        before: ParticipationStatus | None,
+        after: ParticipationStatus | None,
+        notified: bool,
+        verified: bool,
+        detail: str,
+    ) -> Outcome:
+        return Outcome(
+            result=result,
+            service=self._client.service,
+            reference=invitation.reference,
+            reply=self._reply,
+            subject=invitation.subject,
+            before=before,
+            after=after,
+            organizer_notified=notified,
+            verified=verified,
+            detail=detail,
+            link=invitation.link,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What proves that a reply took effect; no status where the event is gone."""
+
+    status: ParticipationStatus | None
+    detail: str

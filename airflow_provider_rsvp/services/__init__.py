@@ -1,0 +1,1 @@
+"""Each calendar service's wire: its addresses, field names, codes and limits, without I/O."""

@@ -1,0 +1,508 @@
+"""
+Bitrix24's wire.
+
+Sources: Bitrix24 REST documentation, ``calendar.meeting.status.set``, ``calendar.meeting.status.get``,
+``calendar.event.getbyid``, ``calendar.event.get``, ``batch``, ``profile``, ``Limits``, ``System errors``,
+``OAuth 2.0``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import (
+    CredentialsError,
+    EventNotFoundError,
+    InvalidInputError,
+    MalformedAnswerError,
+    PermissionDeniedError,
+    RejectedByServiceError,
+    RsvpError,
+    ServiceUnavailableError,
+    ThrottledError,
+    UnclearOutcomeError,
+    UnsupportedByServiceError,
+)
+from airflow_provider_rsvp.model import (
+    Account,
+    Capabilities,
+    EventReference,
+    Invitation,
+    ParticipationStatus,
+    Person,
+    Recurrence,
+    Reply,
+    Scope,
+    TimeRange,
+)
+from airflow_provider_rsvp.services.client import Sent, Window
+from airflow_provider_rsvp.services.oauth import Grant, read_grant
+from airflow_provider_rsvp.services.wire import (
+    Answer,
+    Bucket,
+    Dialect,
+    Exchange,
+    Limits,
+    Purpose,
+    Request,
+    excerpt,
+    expect,
+    reading,
+    refused_for_load,
+    retry_after,
+    server_error,
+)
+from airflow_provider_rsvp.times import UTC, parse_zone
+
+SERVICE = "Bitrix24"
+TOKEN_URL = "https://oauth.bitrix.info/oauth/token/"  # noqa: S105
+
+CAPABILITIES = Capabilities(
+    statuses=frozenset(
+        {ParticipationStatus.ACCEPTED, ParticipationStatus.DECLINED, ParticipationStatus.NEEDS_ACTION}
+    ),
+    comment=False,
+    silent=False,
+    proposed_time=False,
+    scopes=frozenset(Scope),
+    mailboxes=False,
+    ical_uid=True,
+    answer_is_proof=False,
+    batch_size=25,
+)
+
+_STATUSES = {
+    "Y": ParticipationStatus.ACCEPTED,
+    "N": ParticipationStatus.DECLINED,
+    "Q": ParticipationStatus.NEEDS_ACTION,
+    "M": ParticipationStatus.TENTATIVE,
+    "H": ParticipationStatus.ACCEPTED,
+}
+_CODES = {
+    ParticipationStatus.ACCEPTED: "Y",
+    ParticipationStatus.DECLINED: "N",
+    ParticipationStatus.NEEDS_ACTION: "Q",
+}
+_HOST = "H"
+
+_LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
+_CREDENTIAL_CODES = frozenset(
+    {
+        "expired_token",
+        "invalid_token",
+        "no_auth_found",
+        "authorization_error",
+        "application_not_found",
+        "wrong_auth_type",
+        "error_oauth",
+    }
+)
+_PERMISSION_CODES = frozenset(
+    {
+        "invalid_credentials",
+        "insufficient_scope",
+        "user_access_error",
+        "access_denied",
+        "payment_required",
+        "method_confirm_waiting",
+        "method_confirm_denied",
+    }
+)
+_PERMANENT_CODES = frozenset(
+    {
+        "overload_limit",
+        "portal_deleted",
+        "invalid_request",
+        "error_method_not_found",
+        "error_batch_length_exceeded",
+    }
+)
+_DAYS_AROUND = 1
+_TOKEN_ADVICE = {
+    "invalid_grant": (
+        "The refresh token has ended (180 days) or was used elsewhere, which ends it: authorise the application "
+        "again and put the new refresh token into the connection."
+    ),
+    "invalid_client": "Check the client id and the client secret.",
+    "wrong_client": "Check the client id and the client secret.",
+    "NOT_INSTALLED": "The application is not installed in the portal.",
+    "PAYMENT_REQUIRED": "The portal's plan does not include applications.",
+    "": "Check the client id, the client secret and the refresh token in the connection.",
+}
+
+
+def _code(answer: Answer) -> str:
+    body = answer.json_or_none()
+    code = body.get("error") if isinstance(body, dict) else None
+    return code if isinstance(code, str) else ""
+
+
+def _token_refused(answer: Answer) -> bool:
+    return answer.status == 401 and _code(answer).casefold() in ("expired_token", "invalid_token")
+
+
+def _refused_for_load(answer: Answer) -> bool:
+    code = _code(answer).casefold()
+    return code in _LOAD_CODES or (not code and refused_for_load(answer))
+
+
+def _pause(answer: Answer) -> float | None:
+    """Return how long an operating limit lasts: the answer's ``operating_reset_at`` is a Unix time."""
+    body = answer.json_or_none()
+    times = body.get("time") if isinstance(body, dict) else None
+    resets = times.get("operating_reset_at") if isinstance(times, dict) else None
+    if _code(answer).casefold() == "operation_time_limit" and isinstance(resets, int | float):
+        return max(0.0, resets - time.time())
+    return retry_after(answer)
+
+
+DIALECT = Dialect(
+    SERVICE,
+    Limits(buckets=(Bucket(50, 2.0),), per_mailbox=8),
+    token_refused=_token_refused,
+    refused_for_load=_refused_for_load,
+    pause=_pause,
+)
+"""A bucket of 50 that drains by two a second (Limits); refusals are told by their code, not by the HTTP status."""
+
+
+class Bitrix24Calendar:
+    """
+    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one Bitrix24 user.
+
+    :param exchange: carries requests to the portal's REST address
+    :param portal: the portal's own address, for links
+    :param user_id: whose calendar; None to ask the portal
+    """
+
+    service = SERVICE
+    capabilities = CAPABILITIES
+
+    def __init__(self, exchange: Exchange, *, portal: str, user_id: int | None = None) -> None:
+        self._exchange = exchange
+        self._portal = portal.rstrip("/")
+        self._user_id = user_id
+
+    def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
+        """Check that an event's id is a positive whole number."""
+        if reference.event_id is not None:
+            _number(reference.event_id)
+
+    async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
+        """Read one event and the user's own status in one request."""
+        if reference.event_id is None:
+            return await self._find(reference)
+        event_id = _number(reference.event_id)
+        event, status = await self._event_and_status(event_id, f"read {reference}")
+        user_id = await self._me()
+        own = await self._own_copy(event, user_id)
+        if own != event_id:
+            event, status = await self._event_and_status(own, f"read {reference}")
+        with reading(f"read {reference}"):
+            invitation = self._invitation(event, status, user_id)
+        if scope is Scope.INSTANCE and invitation.recurrence is Recurrence.SERIES:
+            raise UnsupportedByServiceError(
+                f"scope: Bitrix24 keeps one status for the whole series, and {reference} is one. "
+                "Use scope='series' if the answer is meant for all of it."
+            )
+        return invitation
+
+    async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
+        """Read the user's own status again."""
+        what = f"read back {invitation.reference}"
+        result = await self._call(
+            "calendar.meeting.status.get", {"eventId": _number(invitation.reference.event_id)}, what
+        )
+        with reading(what):
+            return _STATUSES.get(result) if result is not None else None
+
+    async def send(self, invitation: Invitation, reply: Reply) -> Sent:
+        """Ask for the status; the answer ``true`` also comes when nothing was done."""
+        reference = invitation.reference
+        parameters = {"eventId": _number(reference.event_id), "status": _CODES[reply.status]}
+        await self._call(
+            "calendar.meeting.status.set",
+            parameters,
+            f"set {reference} to {reply.status}",
+            purpose=Purpose.SEND,
+        )
+        if reply.status is ParticipationStatus.NEEDS_ACTION:
+            return Sent(
+                organizer_notified=True,
+                note="Bitrix24 tells the organizer 'declined' when an answer is withdrawn.",
+            )
+        return Sent(organizer_notified=True)
+
+    async def list_invitations(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Invitation]:
+        """Read the user's events of a window; a series comes once, as one answer covers all of it."""
+        what = "list the events"
+        user_id = await self._me()
+        seen: set[str] = set()
+        for event in await self._rows(window, user_id, calendar_id, what):
+            with reading(what):
+                if str(event["ID"]) in seen:
+                    continue
+                seen.add(str(event["ID"]))
+                invitation = self._invitation(event, event.get("MEETING_STATUS"), user_id)
+                inside = invitation.recurrence is Recurrence.SERIES or _overlaps(invitation.time, window)
+            if inside:
+                yield invitation
+
+    async def account(self) -> Account:
+        """Read who the user is and which scopes the webhook or application has."""
+        what = "read the profile"
+        profile = await self._call("profile", {}, what)
+        scopes = await self._call("scope", {}, what)
+        with reading(what):
+            names = [str(profile.get(name) or "") for name in ("NAME", "LAST_NAME")]
+            who = f"{' '.join(name for name in names if name) or 'user'} (user {profile['ID']})"
+            granted = tuple(str(scope) for scope in expect(scopes, list, what, "a list of scopes"))
+        missing = () if "calendar" in granted else ("The scope 'calendar' is missing: add it.",)
+        return Account(who=who, permissions=granted, notes=missing)
+
+    async def _me(self) -> int:
+        if self._user_id is None:
+            what = "read the profile"
+            profile = await self._call("profile", {}, what)
+            with reading(what):
+                self._user_id = int(profile["ID"])
+        return self._user_id
+
+    async def _event_and_status(self, event_id: int, what: str) -> tuple[dict[str, Any], Any]:
+        commands = {
+            "event": f"calendar.event.getbyid?{urlencode({'id': event_id})}",
+            "status": f"calendar.meeting.status.get?{urlencode({'eventId': event_id})}",
+        }
+        result = await self._call("batch", {"halt": 0, "cmd": commands}, what)
+        with reading(what):
+            results, errors = _map(result["result"]), _map(result.get("result_error"))
+        refused = errors.get("event")
+        if isinstance(refused, dict) and refused.get("error"):
+            raise _error_of(what, 400, refused, Purpose.READ)
+        event = results.get("event")
+        if not event:
+            raise EventNotFoundError(
+                f"Could not {what}: Bitrix24 knows no such event, or the user may not see it."
+            )
+        return expect(event, dict, what, "an event"), results.get("status")
+
+    async def _own_copy(self, event: dict[str, Any], user_id: int) -> int:
+        """Return the id of the user's own copy: a meeting has one event for each person."""
+        what = f"find the user's copy of event {event.get('ID')}"
+        with reading(what):
+            event_id, parent = int(event["ID"]), int(event.get("PARENT_ID") or event["ID"])
+            if int(event.get("OWNER_ID") or 0) == user_id:
+                return event_id
+            start = _time_range(event).start
+            around = _day_window(start)
+        for row in await self._rows(around, user_id, None, what):
+            with reading(what):
+                if int(row.get("PARENT_ID") or 0) == parent and int(row.get("OWNER_ID") or 0) == user_id:
+                    return int(row["ID"])
+        return event_id
+
+    async def _find(self, reference: EventReference) -> Invitation:
+        what = f"find {reference}"
+        if reference.original_start is None:
+            raise InvalidInputError(
+                "original_start: Bitrix24 finds an event by ical_uid only together with original_start "
+                "(the event's start), because it lists events by day."
+            )
+        user_id = await self._me()
+        for row in await self._rows(
+            _day_window(reference.original_start), user_id, reference.calendar_id, what
+        ):
+            with reading(what):
+                if row.get("DAV_XML_ID") == reference.ical_uid:
+                    found = EventReference(event_id=str(row["ID"]), calendar_id=reference.calendar_id)
+                    break
+        else:
+            raise EventNotFoundError(f"Bitrix24 shows no {reference}.")
+        return await self.observe(found, Scope.SERIES)
+
+    async def _rows(
+        self, window: Window, user_id: int, calendar_id: str | None, what: str
+    ) -> list[dict[str, Any]]:
+        parameters: dict[str, Any] = {
+            "type": "user",
+            "ownerId": user_id,
+            "from": window.start.in_timezone(UTC).to_date_string(),
+            "to": window.end.in_timezone(UTC).to_date_string(),
+        }
+        if calendar_id is not None:
+            parameters["section"] = [_number(calendar_id, field="calendar_id")]
+        rows = expect(await self._call("calendar.event.get", parameters, what), list, what, "a list")
+        return [expect(row, dict, what, "an event") for row in rows]
+
+    async def _call(
+        self, method: str, parameters: dict[str, Any], what: str, *, purpose: Purpose = Purpose.READ
+    ) -> Any:
+        request = Request(what=what, method="POST", url=method, purpose=purpose, json=parameters)
+        answer = await self._exchange.send(request)
+        body = answer.json_or_none()
+        if isinstance(body, dict) and "error" in body:
+            raise _error(request, answer, body)
+        if not answer.ok:
+            raise server_error(SERVICE, request, answer, f"HTTP {answer.status}") or RejectedByServiceError(
+                f"Could not {what}: Bitrix24 says HTTP {answer.status}."
+            )
+        body = answer.json_object(what)
+        if "result" not in body:
+            raise MalformedAnswerError(f"Could not {what}: the answer has no 'result'.")
+        return body["result"]
+
+    def _invitation(self, event: dict[str, Any], status: Any, user_id: int) -> Invitation:
+        event_id = str(event["ID"])
+        meeting = event.get("MEETING")
+        host = str(event.get("MEETING_HOST") or "")
+        attendees = event.get("ATTENDEE_LIST")
+        series = bool(event.get("RRULE"))
+        is_meeting = event.get("IS_MEETING") in (True, "Y", "1", 1)
+        host_name = meeting.get("HOST_NAME") if isinstance(meeting, dict) else None
+        return Invitation(
+            reference=EventReference(
+                event_id=event_id,
+                ical_uid=str(event["DAV_XML_ID"]) if event.get("DAV_XML_ID") else None,
+                calendar_id=str(event["SECTION_ID"]) if event.get("SECTION_ID") else None,
+            ),
+            subject=str(event.get("NAME") or ""),
+            time=_time_range(event),
+            status=_STATUSES.get(status) if status is not None else None,
+            organizer=Person(address=f"user {host}" if host else None, name=host_name),
+            recurrence=Recurrence.SERIES if series else Recurrence.SINGLE,
+            is_organizer=status == _HOST or (is_meeting and host == str(user_id)),
+            is_attendee=is_meeting and status is not None,
+            attendees=len(attendees) if isinstance(attendees, list) else None,
+            link=f"{self._portal}/company/personal/user/{user_id}/calendar/?EVENT_ID={event_id}",
+        )
+
+
+def with_token(request: Request, token: str) -> Request:
+    """Return the request with the access token where Bitrix24 documents it: in the body."""
+    return replace(request, json={**request.json, "auth": token})
+
+
+def refresh_request(client_id: str, client_secret: str, refresh_token: str) -> Request:
+    """Return the request for a new access token; the refresh token ends with it (OAuth 2.0, renewal)."""
+    return Request(
+        what="get an access token",
+        method="GET",
+        url="",
+        purpose=Purpose.TOKEN,
+        query=(
+            ("grant_type", "refresh_token"),
+            ("client_id", client_id),
+            ("client_secret", client_secret),
+            ("refresh_token", refresh_token),
+        ),
+    )
+
+
+def read_token(request: Request, answer: Answer) -> Grant:
+    """Return what was granted."""
+    return read_grant("The Bitrix24 authorisation server", request, answer, advice=_TOKEN_ADVICE)
+
+
+def _error(request: Request, answer: Answer, body: dict[str, Any]) -> RsvpError:
+    said = _said(answer.status, body)
+    code = str(body.get("error") or "").casefold()
+    if code not in _PERMANENT_CODES | _CREDENTIAL_CODES | _PERMISSION_CODES | _LOAD_CODES:
+        failed = server_error(SERVICE, request, answer, said)
+        if failed is not None:
+            return failed
+    return _error_of(request.what, answer.status, body, request.purpose)
+
+
+def _error_of(what: str, status: int, body: dict[str, Any], purpose: Purpose) -> RsvpError:
+    """Return the error for a code (System errors); the HTTP status differs between versions."""
+    code = str(body.get("error") or "").casefold()
+    could_not = f"Could not {what}: Bitrix24 says {_said(status, body)}"
+    if code in _CREDENTIAL_CODES:
+        return CredentialsError(
+            f"{could_not}. The webhook or token is not accepted: it was deleted, has ended, or belongs to "
+            "another portal."
+        )
+    if code == "insufficient_scope":
+        return PermissionDeniedError(f"{could_not}. Give the webhook or application the scope 'calendar'.")
+    if code in _PERMISSION_CODES:
+        return PermissionDeniedError(f"{could_not}. The user or the portal's plan may not do this.")
+    if code in _LOAD_CODES:
+        return ThrottledError(f"{could_not}. Too many requests.")
+    if code in _PERMANENT_CODES:
+        return RejectedByServiceError(f"{could_not}. Retrying does not help; ask the portal's administrator.")
+    if not code:
+        # Method errors carry an empty code and a localised text, so there is nothing to tell them apart by.
+        return EventNotFoundError(f"{could_not}. The event is not there, or is not a meeting.")
+    if code in ("internal_server_error", "error_unexpected_answer"):
+        if purpose is Purpose.SEND:
+            return UnclearOutcomeError(f"{could_not}. The reply may or may not have gone out.")
+        return ServiceUnavailableError(f"{could_not}.")
+    return RejectedByServiceError(f"{could_not}.")
+
+
+def _said(status: int, body: dict[str, Any]) -> str:
+    code = excerpt(body.get("error") or "no code")
+    description = excerpt(body.get("error_description") or "")
+    return f"HTTP {status}, {code}" + (f": {description}" if description else "")
+
+
+def _number(value: Any, *, field: str = "event_id") -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InvalidInputError(
+            f"{field}: {text!r} is not a Bitrix24 id; expected a whole number such as 651."
+        )
+    return int(text)
+
+
+def _map(value: Any) -> dict[str, Any]:
+    """Return a map that PHP may have sent as an empty list."""
+    return value if isinstance(value, dict) else {}
+
+
+def _time_range(event: dict[str, Any]) -> TimeRange:
+    if event.get("DT_SKIP_TIME") == "Y":
+        first, last = (_day(event, name) for name in ("DATE_FROM", "DATE_TO"))
+        # The portal names the last day; RFC 5545 the day after it.
+        return TimeRange(first, last.add(days=1))
+    start = pendulum.from_timestamp(int(event["DATE_FROM_TS_UTC"]))
+    if event.get("RRULE"):
+        # For a series the second time stamp is the end of the series.
+        end = start.add(seconds=int(event.get("DT_LENGTH") or 0))
+    else:
+        end = pendulum.from_timestamp(int(event["DATE_TO_TS_UTC"]))
+    zone = event.get("TZ_FROM")
+    if isinstance(zone, str) and zone:
+        known = parse_zone(zone, field="TZ_FROM")
+        return TimeRange(start.in_timezone(known), end.in_timezone(known))
+    return TimeRange(start, end)
+
+
+def _day(event: dict[str, Any], name: str) -> pendulum.Date:
+    formatted = event.get(f"{name}_FORMATTED")
+    if isinstance(formatted, str) and formatted:
+        moment: datetime = datetime.strptime(" ".join(formatted.split()[:4]), "%a %b %d %Y")
+    else:
+        moment = pendulum.from_timestamp(int(event[f"{name}_TS_UTC"]))
+    return pendulum.date(moment.year, moment.month, moment.day)
+
+
+def _day_window(start: pendulum.DateTime | pendulum.Date) -> Window:
+    day = pendulum.datetime(start.year, start.month, start.day)
+    return Window(day.subtract(days=_DAYS_AROUND), day.add(days=_DAYS_AROUND + 1))
+
+
+def _overlaps(time_range: TimeRange, window: Window) -> bool:
+    start, end = time_range.start, time_range.end
+    if not isinstance(start, pendulum.DateTime) or not isinstance(end, pendulum.DateTime):
+        return window.start.date() <= end and start <= window.end.date()
+    return start < window.end and end > window.start

@@ -1,0 +1,101 @@
+"""What every calendar service offers to the reply protocol and to the hooks."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.model import (
+    Account,
+    Capabilities,
+    EventReference,
+    Invitation,
+    ParticipationStatus,
+    Reply,
+    Scope,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """
+    The events that a listing covers: those that end after ``start`` and begin before ``end``.
+
+    :raises InvalidInputError: the end is not after the start
+    """
+
+    start: pendulum.DateTime
+    end: pendulum.DateTime
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise InvalidInputError(
+                f"window: the end {self.end.isoformat()} is not after the start {self.start.isoformat()}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """
+    A reply that the service took.
+
+    :param organizer_notified: whether the service tells the organizer
+    :param note: what of the reply could not be delivered, as a sentence; None if all was
+    """
+
+    organizer_notified: bool
+    note: str | None = None
+
+
+class CalendarClient(Protocol):
+    """
+    One account of a calendar service.
+
+    Every method raises the errors of :mod:`airflow_provider_rsvp.exceptions` and no others.
+    """
+
+    service: str
+    capabilities: Capabilities
+
+    def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
+        """
+        Check what can be checked without a request, beyond :attr:`capabilities`.
+
+        :raises InvalidInputError: the service cannot take this id or combination
+        """
+
+    async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
+        """
+        Read one event as it stands now.
+
+        :param scope: with ``series``, an instance's series is read instead
+        :raises EventNotFoundError: it is not there
+        """
+
+    async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
+        """
+        Read back the status of an event that was observed, as cheaply as the service allows.
+
+        :raises EventNotFoundError: it is no longer there
+        """
+
+    async def send(self, invitation: Invitation, reply: Reply) -> Sent:
+        """
+        Ask the service once to set the participation status.
+
+        To be called by the reply protocol only.
+
+        :raises UnclearOutcomeError: the request left and the service gave no clear answer
+        """
+
+    def list_invitations(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Invitation]:
+        """Read the events of a window, page by page."""
+
+    async def account(self) -> Account:
+        """Say who the connection is and what it may do, with one harmless request or two."""

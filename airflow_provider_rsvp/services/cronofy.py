@@ -1,0 +1,461 @@
+"""
+Cronofy's wire.
+
+Sources: Cronofy API reference, ``Participation Status``, ``Read Events``, ``List Calendars``, ``UserInfo``,
+``Error codes``, ``Refresh token``, ``Rate limits``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import (
+    CannotRespondError,
+    CredentialsError,
+    EventNotFoundError,
+    InvalidInputError,
+    PermissionDeniedError,
+    RejectedByServiceError,
+    RsvpError,
+    ServiceUnavailableError,
+)
+from airflow_provider_rsvp.model import (
+    Account,
+    Capabilities,
+    EventReference,
+    Invitation,
+    ParticipationStatus,
+    Person,
+    Recurrence,
+    Reply,
+    Scope,
+    TimeRange,
+)
+from airflow_provider_rsvp.services.client import Sent, Window
+from airflow_provider_rsvp.services.oauth import Grant, read_grant
+from airflow_provider_rsvp.services.wire import (
+    Answer,
+    Bucket,
+    Dialect,
+    Exchange,
+    Limits,
+    Purpose,
+    Request,
+    excerpt,
+    expect,
+    reading,
+    server_error,
+)
+from airflow_provider_rsvp.times import UTC, parse_instant
+
+SERVICE = "Cronofy"
+DIALECT = Dialect(SERVICE, Limits(buckets=(Bucket(50, 50.0), Bucket(500, 500 / 60)), per_mailbox=8))
+"""50 requests a second and 500 a minute for one application (Rate limits)."""
+
+CAPABILITIES = Capabilities(
+    statuses=frozenset(
+        {ParticipationStatus.ACCEPTED, ParticipationStatus.TENTATIVE, ParticipationStatus.DECLINED}
+    ),
+    comment=False,
+    silent=False,
+    proposed_time=False,
+    scopes=frozenset({Scope.INSTANCE}),
+    mailboxes=False,
+    ical_uid=False,
+    answer_is_proof=False,
+    batch_size=1,
+)
+
+DATA_CENTERS: Mapping[str, str] = {
+    "us": "https://api.cronofy.com",
+    "au": "https://api-au.cronofy.com",
+    "ca": "https://api-ca.cronofy.com",
+    "de": "https://api-de.cronofy.com",
+    "sg": "https://api-sg.cronofy.com",
+    "uk": "https://api-uk.cronofy.com",
+}
+"""The API of each data center, by the name under which a connection chooses it."""
+
+REQUIRED_SCOPE = "change_participation_status"
+
+_STATUSES = {
+    "needs_action": ParticipationStatus.NEEDS_ACTION,
+    "accepted": ParticipationStatus.ACCEPTED,
+    "tentative": ParticipationStatus.TENTATIVE,
+    "declined": ParticipationStatus.DECLINED,
+}
+_EXTERNAL = "evt_external"
+_FIRST_DAY_BACK = 42
+_LAST_DAY_AHEAD = 201
+_TOKEN_ADVICE = {
+    "invalid_grant": (
+        "The refresh token was revoked or used up: authorise the account again and put the new refresh "
+        "token into the connection."
+    ),
+    "invalid_client": "Check the client id, the client secret and the data center.",
+    "": "Check the client id, the client secret and the refresh token in the connection.",
+}
+
+
+class CronofyCalendar:
+    """
+    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one Cronofy account.
+
+    :param exchange: carries requests to the API of the account's data center
+    :param calendar_id: which calendar, where a reference names none; None searches all of them
+    """
+
+    service = SERVICE
+    capabilities = CAPABILITIES
+
+    def __init__(self, exchange: Exchange, *, calendar_id: str | None = None) -> None:
+        self._exchange = exchange
+        self._calendar_id = calendar_id
+        self._calendars: dict[str, dict[str, Any]] | None = None
+
+    def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
+        """Check that the event is one that was synced from a calendar; only such take an answer."""
+        event_uid = str(reference.event_id)
+        if event_uid.startswith("evt_partner"):
+            raise InvalidInputError(
+                f"event_id: {event_uid} is an event that the application itself created. Cronofy takes replies "
+                f"only to events synced from a calendar, whose ids start with '{_EXTERNAL}'; the invitees' "
+                "copies of your event are such events in their calendars."
+            )
+        if not event_uid.startswith(_EXTERNAL):
+            raise InvalidInputError(
+                f"event_id: {event_uid!r} is not a Cronofy event uid; those of synced events start with "
+                f"'{_EXTERNAL}'."
+            )
+
+    async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
+        """
+        Find one event among those of the account: there is no request for a single one.
+
+        The whole readable range is searched, unless the reference says when the event starts.
+        """
+        what = f"read {reference}"
+        calendars = await self._known_calendars()
+        calendar_id = reference.calendar_id or self._calendar_id
+        if calendar_id is not None and calendar_id not in calendars:
+            raise EventNotFoundError(
+                f"calendar_id: Cronofy knows no calendar {calendar_id} in this account. "
+                "Look the id up with the Test button or with list calendars."
+            )
+        found: list[Invitation] = []
+        deleted = False
+        async for event in self._events(_search_query(reference, calendar_id), what):
+            with reading(what):
+                if event["event_uid"] != reference.event_id:
+                    continue
+                if event.get("deleted") is True:
+                    deleted = True
+                    continue
+                invitation = self._invitation(event, calendars, what)
+            start = invitation.time.start
+            if reference.original_start is not None:
+                if _same_start(start, reference.original_start):
+                    return invitation
+                continue
+            found.append(invitation)
+            if invitation.recurrence is Recurrence.SINGLE and calendar_id is not None:
+                return invitation
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise InvalidInputError(
+                f"original_start: {len(found)} events have the id {reference.event_id}. Say which one with "
+                "original_start (its start), or with calendar_id if they are copies in several calendars."
+            )
+        raise EventNotFoundError(
+            f"Cronofy shows no {reference}"
+            + (" any more: it was deleted." if deleted else ".")
+            + " The id is wrong, lies outside the readable days, or the event was declined on Exchange, "
+            "which deletes it."
+        )
+
+    async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
+        """Find the event again among those of its own days."""
+        reference, start = invitation.reference, invitation.time.start
+        what = f"read back {reference}"
+        query = [
+            ("tzid", "Etc/UTC"),
+            ("include_deleted", "true"),
+            ("from", start.subtract(days=1).format("YYYY-MM-DD")),
+            ("to", start.add(days=2).format("YYYY-MM-DD")),
+            ("calendar_ids[]", str(reference.calendar_id)),
+        ]
+        async for event in self._events(query, what):
+            with reading(what):
+                if event["event_uid"] == reference.event_id and _time_range(event).start == start:
+                    if event.get("deleted") is True:
+                        break
+                    return _STATUSES.get(str(event.get("participation_status")))
+        raise EventNotFoundError(f"Cronofy shows no {reference} any more.")
+
+    async def send(self, invitation: Invitation, reply: Reply) -> Sent:
+        """Ask for the status; the answer 202 means that it will be set, not that it was."""
+        reference = invitation.reference
+        calendar, event = (quote(str(part), safe="") for part in (reference.calendar_id, reference.event_id))
+        request = Request(
+            what=f"set {reference} to {reply.status}",
+            method="POST",
+            url=f"v1/calendars/{calendar}/events/{event}/participation_status",
+            purpose=Purpose.SEND,
+            json={"status": str(reply.status)},
+        )
+        answer = await self._exchange.send(request)
+        if not answer.ok:
+            raise _error(request, answer)
+        return Sent(organizer_notified=True)
+
+    async def list_invitations(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Invitation]:
+        """Read the events of a window to the last page; instances of a series come one by one."""
+        what = "list the events"
+        calendars = await self._known_calendars()
+        query = [
+            ("tzid", "Etc/UTC"),
+            ("from", _text_of(window.start)),
+            ("to", _text_of(window.end)),
+        ]
+        calendar = calendar_id or self._calendar_id
+        if calendar is not None:
+            query.append(("calendar_ids[]", calendar))
+        async for event in self._events(query, what):
+            with reading(what):
+                invitation = self._invitation(event, calendars, what)
+            yield invitation
+
+    async def account(self) -> Account:
+        """Read whose account the token opens and which of its calendars can be answered from."""
+        what = "read the account"
+        request = _get("v1/userinfo", (), what)
+        answer = await self._exchange.send(request)
+        if not answer.ok:
+            raise _error(request, answer)
+        body = answer.json_object(what)
+        with reading(what):
+            details = body.get("cronofy.data") or {}
+            scopes = str((details.get("authorization") or {}).get("scope") or "").split()
+            who = str(Person(body.get("email"), body.get("name") or body.get("sub")))
+        calendars = list((await self._known_calendars()).values())
+        writable = [calendar for calendar in calendars if calendar.get("calendar_readonly") is not True]
+        names = ", ".join(
+            f"{calendar.get('calendar_name')} ({calendar['calendar_id']})" for calendar in writable
+        )
+        notes = [
+            f"{len(writable)} of {len(calendars)} calendars can be answered from: {names}."
+            if writable
+            else "None of its calendars can be answered from: all are read-only."
+        ]
+        if scopes and REQUIRED_SCOPE not in scopes:
+            notes.append(f"The scope {REQUIRED_SCOPE} is missing: authorise the account again with it.")
+        return Account(who=who, permissions=tuple(scopes), notes=tuple(notes))
+
+    async def _known_calendars(self) -> dict[str, dict[str, Any]]:
+        if self._calendars is None:
+            what = "list the calendars"
+            request = _get("v1/calendars", (), what)
+            answer = await self._exchange.send(request)
+            if not answer.ok:
+                raise _error(request, answer)
+            body = answer.json_object(what)
+            with reading(what):
+                self._calendars = {
+                    str(calendar["calendar_id"]): expect(calendar, dict, what, "a calendar")
+                    for calendar in body["calendars"]
+                }
+        return self._calendars
+
+    async def _events(self, query: list[tuple[str, str]], what: str) -> AsyncIterator[dict[str, Any]]:
+        request = _get("v1/events", query, what)
+        while True:
+            answer = await self._exchange.send(request)
+            if not answer.ok:
+                raise _error(request, answer)
+            body = answer.json_object(what)
+            with reading(what):
+                events = expect(body["events"], list, what, "a list 'events'")
+                next_page = (body.get("pages") or {}).get("next_page")
+            for event in events:
+                yield expect(event, dict, what, "an event")
+            if not next_page:
+                return
+            request = _get(expect(next_page, str, what, "an address"), (), what)
+
+    def _invitation(
+        self, event: dict[str, Any], calendars: Mapping[str, dict[str, Any]], what: str
+    ) -> Invitation:
+        calendar_id = expect(event["calendar_id"], str, what, "a text 'calendar_id'")
+        calendar = calendars.get(calendar_id, {})
+        organizer = event.get("organizer") or {}
+        person = Person(organizer.get("email"), organizer.get("display_name"))
+        attendees = expect(event.get("attendees") or [], list, what, "a list 'attendees'")
+        recurring = event.get("recurring") is True
+        time = _time_range(event)
+        return Invitation(
+            reference=EventReference(
+                event_id=expect(event["event_uid"], str, what, "a text 'event_uid'"),
+                original_start=time.start
+                if recurring and isinstance(time.start, pendulum.DateTime)
+                else None,
+                calendar_id=calendar_id,
+            ),
+            subject=str(event.get("summary") or ""),
+            time=time,
+            status=_STATUSES.get(str(event.get("participation_status"))),
+            organizer=person if person.address or person.name else None,
+            recurrence=Recurrence.INSTANCE if recurring else Recurrence.SINGLE,
+            series_id=event.get("series_identifier"),
+            is_organizer=_same_address(person.address, calendar.get("profile_name")),
+            is_cancelled=event.get("status") == "cancelled",
+            is_read_only=calendar.get("calendar_readonly") is True,
+            cannot_respond=_cannot_respond(event),
+            attendees=len(attendees),
+            link=_link(calendar, time),
+        )
+
+
+def refresh_request(client_id: str, client_secret: str, refresh_token: str) -> Request:
+    """Return the request for a new access token (Refresh token)."""
+    return Request(
+        what="get an access token",
+        method="POST",
+        url="oauth/token",
+        purpose=Purpose.TOKEN,
+        json={
+            "client_id": client_id,
+            "client_secret": client_secret,
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token,
+        },
+    )
+
+
+def read_token(request: Request, answer: Answer, refresh_token: str) -> Grant:
+    """Return what was granted; where no new refresh token came along, the old one stays in use."""
+    grant = read_grant(SERVICE, request, answer, advice=_TOKEN_ADVICE)
+    return grant if grant.refresh_token else replace(grant, refresh_token=refresh_token)
+
+
+def _get(url: str, query: list[tuple[str, str]] | tuple[()], what: str) -> Request:
+    return Request(what=what, method="GET", url=url, purpose=Purpose.READ, query=tuple(query))
+
+
+def _search_query(reference: EventReference, calendar_id: str | None) -> list[tuple[str, str]]:
+    query = [("tzid", "Etc/UTC"), ("include_deleted", "true")]
+    if reference.original_start is not None:
+        start = reference.original_start.in_timezone(UTC)
+        query += [("from", _text_of(start.subtract(days=1))), ("to", _text_of(start.add(days=2)))]
+    else:
+        today = pendulum.today(UTC)
+        query += [
+            ("from", today.subtract(days=_FIRST_DAY_BACK - 1).to_date_string()),
+            ("to", today.add(days=_LAST_DAY_AHEAD).to_date_string()),
+        ]
+    if calendar_id is not None:
+        query.append(("calendar_ids[]", calendar_id))
+    return query
+
+
+def _text_of(value: pendulum.DateTime) -> str:
+    """Return a time without fractions of a second, which Cronofy refuses (Data types)."""
+    return value.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")
+
+
+def _time_range(event: dict[str, Any]) -> TimeRange:
+    return TimeRange(_time(event["start"], "start"), _time(event["end"], "end"))
+
+
+def _time(value: Any, field: str) -> pendulum.DateTime | pendulum.Date:
+    zone = "UTC"
+    if isinstance(value, dict):
+        zone, value = value.get("tzid", "UTC"), value["time"]
+    if len(value) == len("2026-01-05"):
+        day = date.fromisoformat(value)
+        return pendulum.date(day.year, day.month, day.day)
+    return parse_instant(value, field=field, timezone=zone)
+
+
+def _same_start(start: pendulum.DateTime | pendulum.Date, original_start: pendulum.DateTime) -> bool:
+    if isinstance(start, pendulum.DateTime):
+        return bool(start == original_start)
+    return start == original_start.date()
+
+
+def _same_address(one: Any, other: Any) -> bool:
+    return isinstance(one, str) and isinstance(other, str) and one.casefold() == other.casefold()
+
+
+def _cannot_respond(event: dict[str, Any]) -> str | None:
+    options = event.get("options") or {}
+    if options.get("change_participation_status") is True:
+        return None
+    return (
+        "Cronofy's option 'change_participation_status' is off for this event: the calendar takes no answer "
+        "to it, or the account was connected without that scope."
+    )
+
+
+def _link(calendar: dict[str, Any], time: TimeRange) -> str | None:
+    """Return the day in the calendar's own page; Cronofy gives no address of the event itself."""
+    if calendar.get("provider_name") != "google":
+        return None
+    return f"https://calendar.google.com/calendar/r/day/{time.start.year}/{time.start.month}/{time.start.day}"
+
+
+def _error(request: Request, answer: Answer) -> RsvpError:
+    """Return the error that an answer stands for (Error codes)."""
+    said = f"HTTP {answer.status}"
+    body = answer.json_or_none()
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if isinstance(errors, dict):
+        said += f", {excerpt('; '.join(_described(errors)))}"
+    could_not = f"Could not {request.what}: Cronofy says {said}"
+    failed = server_error(SERVICE, request, answer, said)
+    if failed is not None:
+        return failed
+    match answer.status:
+        case 401:
+            return CredentialsError(
+                f"{could_not}. The access token is not accepted. Cronofy's access tokens last an hour: use a "
+                "refresh token in the connection, and check the data center."
+            )
+        case 402:
+            return PermissionDeniedError(f"{could_not}. The Cronofy plan does not include this.")
+        case 403:
+            return PermissionDeniedError(
+                f"{could_not}. The account must be authorised again with the scope {REQUIRED_SCOPE}."
+            )
+        case 404 | 410:
+            return EventNotFoundError(f"{could_not}. The calendar or the event is not there.")
+        case 422 if "must_be_external_event_uid" in said:
+            return InvalidInputError(
+                f"event_id: {could_not}. Only ids that start with '{_EXTERNAL}' take replies."
+            )
+        case 422:
+            return CannotRespondError(f"{could_not}.")
+        case 423:
+            return ServiceUnavailableError(f"{could_not}. The account is locked at the moment.")
+        case _:
+            return RejectedByServiceError(f"{could_not}.")
+
+
+def _described(errors: dict[str, Any]) -> list[str]:
+    """Return Cronofy's error envelope as ``field: key (description)`` texts."""
+    texts = []
+    for name, reasons in errors.items():
+        for reason in reasons if isinstance(reasons, list) else [reasons]:
+            if isinstance(reason, dict):
+                texts.append(f"{name}: {reason.get('key')} ({reason.get('description')})")
+            else:
+                texts.append(f"{name}: {reason}")
+    return texts

@@ -1,0 +1,572 @@
+"""
+Microsoft Graph's wire, v1.0 and beta.
+
+Sources: Microsoft Graph reference, ``event: accept``, ``event: tentativelyAccept``, ``event: decline``,
+``event`` resource, ``List calendarView``, ``Throttling limits``, ``National cloud deployments``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import (
+    ConfigurationError,
+    CredentialsError,
+    EventNotFoundError,
+    InvalidInputError,
+    MailboxNotFoundError,
+    MalformedAnswerError,
+    PermissionDeniedError,
+    ProposalNotAllowedError,
+    RejectedByServiceError,
+    RsvpError,
+    ServiceUnavailableError,
+    UnclearOutcomeError,
+)
+from airflow_provider_rsvp.model import (
+    Account,
+    Capabilities,
+    EventReference,
+    Invitation,
+    ParticipationStatus,
+    Person,
+    Recurrence,
+    Reply,
+    Scope,
+    TimeRange,
+)
+from airflow_provider_rsvp.services.client import Sent, Window
+from airflow_provider_rsvp.services.oauth import Grant, read_grant
+from airflow_provider_rsvp.services.wire import (
+    Answer,
+    Dialect,
+    Exchange,
+    Limits,
+    Purpose,
+    Request,
+    excerpt,
+    expect,
+    reading,
+    server_error,
+)
+from airflow_provider_rsvp.times import UTC, parse_instant
+
+SERVICE = "Microsoft Graph"
+DIALECT = Dialect(SERVICE, Limits(per_mailbox=4, at_once=32))
+"""Outlook takes four requests at once for one app and mailbox (Throttling limits, Outlook service)."""
+
+CAPABILITIES = Capabilities(
+    statuses=frozenset(
+        {ParticipationStatus.ACCEPTED, ParticipationStatus.TENTATIVE, ParticipationStatus.DECLINED}
+    ),
+    comment=True,
+    silent=True,
+    proposed_time=True,
+    scopes=frozenset(Scope),
+    mailboxes=True,
+    ical_uid=True,
+    answer_is_proof=True,
+    batch_size=20,
+)
+
+LONGEST_WINDOW_DAYS = 1825
+"""The longest calendar view; a longer one is answered with 400."""
+
+DEFAULT_CALENDAR = "primary"
+"""As a ``calendar_id``, names the default calendar outright: ``/me/calendar/events/…``."""
+
+_ACTIONS = {
+    ParticipationStatus.ACCEPTED: "accept",
+    ParticipationStatus.TENTATIVE: "tentativelyAccept",
+    ParticipationStatus.DECLINED: "decline",
+}
+_STATUSES = {
+    "none": ParticipationStatus.NEEDS_ACTION,
+    "notResponded": ParticipationStatus.NEEDS_ACTION,
+    "tentativelyAccepted": ParticipationStatus.TENTATIVE,
+    "accepted": ParticipationStatus.ACCEPTED,
+    "declined": ParticipationStatus.DECLINED,
+    "organizer": ParticipationStatus.ACCEPTED,
+}
+_RECURRENCES = {
+    "singleInstance": Recurrence.SINGLE,
+    "occurrence": Recurrence.INSTANCE,
+    "exception": Recurrence.INSTANCE,
+    "seriesMaster": Recurrence.SERIES,
+}
+_SELECT = (
+    "id,subject,responseStatus,isOrganizer,isCancelled,isDraft,responseRequested,allowNewTimeProposals,"
+    "type,seriesMasterId,start,end,isAllDay,originalStart,organizer,attendees,iCalUId,webLink"
+)
+_PREFER = 'outlook.timezone="UTC", IdType="ImmutableId"'
+_PAGE_SIZE = "250"
+_NO_MAILBOX = frozenset({"mailboxnotenabledforrestapi", "errorinvaliduser", "resourcenotfound"})
+_BAD_ID = frozenset(
+    {"erroriidmalformed", "errorinvalididmalformed", "errorinvalididmalformedewslegacyidformat"}
+)
+_TOKEN_ADVICE = {
+    "invalid_client": "Check the client id and the client secret or certificate; secrets expire.",
+    "invalid_grant": (
+        "The refresh token has ended or was revoked: sign in again and put the new refresh token "
+        "into the connection."
+    ),
+    "unauthorized_client": "The application is not known in this tenant: check the tenant id and the client id.",
+    "invalid_scope": "Check that the connection names the cloud that the application is registered in.",
+    "interaction_required": "The tenant asks the user to sign in in person: authorise again.",
+    "": "Check the tenant id, the client id and the credentials in the connection.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """One of Microsoft's clouds: the addresses of Graph and of the sign-in service."""
+
+    graph: str
+    login: str
+
+
+class CloudName(StrEnum):
+    """The names under which a connection chooses a cloud."""
+
+    GLOBAL = "global"
+    US_GOV_L4 = "us_gov_l4"
+    US_GOV_L5 = "us_gov_l5"
+    CHINA = "china"
+
+
+CLOUDS: Mapping[str, Cloud] = {
+    CloudName.GLOBAL: Cloud("https://graph.microsoft.com", "https://login.microsoftonline.com"),
+    CloudName.US_GOV_L4: Cloud("https://graph.microsoft.us", "https://login.microsoftonline.us"),
+    CloudName.US_GOV_L5: Cloud("https://dod-graph.microsoft.us", "https://login.microsoftonline.us"),
+    CloudName.CHINA: Cloud("https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn"),
+}
+VERSIONS = ("v1.0", "beta")
+
+
+class GraphCalendar:
+    """
+    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for Microsoft Graph.
+
+    :param exchange: carries requests to ``{graph root}/{version}/``
+    :param mailbox: whose calendar, where a reference names none; None for the signed-in user (``/me``)
+    :param app_only: whether the token is an application's own, which has no ``/me``
+    """
+
+    service = SERVICE
+    capabilities = CAPABILITIES
+
+    def __init__(self, exchange: Exchange, *, mailbox: str | None = None, app_only: bool = False) -> None:
+        self._exchange = exchange
+        self._mailbox = mailbox
+        self._app_only = app_only
+
+    def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
+        """Check what Graph cannot take, before any request."""
+        if reply.comment and not reply.notify_organizer:
+            raise InvalidInputError(
+                "comment: Microsoft Graph carries a comment only to an organizer who is notified; "
+                "drop the comment or set notify_organizer=True."
+            )
+        self._owner(reference.mailbox)
+
+    async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
+        """Read one event; with ``series``, the series that an occurrence belongs to."""
+        event = await self._event(reference)
+        if scope is Scope.SERIES and event.get("seriesMasterId"):
+            master = _text(event, "seriesMasterId", f"read {reference}")
+            event = await self._read(reference, master)
+        return self._invitation(event, reference.mailbox, reference.calendar_id, f"read {reference}")
+
+    async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
+        """Read the mailbox's own response again."""
+        reference = invitation.reference
+        what = f"read back {reference}"
+        url = self._event_path(reference, str(reference.event_id))
+        event = await self._exchange_json(
+            self._get(url, (("$select", "id,responseStatus"),), what, reference.mailbox)
+        )
+        with reading(what):
+            return _STATUSES.get(event["responseStatus"]["response"])
+
+    async def send(self, invitation: Invitation, reply: Reply) -> Sent:
+        """Post the one action that sets the status, always saying whether to mail the organizer."""
+        reference = invitation.reference
+        notify, comment, note = reply.notify_organizer, reply.comment, None
+        if not invitation.response_requested and notify:
+            # With sendResponse true the service answers 400 for such an event.
+            if reply.proposed_time is not None:
+                raise ProposalNotAllowedError(
+                    "The organizer asked for no replies to this event, so a proposed time cannot reach them. "
+                    "Answer without one."
+                )
+            notify, comment = False, None
+            note = "The organizer asked for no replies, so the status was set and nobody was told."
+            if reply.comment:
+                note += " The comment was not delivered."
+        body: dict[str, Any] = {"sendResponse": notify}
+        if comment:
+            body["comment"] = comment
+        if reply.proposed_time is not None:
+            body["proposedNewTime"] = {
+                "start": _time_zone_time(reply.proposed_time.start),
+                "end": _time_zone_time(reply.proposed_time.end),
+            }
+        action = _ACTIONS[reply.status]
+        request = Request(
+            what=f"{action} {reference}",
+            method="POST",
+            url=f"{self._event_path(reference, str(reference.event_id))}/{action}",
+            purpose=Purpose.SEND,
+            headers={"Prefer": 'IdType="ImmutableId"'},
+            json=body,
+            mailbox=self._owner(reference.mailbox),
+        )
+        answer = await self._exchange.send(request)
+        if not answer.ok:
+            raise _error(request, answer)
+        return Sent(organizer_notified=notify, note=note)
+
+    async def list_invitations(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Invitation]:
+        """Read the calendar view of a window to its last page: occurrences and single events."""
+        if (window.end - window.start).total_days() > LONGEST_WINDOW_DAYS:
+            raise InvalidInputError(
+                f"window: Microsoft Graph lists at most {LONGEST_WINDOW_DAYS} days at once."
+            )
+        what = f"list the events of {self._owner(mailbox) or 'the signed-in user'}"
+        url = f"{self._calendar_path(mailbox, calendar_id)}/calendarView"
+        query = (
+            ("startDateTime", window.start.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")),
+            ("endDateTime", window.end.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")),
+            ("$select", _SELECT),
+            ("$top", _PAGE_SIZE),
+        )
+        async for event in self._pages(url, query, what, mailbox):
+            yield self._invitation(event, mailbox, calendar_id, what)
+
+    async def account(self) -> Account:
+        """Read whose default calendar the token opens, and what the token itself claims."""
+        if self._app_only and self._mailbox is None:
+            raise ConfigurationError(
+                "mailbox: an application has no calendar of its own. Name a mailbox in the connection "
+                "(it is also what tasks without a mailbox use)."
+            )
+        what = f"read the calendar of {self._mailbox or 'the signed-in user'}"
+        request = self._get(
+            f"{self._owner_path(None)}/calendar", (("$select", "name,owner,canEdit"),), what, None
+        )
+        body = await self._exchange_json(request)
+        owner = body.get("owner")
+        owner = owner if isinstance(owner, dict) else {}
+        person = Person(_optional_text(owner, "address"), _optional_text(owner, "name"))
+        who = str(person) if person.address or person.name else (self._mailbox or "the signed-in user")
+        return Account(who=f"{who}" + (" (as an application)" if self._app_only else ""))
+
+    async def _event(self, reference: EventReference) -> dict[str, Any]:
+        if reference.event_id is not None:
+            return await self._read(reference, reference.event_id)
+        what = f"find {reference}"
+        uid = str(reference.ical_uid).replace("'", "''")
+        url = self._calendar_path(reference.mailbox, reference.calendar_id) + "/events"
+        query = (("$filter", f"iCalUId eq '{uid}'"), ("$select", _SELECT))
+        found = [event async for event in self._pages(url, query, what, reference.mailbox)]
+        if not found:
+            raise EventNotFoundError(
+                f"Microsoft Graph knows no {reference}. It may have been declined before, which deletes it."
+            )
+        event = found[0]
+        if reference.original_start is None or event.get("type") != "seriesMaster":
+            return event
+        return await self._instance(reference, _text(event, "id", what), reference.original_start, what)
+
+    async def _instance(
+        self, reference: EventReference, master: str, original_start: pendulum.DateTime, what: str
+    ) -> dict[str, Any]:
+        # A moved instance lies elsewhere in the calendar; a year on both sides finds it all the same.
+        query = (
+            ("startDateTime", original_start.in_timezone(UTC).subtract(days=366).to_iso8601_string()),
+            ("endDateTime", original_start.in_timezone(UTC).add(days=366).to_iso8601_string()),
+            ("$select", _SELECT),
+            ("$top", _PAGE_SIZE),
+        )
+        url = f"{self._event_path(reference, master)}/instances"
+        async for event in self._pages(url, query, what, reference.mailbox):
+            if _original_start(event) == original_start:
+                return event
+        raise EventNotFoundError(
+            f"Microsoft Graph knows the series, but no instance of it that was first planned for "
+            f"{original_start.isoformat()}."
+        )
+
+    async def _read(self, reference: EventReference, event_id: str) -> dict[str, Any]:
+        url = self._event_path(reference, event_id)
+        return await self._exchange_json(
+            self._get(url, (("$select", _SELECT),), f"read {reference}", reference.mailbox)
+        )
+
+    async def _pages(
+        self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None
+    ) -> AsyncIterator[dict[str, Any]]:
+        request = self._get(url, query, what, mailbox)
+        while True:
+            body = await self._exchange_json(request)
+            for event in expect(body.get("value"), list, what, "a list 'value'"):
+                yield expect(event, dict, what, "an event")
+            link = body.get("@odata.nextLink")
+            if link is None:
+                return
+            request = self._get(expect(link, str, what, "an address"), (), what, mailbox)
+
+    def _get(self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None) -> Request:
+        return Request(
+            what=what,
+            method="GET",
+            url=url,
+            purpose=Purpose.READ,
+            query=query,
+            headers={"Prefer": _PREFER},
+            mailbox=self._owner(mailbox),
+        )
+
+    async def _exchange_json(self, request: Request) -> dict[str, Any]:
+        answer = await self._exchange.send(request)
+        if not answer.ok:
+            raise _error(request, answer)
+        return answer.json_object(request.what)
+
+    def _owner(self, mailbox: str | None) -> str | None:
+        owner = mailbox or self._mailbox
+        if owner is None or owner.casefold() == "me":
+            if self._app_only:
+                raise ConfigurationError(
+                    "mailbox: an application answers for other people and has no calendar of its own. "
+                    "Name a mailbox in the task or in the connection."
+                )
+            return None
+        return owner
+
+    def _owner_path(self, mailbox: str | None) -> str:
+        owner = self._owner(mailbox)
+        if owner is None:
+            return "me"
+        if owner.startswith("$"):
+            # Such a name is taken for a query option in the plain form (Known issues, Users).
+            return f"users('{quote(owner, safe='')}')"
+        return f"users/{quote(owner, safe='')}"
+
+    def _calendar_path(self, mailbox: str | None, calendar_id: str | None) -> str:
+        owner = self._owner_path(mailbox)
+        if calendar_id is None:
+            return owner
+        if calendar_id == DEFAULT_CALENDAR:
+            return f"{owner}/calendar"
+        group, slash, calendar = calendar_id.partition("/")
+        if slash:
+            return f"{owner}/calendarGroups/{quote(group, safe='')}/calendars/{quote(calendar, safe='')}"
+        return f"{owner}/calendars/{quote(calendar_id, safe='')}"
+
+    def _event_path(self, reference: EventReference, event_id: str) -> str:
+        calendar = self._calendar_path(reference.mailbox, reference.calendar_id)
+        return f"{calendar}/events/{quote(event_id, safe='')}"
+
+    def _invitation(
+        self, event: dict[str, Any], mailbox: str | None, calendar_id: str | None, what: str
+    ) -> Invitation:
+        with reading(what):
+            return self._read_invitation(event, mailbox, calendar_id, what)
+
+    def _read_invitation(
+        self, event: dict[str, Any], mailbox: str | None, calendar_id: str | None, what: str
+    ) -> Invitation:
+        response = expect(event.get("responseStatus") or {}, dict, what, "an object 'responseStatus'")
+        status = _STATUSES.get(response.get("response", "none"))
+        recurrence = _RECURRENCES.get(event.get("type", "singleInstance"), Recurrence.SINGLE)
+        attendees = expect(event.get("attendees") or [], list, what, "a list 'attendees'")
+        organizer = _person(event.get("organizer"))
+        return Invitation(
+            reference=EventReference(
+                event_id=_text(event, "id", what),
+                ical_uid=_optional_text(event, "iCalUId"),
+                original_start=_original_start(event) if recurrence is Recurrence.INSTANCE else None,
+                mailbox=mailbox,
+                calendar_id=calendar_id,
+            ),
+            subject=_optional_text(event, "subject") or "",
+            time=_time_range(event, what),
+            status=status,
+            organizer=organizer,
+            recurrence=recurrence,
+            series_id=_optional_text(event, "seriesMasterId"),
+            is_organizer=event.get("isOrganizer") is True or response.get("response") == "organizer",
+            is_cancelled=event.get("isCancelled") is True,
+            is_draft=event.get("isDraft") is True,
+            response_requested=event.get("responseRequested") is not False,
+            can_propose=event.get("allowNewTimeProposals") is not False,
+            attendees=len(attendees),
+            required=self._required(attendees, mailbox),
+            link=_optional_text(event, "webLink"),
+        )
+
+    def _required(self, attendees: list[Any], mailbox: str | None) -> bool | None:
+        owner = self._owner(mailbox)
+        for attendee in attendees:
+            person = _person(attendee)
+            if owner and person and person.address and person.address.casefold() == owner.casefold():
+                return bool(attendee.get("type") == "required")
+        return None
+
+
+def token_request(tenant: str, form: Mapping[str, str]) -> Request:
+    """
+    Return the request for a token of one tenant.
+
+    :param form: one of :func:`client_secret_form`, :func:`assertion_form`, :func:`refresh_form`
+    """
+    return Request(
+        what="get an access token",
+        method="POST",
+        url=f"{quote(tenant, safe='')}/oauth2/v2.0/token",
+        purpose=Purpose.TOKEN,
+        form=form,
+    )
+
+
+def client_secret_form(client_id: str, client_secret: str, graph: str) -> dict[str, str]:
+    """Return the form of the client credentials grant with a secret."""
+    return {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "scope": f"{graph.rstrip('/')}/.default",
+    }
+
+
+def assertion_form(client_id: str, assertion: str, graph: str) -> dict[str, str]:
+    """Return the form of the client credentials grant with a signed assertion (RFC 7523, section 2.2)."""
+    return {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": assertion,
+        "scope": f"{graph.rstrip('/')}/.default",
+    }
+
+
+def refresh_form(client_id: str, client_secret: str | None, refresh_token: str, graph: str) -> dict[str, str]:
+    """Return the form of the refresh token grant."""
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": client_id,
+        "refresh_token": refresh_token,
+        "scope": f"{graph.rstrip('/')}/Calendars.ReadWrite offline_access",
+    }
+    return {**form, "client_secret": client_secret} if client_secret else form
+
+
+def read_token(request: Request, answer: Answer) -> Grant:
+    """Return what the sign-in service granted."""
+    return read_grant("The Microsoft sign-in service", request, answer, advice=_TOKEN_ADVICE)
+
+
+def token_claims(access_token: str) -> dict[str, Any]:
+    """
+    Return the claims of an access token, or nothing where it is not a JWT that can be read.
+
+    Only to tell a person about it: the token is the service's own and may change its form.
+    """
+    try:
+        payload = access_token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError, binascii.Error):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+def _error(request: Request, answer: Answer) -> RsvpError:
+    """Return the error that an answer stands for (Microsoft Graph error responses)."""
+    body = answer.json_or_none()
+    error = body.get("error") if isinstance(body, dict) else None
+    error = error if isinstance(error, dict) else {}
+    code, message = excerpt(error.get("code") or ""), excerpt(error.get("message") or "")
+    said = ", ".join(part for part in (f"HTTP {answer.status}", code) if part)
+    said += f": {message}" if message else ""
+    kind = code.casefold()
+    could_not = f"Could not {request.what}: Microsoft Graph says {said}"
+    failed = server_error(SERVICE, request, answer, said)
+    if failed is not None:
+        return failed
+    if answer.status == 401:
+        return CredentialsError(f"{could_not}. The access token is not accepted; get a new one.")
+    if answer.status == 403:
+        return PermissionDeniedError(
+            f"{could_not}. The token needs Calendars.ReadWrite, and the mailbox must be open to it "
+            "(application access policy, delegation)."
+        )
+    if kind in _NO_MAILBOX:
+        return MailboxNotFoundError(f"{could_not}. Check the mailbox.")
+    if answer.status == 404:
+        return EventNotFoundError(
+            f"{could_not}. The id is wrong, of another mailbox, or the event was declined or deleted before."
+        )
+    if kind in _BAD_ID:
+        return InvalidInputError(f"event_id: {could_not}. It is not an id of this service.")
+    if answer.status in (409, 423):
+        if request.purpose is Purpose.SEND:
+            return UnclearOutcomeError(f"{could_not}. The event changed meanwhile.")
+        return ServiceUnavailableError(f"{could_not}. The event changed meanwhile.")
+    return RejectedByServiceError(f"{could_not}.")
+
+
+def _time_zone_time(value: pendulum.DateTime | pendulum.Date) -> dict[str, str]:
+    """Return a ``dateTimeTimeZone`` in UTC."""
+    assert isinstance(value, pendulum.DateTime)
+    return {"dateTime": value.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss"), "timeZone": "UTC"}
+
+
+def _time_range(event: dict[str, Any], what: str) -> TimeRange:
+    start, end = (_time(event[name], what) for name in ("start", "end"))
+    return TimeRange(start.date(), end.date()) if event.get("isAllDay") is True else TimeRange(start, end)
+
+
+def _time(value: Any, what: str) -> pendulum.DateTime:
+    pair = expect(value, dict, what, "an object with 'dateTime' and 'timeZone'")
+    zone = str(pair.get("timeZone", "UTC"))
+    zone = "UTC" if zone.startswith("tzone://Microsoft/") else zone
+    return parse_instant(pair["dateTime"], field="dateTime", timezone=zone)
+
+
+def _original_start(event: dict[str, Any]) -> pendulum.DateTime | None:
+    value = event.get("originalStart")
+    try:
+        return parse_instant(value, field="originalStart", timezone="UTC") if value else None
+    except InvalidInputError:
+        return None
+
+
+def _person(value: Any) -> Person | None:
+    address = value.get("emailAddress") if isinstance(value, dict) else None
+    if not isinstance(address, dict):
+        return None
+    return Person(_optional_text(address, "address"), _optional_text(address, "name"))
+
+
+def _text(event: dict[str, Any], name: str, what: str) -> str:
+    value: str = expect(event.get(name), str, what, f"a text '{name}'")
+    if not value:
+        raise MalformedAnswerError(f"Could not {what}: the answer's '{name}' is empty.")
+    return value
+
+
+def _optional_text(event: dict[str, Any], name: str) -> str | None:
+    value = event.get(name)
+    return value if isinstance(value, str) and value else None

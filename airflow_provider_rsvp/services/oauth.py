@@ -1,0 +1,81 @@
+"""What OAuth 2.0 token endpoints have in common (RFC 6749)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_rsvp.exceptions import CredentialsError, MalformedAnswerError, RsvpError
+from airflow_provider_rsvp.services.wire import Answer, Request, excerpt, server_error
+
+RENEW_BEFORE_END = 120.0
+"""Seconds before its end at which an access token is no longer used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """
+    What a token endpoint granted (RFC 6749, section 5.1).
+
+    :param expires_at: Unix time in seconds; None where it is not known
+    :param refresh_token: the refresh token to use next; None if there is none
+    """
+
+    access_token: str = field(repr=False)
+    expires_at: float | None = None
+    refresh_token: str | None = field(default=None, repr=False)
+
+    def fresh(self, now: float) -> bool:
+        """Return whether the access token can be used for some time yet."""
+        return self.expires_at is None or now < self.expires_at - RENEW_BEFORE_END
+
+
+def read_grant(service: str, request: Request, answer: Answer, *, advice: Mapping[str, str]) -> Grant:
+    """
+    Return what a token endpoint granted.
+
+    Services are known to report errors with HTTP 200 too, so the body decides.
+
+    :param advice: what to do, by the endpoint's ``error`` code; ``""`` is for any other
+    :raises CredentialsError: the endpoint refuses
+    :raises MalformedAnswerError: the answer is not what RFC 6749 documents
+    """
+    body = answer.json_or_none()
+    if isinstance(body, dict) and (not answer.ok or "error" in body):
+        raise _refusal(service, request, answer, body, advice)
+    if not answer.ok:
+        said = f"HTTP {answer.status}"
+        raise server_error(service, request, answer, said) or CredentialsError(
+            f"{service} refused to {request.what} ({said}). {advice['']}"
+        )
+    body = answer.json_object(request.what)
+    token, refresh_token, seconds = (
+        body.get(name) for name in ("access_token", "refresh_token", "expires_in")
+    )
+    if not isinstance(token, str) or not token or not isinstance(refresh_token, str | None):
+        raise MalformedAnswerError(f"{service} answered without a token when asked to {request.what}.")
+    return Grant(token, _end(seconds), refresh_token or None)
+
+
+def _refusal(
+    service: str, request: Request, answer: Answer, body: dict[str, Any], advice: Mapping[str, str]
+) -> RsvpError:
+    code = excerpt(body.get("error") or "no error code")
+    said = f"HTTP {answer.status}, {code}"
+    description = body.get("error_description")
+    if description and not answer.ok:
+        said += f": {excerpt(description)}"
+    if answer.status == 429 or answer.status >= 500:
+        failed = server_error(service, request, answer, said)
+        if failed is not None:
+            return failed
+    return CredentialsError(f"{service} refused to {request.what} ({said}). {advice.get(code, advice[''])}")
+
+
+def _end(seconds: Any) -> float | None:
+    try:
+        return time.time() + float(seconds)
+    except (TypeError, ValueError, OverflowError):
+        return None

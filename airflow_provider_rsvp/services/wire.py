@@ -1,0 +1,259 @@
+"""
+Requests and answers as values, and what a service must tell the transport about itself.
+
+A service module builds a :class:`Request`, hands it to the :class:`Exchange` it was given, and reads
+the :class:`Answer`; it opens no connection of its own.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from airflow_provider_rsvp.exceptions import (
+    InvalidInputError,
+    MalformedAnswerError,
+    RsvpError,
+    ServiceUnavailableError,
+    ThrottledError,
+    UnclearOutcomeError,
+)
+
+_LONGEST_EXCERPT = 200
+
+
+class Purpose(Enum):
+    """What a request is for; decides what may be repeated and whose credentials go along."""
+
+    READ = auto()
+    SEND = auto()
+    TOKEN = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """
+    One HTTP request.
+
+    :param what: the request in words, for logs and errors: ``read event 651``; never a secret
+    :param url: relative to the connection's base address, percent-encoded; or an absolute address that
+        the service itself gave, which the transport follows only within the configured host
+    :param query: name and value pairs, not yet encoded
+    :param json: the body, sent as JSON
+    :param form: the body, sent as a form; only one of ``json`` and ``form`` is given
+    :param mailbox: whose limits the request counts against
+    """
+
+    what: str
+    method: str
+    url: str
+    purpose: Purpose
+    query: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    json: Any = field(default=None, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    mailbox: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer; the keys of ``headers`` are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is any 2xx."""
+        return 200 <= self.status < 300
+
+    def json(self, what: str) -> Any:
+        """
+        Return the body as JSON.
+
+        :raises MalformedAnswerError: it is none
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            kind = self.headers.get("content-type", "no content type").split(";")[0]
+            raise MalformedAnswerError(
+                f"Could not {what}: the answer (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
+                "Is the host in the connection the service's own, and is nothing in between?"
+            ) from None
+
+    def json_or_none(self) -> Any:
+        """Return the body as JSON, or None if it is none; for reading the details of an error."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def json_object(self, what: str) -> dict[str, Any]:
+        """
+        Return the body as a JSON object.
+
+        :raises MalformedAnswerError: it is none
+        """
+        body: dict[str, Any] = expect(self.json(what), dict, what, "an object")
+        return body
+
+
+class Exchange(Protocol):
+    """Carries a request to the service and brings the answer back."""
+
+    async def send(self, request: Request) -> Answer:
+        """
+        Return the answer, whatever its status.
+
+        Repeats only what surely had no effect, and refuses redirects.
+
+        :raises ServiceUnavailableError: the service was not reached
+        :raises ThrottledError: the service wants us to wait for too long
+        :raises UnclearOutcomeError: a ``SEND`` left and no answer came
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A leaky bucket: ``burst`` requests at once, then ``per_second``."""
+
+    burst: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """
+    A service's documented limits.
+
+    :param buckets: each request counts against all of them
+    :param per_mailbox: requests under way at once for one mailbox
+    :param at_once: requests under way at once altogether
+    """
+
+    buckets: tuple[Bucket, ...] = ()
+    per_mailbox: int = 4
+    at_once: int = 32
+
+
+def retry_after(answer: Answer) -> float | None:
+    """
+    Return the seconds that ``Retry-After`` asks for (RFC 9110, section 10.2.3), or None.
+
+    Decimals, which some services send, are read too.
+    """
+    value = answer.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            when = email.utils.parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = (when - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None
+
+
+def unauthorized(answer: Answer) -> bool:
+    """Return whether the answer refuses the access token."""
+    return answer.status == 401
+
+
+def refused_for_load(answer: Answer) -> bool:
+    """Return whether the request surely had no effect because of too much load."""
+    return answer.status == 429 or (answer.status == 503 and retry_after(answer) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """
+    What the transport must know of a service.
+
+    :param service: the service's name for a person
+    :param limits: its documented limits
+    :param token_refused: whether an answer calls for a new access token
+    :param refused_for_load: whether an answer says "too many requests", so that nothing was done
+    :param pause: the seconds the service asks us to wait; None where it does not say
+    """
+
+    service: str
+    limits: Limits
+    token_refused: Callable[[Answer], bool] = unauthorized
+    refused_for_load: Callable[[Answer], bool] = refused_for_load
+    pause: Callable[[Answer], float | None] = retry_after
+
+
+def server_error(service: str, request: Request, answer: Answer, said: str) -> RsvpError | None:
+    """
+    Return the error for an answer that tells nothing about the effect of the request, or None.
+
+    After a ``SEND`` such an answer leaves open whether the reply went out.
+    """
+    if answer.status == 429:
+        return ThrottledError(f"{service} asks for fewer requests: could not {request.what} ({said}).")
+    if answer.status < 500:
+        return None
+    if request.purpose is Purpose.SEND:
+        return UnclearOutcomeError(
+            f"{service} failed while it was asked to {request.what} ({said}); it may or may not have done so."
+        )
+    return ServiceUnavailableError(f"{service} failed: could not {request.what} ({said}).")
+
+
+def expect(value: Any, kind: type | tuple[type, ...], what: str, expected: str) -> Any:
+    """
+    Return ``value`` if it is of a documented type.
+
+    :param kind: what the value must be an instance of
+    :param what: the request in words
+    :param expected: the documented type in words
+    :raises MalformedAnswerError: it is of another type
+    """
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if isinstance(value, kind) and not (isinstance(value, bool) and bool not in kinds):
+        return value
+    raise MalformedAnswerError(
+        f"Could not {what}: the answer holds {type(value).__name__} where the service documents {expected}."
+    )
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """
+    Turn anything that goes wrong while reading an answer into one clear error.
+
+    What a service sends is not ours to trust: a value of another type, an id that is none, or a time
+    that does not exist must not end in a traceback from deep inside.
+
+    :param what: the request in words
+    :raises MalformedAnswerError: the answer is not what the service documents
+    """
+    try:
+        yield
+    except InvalidInputError as error:
+        reason = str(error)
+    except RsvpError:
+        raise
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        reason = f"it holds a value that is not of the documented type ({type(error).__name__})"
+    else:
+        return
+    raise MalformedAnswerError(f"Could not {what}: the answer is malformed: {reason}")
+
+
+def excerpt(text: Any) -> str:
+    """Return a service's own message on one line and of bounded length."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= _LONGEST_EXCERPT else f"{line[:_LONGEST_EXCERPT]}…"

@@ -1,0 +1,82 @@
+"""Reading times: every time has a zone, or is an error that names its field."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.windows_zones import WINDOWS_ZONES
+
+UTC = pendulum.UTC
+
+
+def parse_zone(name: str, *, field: str = "timezone") -> pendulum.Timezone:
+    """
+    Return the zone that an IANA or Windows name stands for.
+
+    :param name: ``Europe/Berlin`` or ``W. Europe Standard Time``
+    :param field: what to call the value in an error
+    :raises InvalidInputError: there is no such zone
+    """
+    iana = WINDOWS_ZONES.get(name, name)
+    try:
+        ZoneInfo(iana)
+        return pendulum.timezone(iana)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InvalidInputError(
+            f"{field}: {name!r} is not a time zone. Give an IANA name such as 'Europe/Berlin' "
+            "or a Windows name such as 'W. Europe Standard Time'."
+        ) from None
+
+
+def parse_instant(
+    value: str | datetime, *, field: str, timezone: str | tzinfo | None = None
+) -> pendulum.DateTime:
+    """
+    Return ``value`` as a time with a zone.
+
+    :param value: an ISO 8601 text or a ``datetime``
+    :param field: what to call the value in an error
+    :param timezone: the zone in which a value without one is read
+    :raises InvalidInputError: the value is no time of day, or has no zone and ``timezone`` is not given
+    """
+    if isinstance(value, datetime):
+        parsed = value
+    elif isinstance(value, str):
+        parsed = _from_text(value.strip(), field)
+    else:
+        raise InvalidInputError(
+            f"{field}: expected an ISO 8601 text or a datetime, not {type(value).__name__}."
+        )
+    if parsed.tzinfo is not None:
+        return pendulum.instance(parsed)
+    if timezone is None:
+        raise InvalidInputError(
+            f"{field}: {parsed.isoformat()} has no time zone. Write an offset "
+            f"('{parsed.isoformat()}+01:00'), or say in `timezone` how to read it."
+        )
+    zone = parse_zone(timezone) if isinstance(timezone, str) else timezone
+    return pendulum.instance(parsed, tz=zone)
+
+
+def format_when(value: date) -> str:
+    """Return a time or a date for a person: ``Mon 2026-11-23 10:00 Europe/Berlin``."""
+    if isinstance(value, pendulum.DateTime):
+        zone = value.timezone_name or value.format("Z")
+        return f"{value.format('ddd YYYY-MM-DD HH:mm')} {zone}"
+    return value.strftime("%a %Y-%m-%d")
+
+
+def _from_text(text: str, field: str) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(
+            f"{field}: {text!r} is not an ISO 8601 time such as '2026-12-01T10:00:00+01:00'."
+        ) from None
+    if "T" not in text.upper() and " " not in text:
+        raise InvalidInputError(f"{field}: {text!r} is a date; a time of day is needed.")
+    return parsed

@@ -1,0 +1,1 @@
+"""The way to a service: pooled connections, tokens, throttling, repeating, redaction."""

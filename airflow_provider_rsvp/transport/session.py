@@ -1,0 +1,272 @@
+"""
+Carrying requests to a service over pooled connections.
+
+Stands on the HTTP provider's ``HttpAsyncHook`` with a session configuration of our own, so that
+connection extras never become headers, and status, body, redirects and repeats stay ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote, urlencode
+
+from airflow_provider_rsvp.exceptions import (
+    ConfigurationError,
+    ServiceUnavailableError,
+    ThrottledError,
+    UnclearOutcomeError,
+)
+from airflow_provider_rsvp.services.wire import Answer, Dialect, Purpose, Request
+from airflow_provider_rsvp.transport.origin import Origin
+from airflow_provider_rsvp.transport.throttle import Throttle
+from airflow_provider_rsvp.transport.tokens import Auth
+
+if TYPE_CHECKING:
+    import aiohttp
+    from airflow.providers.http.hooks.http import AsyncHttpSession
+
+log = logging.getLogger(__name__)
+
+_CONNECT_ATTEMPTS = 3
+_LONGEST_BACKOFF = 30.0
+_REDACTED = b"***"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """
+    How long to wait for a service.
+
+    :param answer: seconds for one request, connecting included
+    :param connect: seconds for connecting
+    :param throttled: seconds, in all, that one request may wait because the service asks for fewer
+    """
+
+    answer: float = 30.0
+    connect: float = 10.0
+    throttled: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreached:
+    """No connection came about, so the request surely had no effect."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Unanswered:
+    """The request left, or may have left, and no whole answer came."""
+
+    reason: str
+
+
+class Transport:
+    """
+    An :class:`~airflow_provider_rsvp.services.wire.Exchange` over HTTP; used as an async context manager.
+
+    Belongs to one event loop.
+
+    :param dialect: what must be known of the service
+    :param origin: the base address of the service
+    :param token_origin: the base address of its token endpoint, if there is one
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        origin: Origin,
+        *,
+        token_origin: Origin | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._dialect = dialect
+        self._origin = origin
+        self._token_origin = token_origin
+        self._patience = patience or Patience()
+        self._throttle = Throttle(dialect.limits)
+        self._client: aiohttp.ClientSession | None = None
+        self._sessions: dict[str, AsyncHttpSession] = {}
+        self.auth: Auth | None = None
+
+    async def __aenter__(self) -> Self:
+        import aiohttp
+
+        self._client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._dialect.limits.at_once),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._patience.answer, sock_connect=self._patience.connect),
+            trust_env=True,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._sessions.clear()
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    def token_address(self, request: Request) -> str:
+        """Return the address that a ``TOKEN`` request goes to, which its assertion has to name."""
+        return self._origin_of(request).resolve(request.url)
+
+    async def send(self, request: Request) -> Answer:
+        """
+        Return the answer to a request, whatever its status.
+
+        Repeats after a failed connect, once after renewing the access token, and when the service
+        refused for load; nothing else.
+
+        :raises ServiceUnavailableError: the service was not reached, or a read got no answer
+        :raises ThrottledError: the service asks for a longer wait than we may take
+        :raises UnclearOutcomeError: a ``SEND`` left and no answer came
+        :raises UntrustedHostError: the address or a redirect leads outside the configured host
+        """
+        origin = self._origin_of(request)
+        auth = None if request.purpose is Purpose.TOKEN else self.auth
+        url = origin.resolve(request.url)
+        waited = 0.0
+        renewed = False
+        unreached = throttled = 0
+        while True:
+            signed, token = await auth.authorize(request) if auth else (request, None)
+            async with self._throttle.slot(request.mailbox):
+                answer = await self._once(signed, url)
+            if isinstance(answer, _Unanswered):
+                raise self._unanswered(request, answer)
+            if isinstance(answer, _Unreached):
+                unreached += 1
+                if unreached == _CONNECT_ATTEMPTS:
+                    raise ServiceUnavailableError(
+                        f"Could not {request.what}: {self._dialect.service} at {origin.host} "
+                        f"cannot be reached ({answer.reason}). Nothing was sent."
+                    )
+                await asyncio.sleep(_backoff(unreached))
+                continue
+            if 300 <= answer.status < 400:
+                raise origin.refuse_redirect(answer.headers.get("location", ""))
+            if auth and not renewed and self._dialect.token_refused(answer) and await auth.renew(token):
+                renewed = True
+                continue
+            if not self._dialect.refused_for_load(answer):
+                return self._redacted(answer)
+            throttled += 1
+            pause = self._dialect.pause(answer)
+            if pause is None:
+                pause = _backoff(throttled)
+            waited += pause
+            if waited > self._patience.throttled:
+                raise ThrottledError(
+                    f"Could not {request.what}: {self._dialect.service} asks for fewer requests (HTTP "
+                    f"{answer.status}) and for a wait of {pause:.0f} s, which is more than the "
+                    f"{self._patience.throttled:.0f} s this task may wait. Nothing was done by this request."
+                )
+            log.info(
+                "%s asks for fewer requests; waiting %.1f s to %s.",
+                self._dialect.service,
+                pause,
+                request.what,
+            )
+            self._throttle.pause(request.mailbox, pause)
+
+    def _origin_of(self, request: Request) -> Origin:
+        if request.purpose is not Purpose.TOKEN:
+            return self._origin
+        if self._token_origin is None:
+            raise ConfigurationError("The connection has no token endpoint.")
+        return self._token_origin
+
+    async def _once(self, request: Request, url: str) -> Answer | _Unreached | _Unanswered:
+        import aiohttp
+
+        body, headers = _encode(request)
+        try:
+            response = await self._session(request.method).run(
+                endpoint=f"{url}?{urlencode(request.query, quote_via=quote)}" if request.query else url,
+                data=body,  # type: ignore[arg-type]
+                headers=headers,
+                extra_options={"check_response": False, "allow_redirects": False},
+            )
+            async with response:
+                content = await response.read()
+                received = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(response.status, received, content)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            # The text of these exceptions names addresses; their kind says enough.
+            reason = type(error).__name__
+            return _Unreached(reason)
+        except TimeoutError:
+            return _Unanswered(f"no answer within {self._patience.answer:g} s")
+        except (aiohttp.ClientError, ConnectionError, ValueError) as error:
+            return _Unanswered(f"the connection broke, {type(error).__name__}")
+
+    def _session(self, method: str) -> AsyncHttpSession:
+        session = self._sessions.get(method)
+        if session is None:
+            session = self._sessions[method] = self._open(method)
+        return session
+
+    def _open(self, method: str) -> AsyncHttpSession:
+        from airflow.providers.http.hooks.http import AsyncHttpSession, HttpAsyncHook, SessionConfig
+        from yarl import URL
+
+        client = self._client
+        if client is None:
+            raise RuntimeError("Enter the transport before sending.")
+
+        async def request(url: str, **options: Any) -> aiohttp.ClientResponse:
+            return await client.request(method, URL(url, encoded=True), **options)
+
+        return AsyncHttpSession(
+            hook=HttpAsyncHook(method=method, http_conn_id="", retry_limit=1),
+            request=request,
+            config=SessionConfig(base_url=""),
+            method=method,
+        )
+
+    def _unanswered(
+        self, request: Request, unanswered: _Unanswered
+    ) -> UnclearOutcomeError | ServiceUnavailableError:
+        if request.purpose is Purpose.SEND:
+            return UnclearOutcomeError(
+                f"{self._dialect.service} was asked to {request.what}, and {unanswered.reason}; "
+                "it may or may not have done so."
+            )
+        return ServiceUnavailableError(
+            f"Could not {request.what}: {self._dialect.service} gave no whole answer ({unanswered.reason})."
+        )
+
+    def _redacted(self, answer: Answer) -> Answer:
+        """Return an answer that does not repeat a secret to us, in case it ends up in a message."""
+        if answer.ok or self.auth is None:
+            return answer
+        body = answer.body
+        for secret in self.auth.secrets():
+            body = body.replace(secret.encode(), _REDACTED)
+        return Answer(answer.status, answer.headers, body)
+
+
+def _encode(request: Request) -> tuple[bytes | None, dict[str, str]]:
+    if request.json is not None:
+        content_type = {"Content-Type": "application/json; charset=utf-8"}
+        return json.dumps(request.json).encode(), {**content_type, **request.headers}
+    if request.form is not None:
+        content_type = {"Content-Type": "application/x-www-form-urlencoded"}
+        return urlencode(request.form).encode(), {**content_type, **request.headers}
+    return None, dict(request.headers)
+
+
+def _backoff(attempt: int) -> float:
+    """Return the seconds before the next attempt: doubling, with jitter."""
+    return random.uniform(0.5, 1.0) * min(_LONGEST_BACKOFF, 2.0 ** (attempt - 1))  # noqa: S311

@@ -1,0 +1,207 @@
+"""
+Access tokens: obtained, kept in the process, renewed before they end.
+
+Refresh tokens that a service rotates (RFC 6749, section 6) are stored where every worker finds them
+before the access token that came along is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import weakref
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from airflow_provider_rsvp.exceptions import CredentialsError
+from airflow_provider_rsvp.services.oauth import Grant
+from airflow_provider_rsvp.services.wire import Request
+
+_WAIT_FOR_OTHER_WORKER = (0.2, 0.4, 0.8, 1.6)
+
+
+class GrantStore(Protocol):
+    """A place, common to all workers, for what was granted last."""
+
+    async def load(self) -> Grant | None:
+        """Return the grant stored last, or None."""
+
+    async def save(self, grant: Grant) -> None:
+        """Store a grant."""
+
+
+class Auth(Protocol):
+    """Puts credentials on requests."""
+
+    async def authorize(self, request: Request) -> tuple[Request, str | None]:
+        """Return the request with credentials, and the access token that was used."""
+
+    async def renew(self, refused: str | None) -> bool:
+        """Get a new access token in place of a refused one; return whether there is one."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must be kept out of every text."""
+
+
+Apply = Callable[[Request, str], Request]
+
+
+def bearer(request: Request, token: str) -> Request:
+    """Return the request with the token in its ``Authorization`` header (RFC 6750, section 2.1)."""
+    return replace(request, headers={**request.headers, "Authorization": f"Bearer {token}"})
+
+
+@dataclass(frozen=True, slots=True)
+class SecretInAddress:
+    """Credentials that are part of the base address, as with an incoming webhook."""
+
+    secret: str = field(repr=False)
+
+    async def authorize(self, request: Request) -> tuple[Request, str | None]:
+        """Return the request as it is."""
+        return request, None
+
+    async def renew(self, refused: str | None) -> bool:
+        """Return False: there is nothing to renew."""
+        return False
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the secret part of the address."""
+        return (self.secret,)
+
+
+@dataclass(frozen=True, slots=True)
+class StaticToken:
+    """An access token that was given and cannot be renewed."""
+
+    token: str = field(repr=False)
+    apply: Apply = bearer
+
+    async def authorize(self, request: Request) -> tuple[Request, str | None]:
+        """Return the request with the token."""
+        return self.apply(request, self.token), self.token
+
+    async def renew(self, refused: str | None) -> bool:
+        """Return False: the token cannot be renewed."""
+        return False
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the token."""
+        return (self.token,)
+
+
+_GRANTS: dict[str, Grant] = {}
+_LOCKS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def forget_grants() -> None:
+    """Forget the access tokens kept in this process."""
+    _GRANTS.clear()
+
+
+class RenewedToken:
+    """
+    An access token from a token endpoint, shared by everything in the process with the same key.
+
+    :param key: tells this account from others; holds no secret
+    :param request_grant: asks the token endpoint; gets the refresh token to use, where there is one
+    :param refresh_token: the refresh token of the connection, if it has one
+    :param store: where rotated refresh tokens are kept for all workers; None where nothing rotates
+    :param hide: called with each new secret before its first use
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str,
+        request_grant: Callable[[str | None], Awaitable[Grant]],
+        hide: Callable[[str], Awaitable[None]],
+        refresh_token: str | None = None,
+        store: GrantStore | None = None,
+        apply: Apply = bearer,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._key = key
+        self._request_grant = request_grant
+        self._hide = hide
+        self._refresh_token = refresh_token
+        self._store = store
+        self._apply = apply
+        self._clock = clock
+
+    async def authorize(self, request: Request) -> tuple[Request, str | None]:
+        """Return the request with an access token that is good for some time yet."""
+        grant = await self.grant()
+        return self._apply(request, grant.access_token), grant.access_token
+
+    async def renew(self, refused: str | None) -> bool:
+        """Get a new access token unless another call has replaced the refused one already."""
+        await self.grant(refused=refused)
+        return True
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the tokens in use."""
+        grant = _GRANTS.get(self._key)
+        known = [self._refresh_token, *([grant.access_token, grant.refresh_token] if grant else [])]
+        return tuple(secret for secret in known if secret)
+
+    async def grant(self, refused: str | None = None) -> Grant:
+        """
+        Return what is granted now, asking the token endpoint only if need be.
+
+        :param refused: an access token that the service no longer takes
+        :raises CredentialsError: the token endpoint refuses
+        """
+        kept = _GRANTS.get(self._key)
+        if kept is not None and self._usable(kept, refused):
+            return kept
+        locks = _LOCKS.setdefault(asyncio.get_running_loop(), {})
+        async with locks.setdefault(self._key, asyncio.Lock()):
+            kept = _GRANTS.get(self._key)
+            if kept is None or not self._usable(kept, refused):
+                kept = _GRANTS[self._key] = await self._renewed(refused)
+            return kept
+
+    def _usable(self, grant: Grant, refused: str | None) -> bool:
+        return grant.access_token != refused and grant.fresh(self._clock())
+
+    async def _renewed(self, refused: str | None) -> Grant:
+        stored = await self._stored()
+        if stored is not None and self._usable(stored, refused):
+            return stored
+        refresh_token = (stored.refresh_token if stored else None) or self._refresh_token
+        try:
+            grant = await self._request_grant(refresh_token)
+        except CredentialsError as error:
+            grant = await self._of_other_worker(refresh_token, refused, error)
+        await self._hide_grant(grant)
+        if self._store is not None and grant.refresh_token is not None:
+            await self._store.save(grant)
+        return grant
+
+    async def _of_other_worker(self, used: str | None, refused: str | None, error: CredentialsError) -> Grant:
+        """Return what another worker was granted, which may have used up our refresh token just now."""
+        if self._store is None:
+            raise error
+        for delay in _WAIT_FOR_OTHER_WORKER:
+            stored = await self._stored()
+            if stored is not None and stored.refresh_token not in (None, used):
+                if self._usable(stored, refused):
+                    return stored
+                return await self._request_grant(stored.refresh_token)
+            await asyncio.sleep(delay)
+        raise error
+
+    async def _stored(self) -> Grant | None:
+        grant = await self._store.load() if self._store is not None else None
+        if grant is not None:
+            await self._hide_grant(grant)
+        return grant
+
+    async def _hide_grant(self, grant: Grant) -> None:
+        await self._hide(grant.access_token)
+        if grant.refresh_token:
+            await self._hide(grant.refresh_token)
