@@ -33,7 +33,6 @@ from airflow_provider_rsvp.exceptions import (
     MalformedAnswerError,
     NotAnInvitationError,
     OwnEventError,
-    PassingError,
     ProposalNotAllowedError,
     ReadOnlyCalendarError,
     RsvpError,
@@ -357,7 +356,8 @@ class _Protocol:
                 if self._reply.status is ParticipationStatus.DECLINED:
                     return _Seen(None, "The event is gone from the calendar, as declined events are here.")
                 status = None
-            except PassingError as error:
+            except RsvpError as error:
+                # A reply may be out: whatever goes wrong now must not pass for "nothing was sent".
                 log.info("Could not read back yet: %s", error)
                 status = None
             if status is self._reply.status:

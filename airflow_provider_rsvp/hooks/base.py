@@ -17,6 +17,7 @@ from airflow.sdk.exceptions import AirflowException
 
 from airflow_provider_rsvp.exceptions import ConfigurationError, RsvpError
 from airflow_provider_rsvp.hooks.fields import Fields
+from airflow_provider_rsvp.hooks.secrets import hide
 from airflow_provider_rsvp.model import (
     Account,
     Capabilities,
@@ -114,6 +115,9 @@ class CalendarHook(BaseHook, ABC):
         if self._connection is None:
             self._connection = await self.aget_connection(self.conn_id)
         calendar = self.build(Fields(self._connection, self.conn_type))
+        if calendar.transport.auth is not None:
+            for secret in calendar.transport.auth.secrets():
+                await hide(secret)
         async with calendar.transport:
             yield calendar
 

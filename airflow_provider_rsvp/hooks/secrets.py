@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from asgiref.sync import sync_to_async
 
+from airflow_provider_rsvp.exceptions import ServiceUnavailableError
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.transport.tokens import Apply, RenewedToken, bearer
@@ -68,10 +70,15 @@ class VariableGrantStore:
         self._origin = _fingerprint(refresh_token)
 
     async def load(self) -> Grant | None:
-        """Return the grant stored last, or None."""
+        """
+        Return the grant stored last, or None.
+
+        :raises ServiceUnavailableError: Airflow's Variables cannot be read
+        """
         from airflow.sdk import Variable
 
-        text = await sync_to_async(Variable.get)(self.key, default=None)
+        with self._reaching_airflow("read"):
+            text = await sync_to_async(Variable.get)(self.key, default=None)
         try:
             value = json.loads(text) if text else None
             if not isinstance(value, dict) or value.get("origin") != self._origin:
@@ -82,7 +89,11 @@ class VariableGrantStore:
             return None
 
     async def save(self, grant: Grant) -> None:
-        """Store a grant."""
+        """
+        Store a grant.
+
+        :raises ServiceUnavailableError: Airflow's Variables cannot be written
+        """
         text = json.dumps(
             {
                 "origin": self._origin,
@@ -91,7 +102,21 @@ class VariableGrantStore:
                 "refresh_token": grant.refresh_token,
             }
         )
-        await sync_to_async(self._set)(text)
+        with self._reaching_airflow("written"):
+            await sync_to_async(self._set)(text)
+
+    @contextmanager
+    def _reaching_airflow(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            reason = type(error).__name__
+        else:
+            return
+        raise ServiceUnavailableError(
+            f"The Airflow Variable {self.key}, which keeps the newest refresh token, could not be {what} "
+            f"({reason}). Refresh tokens are not used without it, because a used one may be worthless."
+        )
 
     def _set(self, text: str) -> None:
         from airflow.sdk import Variable

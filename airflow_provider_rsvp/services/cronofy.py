@@ -47,6 +47,7 @@ from airflow_provider_rsvp.services.wire import (
     Limits,
     Purpose,
     Request,
+    check_accepted,
     excerpt,
     expect,
     reading,
@@ -213,6 +214,7 @@ class CronofyCalendar:
         answer = await self._exchange.send(request)
         if not answer.ok:
             raise _error(request, answer)
+        check_accepted(SERVICE, request, answer)
         return Sent(organizer_notified=True)
 
     async def list_invitations(

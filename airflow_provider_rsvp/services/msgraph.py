@@ -53,6 +53,7 @@ from airflow_provider_rsvp.services.wire import (
     Limits,
     Purpose,
     Request,
+    check_accepted,
     excerpt,
     expect,
     reading,
@@ -233,6 +234,7 @@ class GraphCalendar:
         answer = await self._exchange.send(request)
         if not answer.ok:
             raise _error(request, answer)
+        check_accepted(SERVICE, request, answer)
         return Sent(organizer_notified=notify, note=note)
 
     async def list_invitations(

@@ -253,7 +253,19 @@ def reading(what: str) -> Iterator[None]:
     raise MalformedAnswerError(f"Could not {what}: the answer is malformed: {reason}")
 
 
+def check_accepted(service: str, request: Request, answer: Answer) -> None:
+    """
+    Check that a success without a documented body is the service's, and not a page of something in between.
+
+    :raises MalformedAnswerError: the body is neither empty nor JSON
+    """
+    if answer.body.strip() and answer.json_or_none() is None:
+        raise MalformedAnswerError(
+            f"{service} was asked to {request.what}; what answered (HTTP {answer.status}) is not the service."
+        )
+
+
 def excerpt(text: Any) -> str:
-    """Return a service's own message on one line and of bounded length."""
-    line = " ".join(str(text).split())
+    """Return a service's own message on one line, of bounded length and without the last full stop."""
+    line = " ".join(str(text).split()).rstrip(".")
     return line if len(line) <= _LONGEST_EXCERPT else f"{line[:_LONGEST_EXCERPT]}…"

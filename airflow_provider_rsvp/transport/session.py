@@ -24,7 +24,7 @@ from airflow_provider_rsvp.exceptions import (
 )
 from airflow_provider_rsvp.services.wire import Answer, Dialect, Purpose, Request
 from airflow_provider_rsvp.transport.origin import Origin
-from airflow_provider_rsvp.transport.throttle import Throttle
+from airflow_provider_rsvp.transport.throttle import Throttle, shared_throttle
 from airflow_provider_rsvp.transport.tokens import Auth
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Transport:
         self._origin = origin
         self._token_origin = token_origin
         self._patience = patience or Patience()
-        self._throttle = Throttle(dialect.limits)
+        self._throttle: Throttle | None = None
         self._client: aiohttp.ClientSession | None = None
         self._sessions: dict[str, AsyncHttpSession] = {}
         self.auth: Auth | None = None
@@ -98,6 +98,9 @@ class Transport:
     async def __aenter__(self) -> Self:
         import aiohttp
 
+        self._throttle = shared_throttle(
+            f"{self._dialect.service} {self._origin.host}:{self._origin.port}", self._dialect.limits
+        )
         self._client = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._dialect.limits.at_once),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -116,6 +119,7 @@ class Transport:
         if self._client is not None:
             await self._client.close()
             self._client = None
+        self._throttle = None
 
     def token_address(self, request: Request) -> str:
         """Return the address that a ``TOKEN`` request goes to, which its assertion has to name."""
@@ -134,6 +138,9 @@ class Transport:
         :raises UntrustedHostError: the address or a redirect leads outside the configured host
         """
         origin = self._origin_of(request)
+        throttle = self._throttle
+        if throttle is None:
+            raise RuntimeError("Enter the transport before sending.")
         auth = None if request.purpose is Purpose.TOKEN else self.auth
         url = origin.resolve(request.url)
         waited = 0.0
@@ -141,7 +148,7 @@ class Transport:
         unreached = throttled = 0
         while True:
             signed, token = await auth.authorize(request) if auth else (request, None)
-            async with self._throttle.slot(request.mailbox):
+            async with throttle.slot(request.mailbox):
                 answer = await self._once(signed, url)
             if isinstance(answer, _Unanswered):
                 raise self._unanswered(request, answer)
@@ -178,7 +185,7 @@ class Transport:
                 pause,
                 request.what,
             )
-            self._throttle.pause(request.mailbox, pause)
+            throttle.pause(request.mailbox, pause)
 
     def _origin_of(self, request: Request) -> Origin:
         if request.purpose is not Purpose.TOKEN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -45,6 +46,24 @@ class Throttle:
 
     def _delay(self, mailbox: str | None) -> float:
         return self._paused_until.get(mailbox, 0.0) - asyncio.get_running_loop().time()
+
+
+_SHARED: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Throttle]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def shared_throttle(key: str, limits: Limits) -> Throttle:
+    """
+    Return the throttle that everything in this event loop with the same key shares.
+
+    :param key: what the service counts by, such as its host
+    """
+    throttles = _SHARED.setdefault(asyncio.get_running_loop(), {})
+    throttle = throttles.get(key)
+    if throttle is None:
+        throttle = throttles[key] = Throttle(limits)
+    return throttle
 
 
 class _Level:
