@@ -1,0 +1,10 @@
+"""Cronofy's validation errors (docs: error codes)."""
+
+from __future__ import annotations
+
+from airflow_provider_rsvp.sandbox.wire import Answer
+
+
+def invalid(field: str, key: str, description: str) -> Answer:
+    """Make a 422 with the error under the field's name."""
+    return Answer(422, {"errors": {field: [{"key": f"errors.{key}", "description": description}]}})

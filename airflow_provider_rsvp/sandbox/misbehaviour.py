@@ -1,0 +1,104 @@
+"""Answering wrongly on request, down to the connection itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from aiohttp import web
+
+from airflow_provider_rsvp.sandbox.faults import Rule
+from airflow_provider_rsvp.sandbox.wire import Answer, Call, Service
+
+
+class Misbehaviour:
+    """A call that is answered wrongly on request."""
+
+    def __init__(self, service: Service, call: Call, request: web.Request, rule: Rule) -> None:
+        self._service, self._call, self._request, self._rule = service, call, request, rule
+
+    async def response(self) -> web.StreamResponse:
+        """Do as the rule says."""
+        rule = self._rule
+        if rule.kind == "no_effect":
+            self._call.effective = False
+            return to_response(self._service.answer(self._call))
+        if rule.kind == "slow":
+            return await self._slow()
+        answer = self._service.answer(self._call) if rule.when == "after" else None
+        match rule.kind:
+            case "status":
+                return to_response(self._failure())
+            case "cut":
+                return self._cut()
+            case "hang":
+                await asyncio.sleep(rule.seconds)
+                return self._cut()
+            case "malformed":
+                return self._text('{"broken": [', "application/json")
+            case "truncated":
+                return await self._truncated(answer)
+            case "empty":
+                return self._text("", "application/json")
+            case "html":
+                return self._text("<html><body><h1>Not the service</h1></body></html>", "text/html")
+            case _:
+                headers = {"Location": rule.location, **rule.headers}
+                return web.Response(status=rule.status or 302, headers=headers)
+
+    async def _slow(self) -> web.Response:
+        if self._rule.when == "before":
+            await asyncio.sleep(self._rule.seconds)
+            return to_response(self._service.answer(self._call))
+        answer = self._service.answer(self._call)
+        await asyncio.sleep(self._rule.seconds)
+        return to_response(answer)
+
+    def _failure(self) -> Answer:
+        answer = self._service.failure(self._call, self._rule.status or 503)
+        if self._rule.body is not None:
+            answer.body = self._rule.body
+        answer.headers |= self._rule.headers
+        return answer
+
+    def _text(self, text: str, content_type: str) -> web.Response:
+        return web.Response(
+            status=self._rule.status or 200,
+            text=text,
+            content_type=content_type,
+            headers=self._rule.headers,
+        )
+
+    async def _truncated(self, answer: Answer | None) -> web.StreamResponse:
+        """Half of the body that the headers promise."""
+        body = json.dumps(answer.body if answer and answer.body is not None else {"value": []}).encode()
+        response = web.StreamResponse(status=self._rule.status or (answer.status if answer else 200))
+        response.content_type = "application/json"
+        response.content_length = len(body) + 1
+        response.force_close()
+        await response.prepare(self._request)
+        await response.write(body[: len(body) // 2])
+        if self._request.transport is not None:
+            self._request.transport.close()
+        return response
+
+    def _cut(self) -> web.StreamResponse:
+        """Close the connection without a word."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+        return web.Response()
+
+
+def to_response(answer: Answer) -> web.Response:
+    """Put an answer on the wire."""
+    if answer.body is None:
+        return web.Response(status=answer.status, headers=answer.headers)
+    if isinstance(answer.body, str):
+        return web.Response(status=answer.status, headers=answer.headers, text=answer.body)
+    return web.Response(
+        status=answer.status,
+        headers=answer.headers,
+        body=json.dumps(answer.body, separators=(",", ":")).encode(),
+        content_type="application/json",
+        charset="utf-8",
+    )

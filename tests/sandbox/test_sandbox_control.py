@@ -1,0 +1,406 @@
+"""The sandbox from outside: control API, page, lifecycle, command line."""
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from datetime import datetime, timedelta
+
+import pytest
+
+from airflow_provider_rsvp.sandbox import InputError, Sandbox
+from airflow_provider_rsvp.sandbox.bitrix24 import seed as bitrix24_seed
+from airflow_provider_rsvp.sandbox.cronofy import seed as cronofy_seed
+from airflow_provider_rsvp.sandbox.graph import seed as graph_seed
+
+EXAMPLES = (
+    "standup planning release review board offsite lunch interview training retro".split()  # noqa: SIM905
+)
+SERVICES = ("cronofy", "bitrix24", "graph")
+
+
+class TestInvitations:
+    def test_rows(self, sandbox, control):
+        rows = control.get("/invitations").json
+        assert rows == json.loads(json.dumps(sandbox.invitations()))
+        assert set(rows[0]) >= {
+            "service",
+            "mailbox",
+            "calendar_id",
+            "event_id",
+            "ical_uid",
+            "start",
+            "end",
+            "subject",
+            "status",
+            "organizer",
+            "recurrence",
+            "note",
+        }
+        assert {row["service"] for row in rows} == set(SERVICES)
+
+    @pytest.mark.parametrize("service", SERVICES)
+    def test_examples_are_pending_and_ahead(self, sandbox, service):
+        rows = {row["event_id"]: row for row in sandbox.invitations() if row["service"] == service}
+        for slug in EXAMPLES:
+            row = rows[sandbox.event_id(service, slug)]
+            assert row["status"] == "needs-action"
+            start = datetime.fromisoformat(row["start"])
+            assert timedelta() < start - datetime.now(start.tzinfo) < timedelta(days=8)
+
+    @pytest.mark.parametrize("service", SERVICES)
+    def test_interview_overlaps_with_own(self, sandbox, service):
+        rows = {row["event_id"]: row for row in sandbox.invitations()}
+        interview, own = (rows[sandbox.event_id(service, slug)] for slug in ("interview", "own"))
+        times = {
+            name: [datetime.fromisoformat(row[name]) for row in (interview, own)] for name in ("start", "end")
+        }
+        assert max(times["start"]) < min(times["end"])
+
+    @pytest.mark.parametrize("service", SERVICES)
+    def test_ids_are_stable(self, sandbox, service):
+        before = [row["event_id"] for row in sandbox.invitations()]
+        sandbox.reset()
+        assert [row["event_id"] for row in sandbox.invitations()] == before
+        with Sandbox() as other:
+            assert [row["event_id"] for row in other.invitations()] == before
+
+    @pytest.mark.parametrize(
+        ("service", "mailbox"), [("cronofy", "acc_nina"), ("bitrix24", "2"), ("graph", "bob@contoso.example")]
+    )
+    def test_can_be_created(self, sandbox, control, service, mailbox):
+        wish = {
+            "service": service,
+            "mailbox": mailbox,
+            "subject": "Now",
+            "start": "2030-01-02T10:00:00+09:00",
+            "end": "2030-01-02T11:00:00+09:00",
+            "organizer": "zoe.zimmer@organizer.example",
+            "attendees": ["max@organizer.example"],
+        }
+        row = control.post("/invitations", data=wish).json
+        assert row in sandbox.invitations()
+        assert row["status"] == "needs-action"
+        assert row["organizer"] == "zoe.zimmer@organizer.example"
+        assert datetime.fromisoformat(row["start"]) == datetime.fromisoformat(wish["start"])
+        again = sandbox.invite(service=service, mailbox=mailbox, start="2030-01-02T10:00:00")
+        assert again["event_id"] != row["event_id"]
+        assert again["start"].startswith("2030-01-02T10:00:00")
+
+    def test_can_be_a_series(self, sandbox):
+        row = sandbox.invite(
+            service="graph",
+            mailbox="bob@contoso.example",
+            start="2030-01-02T10:00:00",
+            recurrence={"freq": "WEEKLY", "count": 3},
+        )
+        assert row["recurrence"] == {"freq": "WEEKLY", "count": 3, "interval": 1}
+        rows = [each for each in sandbox.invitations() if each["slug"].startswith(f"{row['slug']}-")]
+        assert [each["start"][:10] for each in rows] == ["2030-01-02", "2030-01-09", "2030-01-16"]
+
+    @pytest.mark.parametrize(
+        ("change", "named"),
+        [
+            ({"service": "x"}, "service"),
+            ({"mailbox": "x"}, "mailbox"),
+            ({"calendar_id": "x"}, "calendar_id"),
+            ({"start": "soon"}, "start"),
+            ({"start": None}, "start"),
+            ({"end": "2020-01-01T00:00:00"}, "end"),
+            ({"timezone": "Mars"}, "timezone"),
+            ({"organizer": "zoe"}, "organizer"),
+            ({"attendees": "max"}, "attendees"),
+            ({"status": "M"}, "status"),
+            ({"all_day": 1}, "all_day"),
+            ({"recurrence": {"freq": "HOURLY", "count": 1}}, "recurrence.freq"),
+            ({"slug": "standup"}, "slug"),
+            ({"colour": 1}, "colour"),
+        ],
+    )
+    def test_wrong_wishes_are_named(self, control, change, named):
+        wish = {"service": "graph", "mailbox": "alice@contoso.example", "start": "2030-01-02T10:00:00"}
+        reply = control.post("/invitations", data={**wish, **change})
+        assert reply.status == 400
+        assert reply.json["error"].startswith(f"{named}: ")
+
+    def test_can_be_cancelled(self, sandbox, graph, control):
+        event_id = sandbox.event_id("graph", "standup")
+        row = control.post("/cancel", data={"service": "graph", "event_id": event_id}).json
+        assert "cancelled" in row["note"]
+        client = graph.bearing(graph_seed.BOB.access_token)
+        theirs = sandbox.event_id("graph", "standup", "bob@contoso.example")
+        assert client.get(f"/v1.0/me/events/{theirs}").json["isCancelled"] is True
+        assert control.post("/cancel", data={"service": "graph", "event_id": "x"}).status == 400
+
+    @pytest.mark.parametrize(
+        ("service", "other"),
+        [
+            ("cronofy", "nina@company.example"),
+            ("bitrix24", "boris@portal.example"),
+            ("graph", "bob@contoso.example"),
+        ],
+    )
+    def test_other_attendees_can_answer(self, sandbox, control, service, other):
+        event_id = sandbox.event_id(service, "standup")
+        given = {"service": service, "event_id": event_id, "attendee": other, "status": "accepted"}
+        row = control.post("/answer", data=given).json
+        assert row["attendees"][other] == "accepted"
+        assert row["status"] == "needs-action"
+        assert [(mail["attendee"], mail["status"]) for mail in sandbox.mail()] == [(other, "accepted")]
+        wrong = control.post("/answer", data={**given, "attendee": "x@y.example"})
+        assert wrong.json["error"].startswith("attendee: ")
+
+
+class TestReset:
+    @pytest.mark.parametrize(
+        ("options", "named"),
+        [
+            ({"latency": -1}, "latency"),
+            ({"limits": "no"}, "limits"),
+            ({"bulk": {"mailboxes": 0}}, "bulk.mailboxes"),
+            ({"bulk": 5}, "bulk"),
+            ({"graph_beta_status": 204}, "graph_beta_status"),
+            ({"speed": 1}, "speed"),
+        ],
+    )
+    def test_wrong_options_are_named(self, control, sandbox, options, named):
+        reply = control.post("/reset", data=options)
+        assert reply.status == 400
+        assert reply.json["error"].startswith(f"{named}: ")
+        with pytest.raises(InputError, match=f"^{re.escape(named)}: "):
+            sandbox.reset(**options)
+
+    def test_bulk(self, control, sandbox, portal, cronofy, graph):
+        reply = control.post("/reset", data={"bulk": {"mailboxes": 3, "invitations": 60}, "limits": False})
+        assert reply.status == 200
+        for service in SERVICES:
+            rows = [
+                row for row in sandbox.invitations() if row["service"] == service and "bulk" in row["slug"]
+            ]
+            assert len(rows) == 60
+            assert len({row["mailbox"] for row in rows}) == 3
+        offered = sandbox.connections()
+        token = offered["cronofy_bulk_2"]["password"]
+        events = cronofy.bearing(token).get("/v1/events?tzid=UTC").json["events"]
+        assert len(events) == 20
+        login, code = offered["bitrix24_bulk_3"]["login"], offered["bitrix24_bulk_3"]["password"]
+        path = f"/rest/{login}/{code}/calendar.event.get"
+        assert len(portal.get(path, query={"type": "user", "ownerId": login}).json["result"]) == 20
+
+    def test_body_that_is_no_json(self, control):
+        reply = control.post("/reset", raw=b"{")
+        assert reply.status == 400
+        assert reply.json["error"].startswith("body: ")
+
+    def test_unknown_operation(self, control):
+        assert control.get("/explode").status == 400
+
+
+class TestRequests:
+    def test_are_logged_without_secrets(self, sandbox, cronofy, portal, graph, control):
+        cronofy.bearing(cronofy_seed.alice().access_token).get("/v1/events", query={"tzid": "UTC"})
+        code = bitrix24_seed.ANNA.webhook_code
+        path = "calendar.meeting.status.set"
+        portal.post(f"/rest/1/{code}/{path}", data={"eventId": 651, "status": "Y"})
+        portal.get(f"/rest/{path}", query={"auth": bitrix24_seed.ANNA.access_token})
+        secrets = {
+            "client_id": graph_seed.CLIENT_ID,
+            "client_secret": graph_seed.CLIENT_SECRET,
+            "grant_type": "refresh_token",
+            "refresh_token": graph_seed.ALICE.refresh_token,
+        }
+        graph.post(f"/{graph_seed.TENANT_ID}/oauth2/v2.0/token", form=secrets)
+        logged = control.get("/requests").json
+        assert [entry["operation"] for entry in logged] == ["observe", "send", "send", "token"]
+        assert logged[0]["operations"] == ["observe", "list"]
+        assert logged[0]["headers"]["Authorization"] == "Bearer <redacted>"
+        assert logged[0]["mailbox"] == "acc_alice"
+        assert logged[0]["query"] == {"tzid": "UTC"}
+        assert logged[1]["path"] == f"/bitrix24/rest/1/<redacted>/{path}"
+        assert logged[1]["body"] == {"eventId": 651, "status": "Y"}
+        assert logged[1]["event_ids"] == ["651"]
+        assert logged[2]["mailbox"] == "1"
+        text = json.dumps(logged)
+        for secret in (
+            cronofy_seed.alice().access_token,
+            code,
+            bitrix24_seed.ANNA.access_token,
+            graph_seed.CLIENT_SECRET,
+            graph_seed.ALICE.refresh_token,
+        ):
+            assert secret not in text
+
+    def test_start_anew_after_a_reset(self, sandbox, cronofy):
+        cronofy.get("/v1/events")
+        assert sandbox.requests()[0]["status"] == 401
+        sandbox.reset()
+        assert sandbox.requests() == []
+
+
+class TestConnections:
+    def test_formats(self, sandbox, control):
+        offered = sandbox.connections()
+        assert offered == control.get("/connections").json
+        url = sandbox.url
+        assert offered["cronofy_default"] == {
+            "conn_type": "cronofy",
+            "host": f"{url}/cronofy",
+            "password": cronofy_seed.alice().access_token,
+            "extra": {"calendar_id": "cal_alice@google-work_01"},
+        }
+        assert offered["cronofy_refresh"]["login"] == cronofy_seed.CLIENT_ID
+        assert set(offered["cronofy_refresh"]["extra"]) == {"client_secret", "refresh_token", "calendar_id"}
+        assert offered["bitrix24_default"] == {
+            "conn_type": "bitrix24",
+            "host": f"{url}/bitrix24",
+            "login": "1",
+            "password": bitrix24_seed.ANNA.webhook_code,
+            "extra": {},
+        }
+        oauth = offered["bitrix24_oauth"]["extra"]
+        assert set(oauth) == {"client_id", "client_secret", "refresh_token", "token_url"}
+        assert oauth["token_url"] == f"{url}/bitrix24/oauth/token/"
+        default = offered["msgraph_calendar_default"]
+        assert (default["login"], default["password"]) == (graph_seed.CLIENT_ID, graph_seed.CLIENT_SECRET)
+        assert default["extra"] == {
+            "tenant_id": graph_seed.TENANT_ID,
+            "login_host": f"{url}/graph",
+            "mailbox": "alice@contoso.example",
+        }
+        assert set(offered["msgraph_calendar_delegated"]["extra"]) == {
+            "tenant_id",
+            "login_host",
+            "refresh_token",
+        }
+        assert set(offered["msgraph_calendar_static"]["extra"]) == {"access_token"}
+
+
+class TestTokens:
+    def test_expire_and_revoke(self, control, cronofy):
+        static = cronofy.bearing(cronofy_seed.alice().access_token)
+        assert control.post("/tokens/expire", data={"service": "cronofy"}).json == {"expired": 0}
+        assert static.get("/v1/calendars").status == 200
+        assert control.post("/tokens/revoke", data={"service": "cronofy"}).json["revoked"] > 0
+        assert static.get("/v1/calendars").status == 401
+        assert control.post("/tokens/expire", data={"service": "x"}).status == 400
+
+
+class TestPage:
+    def test_shows_calendars_and_mail_and_escapes(self, sandbox, graph, control):
+        sandbox.invite(
+            service="graph",
+            mailbox="alice@contoso.example",
+            start="2030-01-02T10:00:00",
+            subject="<script>alert(1)</script>",
+        )
+        client = graph.bearing(graph_seed.ALICE.access_token)
+        event_id = sandbox.event_id("graph", "standup")
+        client.post(f"/v1.0/me/events/{event_id}/tentativelyAccept", data={"comment": "<b>late</b>"})
+        reply = graph.get(f"{sandbox.url}/")
+        assert reply.status == 200
+        assert reply.headers.get_content_type() == "text/html"
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in reply.text
+        assert "&lt;b&gt;late&lt;/b&gt;" in reply.text
+        assert "<script>" not in reply.text
+        for text in ("Cronofy", "Bitrix24", "Microsoft Graph", "Daily standup", "acc_alice", event_id):
+            assert text in reply.text
+
+    def test_other_paths(self, sandbox, graph):
+        assert graph.get(f"{sandbox.url}/exchange/x").status == 404
+
+
+class TestLifecycle:
+    def test_two_side_by_side(self, sandbox):
+        with Sandbox(limits=False) as other:
+            assert other.url != sandbox.url
+            assert urllib.request.urlopen(f"{other.url}/sandbox/mail").read() == b"[]"
+        with pytest.raises(OSError, match="refused"):
+            urllib.request.urlopen(f"{other.url}/sandbox/mail")
+        with pytest.raises(RuntimeError, match="not running"):
+            other.mail()
+
+    def test_can_start_again(self):
+        sandbox = Sandbox()
+        for _ in range(2):
+            with sandbox:
+                assert sandbox.mail() == []
+
+    def test_ends_soon_though_a_request_hangs(self):
+        def ask(url):
+            with pytest.raises(OSError, match=r"closed|reset"):
+                urllib.request.urlopen(url)
+
+        sandbox = Sandbox()
+        with sandbox:
+            sandbox.faults([{"kind": "hang", "seconds": 60}])
+            url = f"{sandbox.url}/cronofy/v1/calendars"
+            thread = threading.Thread(target=ask, args=(url,))
+            thread.start()
+            while not sandbox.requests():
+                time.sleep(0.01)
+            start = time.monotonic()
+        thread.join(5)
+        assert not thread.is_alive()
+        assert time.monotonic() - start < 5
+
+    def test_stands_alone(self):
+        code = (
+            "import sys, airflow_provider_rsvp; before = set(sys.modules)\n"
+            "import airflow_provider_rsvp.sandbox\n"
+            "new = set(sys.modules) - before\n"
+            "prefix = 'airflow_provider_rsvp.sandbox'\n"
+            "print([name for name in new if name.startswith('airflow') and not name.startswith(prefix)])"
+        )
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+        assert ended.stdout.strip() == "[]", ended.stderr
+
+    def test_only_on_loopback(self):
+        for host in ("0.0.0.0", "192.0.2.1", "example.org"):
+            with pytest.raises(InputError, match="loopback"):
+                Sandbox(host=host)
+
+    def test_port_in_use(self, sandbox):
+        port = int(sandbox.url.rpartition(":")[2])
+        with pytest.raises(OSError, match="in use"), Sandbox(port=port):
+            pass
+
+
+class TestCommandLine:
+    command = (sys.executable, "-m", "airflow_provider_rsvp.sandbox")
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_serves_until_it_is_told_to_end(self, number):
+        process = subprocess.Popen(
+            [*self.command, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            lines = []
+            while not lines or "Ctrl-C" not in lines[-1]:
+                lines.append(process.stdout.readline())
+                assert lines[-1], process.stderr.read()
+            url = re.search(r"http://127\.0\.0\.1:\d+", lines[0])[0]
+            assert urllib.request.urlopen(f"{url}/sandbox/mail").read() == b"[]"
+        finally:
+            process.send_signal(number)
+            _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (0, "")
+        exports = [line for line in lines if line.startswith("export ")]
+        for conn_id in ("CRONOFY_DEFAULT", "BITRIX24_OAUTH", "MSGRAPH_CALENDAR_DELEGATED"):
+            line = next(line for line in exports if line.startswith(f"export AIRFLOW_CONN_{conn_id}="))
+            (assignment,) = shlex.split(line)[1:]
+            connection = json.loads(assignment.partition("=")[2])
+            assert connection["host"].startswith(url)
+
+    def test_says_what_is_wrong(self):
+        ended = subprocess.run(
+            [*self.command, "--host", "0.0.0.0"], capture_output=True, text=True, timeout=60, env=os.environ
+        )
+        assert ended.returncode == 1
+        assert "loopback" in ended.stderr
+        assert "Traceback" not in ended.stderr
