@@ -17,7 +17,7 @@ import pendulum
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.times import UTC, parse_instant
 
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f]")
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _LONGEST_ID = 1024
 _E = TypeVar("_E", bound=StrEnum)
 

@@ -13,7 +13,7 @@ from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.session import Transport
 from airflow_provider_rsvp.transport.tokens import RenewedToken, SecretInAddress, StaticToken
 
-_WEBHOOK_URL = re.compile(r"(?P<portal>https?://.+)/rest/(?P<user>\d+)/(?P<code>[^/\s]+)/?")
+_WEBHOOK_URL = re.compile(r"(?P<portal>https?://.+)/rest/(?P<user>[0-9]+)/(?P<code>[^/\s]+)/?")
 _WEBHOOK_CODE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -50,11 +50,15 @@ class Bitrix24Hook(CalendarHook):
         whole = _WEBHOOK_URL.fullmatch(password)
         if whole:
             portal, user, code = whole["portal"], whole["user"], whole["code"]
+            if fields.login not in (None, user) or (
+                fields.host and _portal(fields, fields.host) != _portal(fields, portal)
+            ):
+                raise fields.error("password", "is a webhook of another portal or user than host and login say")
         else:
             portal, user, code = fields.host or "", fields.login or "", password
         if not portal:
             raise fields.error("host", "the portal's address is needed, such as 'example.bitrix24.com'")
-        if not user.isdigit():
+        if not (user.isascii() and user.isdigit()):
             raise fields.error("login", "expected the number of the webhook's user, as in its address")
         if not _WEBHOOK_CODE.fullmatch(code):
             raise fields.error("password", "is neither a webhook's code nor a whole webhook address")

@@ -159,7 +159,10 @@ def _pause(answer: Answer) -> float | None:
     times = body.get("time") if isinstance(body, dict) else None
     resets = times.get("operating_reset_at") if isinstance(times, dict) else None
     if _code(answer).casefold() == "operation_time_limit" and isinstance(resets, int | float):
-        return max(0.0, resets - time.time())
+        try:
+            return max(0.0, float(resets) - time.time())
+        except OverflowError:
+            return None
     return retry_after(answer)
 
 
@@ -233,6 +236,8 @@ class Bitrix24Calendar:
             f"set {reference} to {reply.status}",
             purpose=Purpose.SEND,
         )
+        if not invitation.response_requested:
+            return Sent(organizer_notified=False, note="The organizer is not told of answers to this event.")
         if reply.status is ParticipationStatus.NEEDS_ACTION:
             return Sent(
                 organizer_notified=True,
@@ -285,15 +290,18 @@ class Bitrix24Calendar:
         result = await self._call("batch", {"halt": 0, "cmd": commands}, what)
         with reading(what):
             results, errors = _map(result["result"]), _map(result.get("result_error"))
-        refused = errors.get("event")
-        if isinstance(refused, dict) and refused.get("error"):
-            raise _error_of(what, 400, refused, Purpose.READ)
+        for refused in (errors.get("event"), errors.get("status")):
+            # An empty code says no more than that there is nothing to read.
+            if isinstance(refused, dict) and refused.get("error"):
+                raise _error_of(what, 400, refused, Purpose.READ)
         event = results.get("event")
         if not event:
             raise EventNotFoundError(
                 f"Could not {what}: Bitrix24 knows no such event, or the user may not see it."
             )
-        return expect(event, dict, what, "an event"), results.get("status")
+        if str(expect(event, dict, what, "an event").get("ID")) != str(event_id):
+            raise MalformedAnswerError(f"Could not {what}: the answer holds another event than was asked for.")
+        return event, results.get("status")
 
     async def _own_copy(self, event: dict[str, Any], user_id: int) -> int:
         """Return the id of the user's own copy: a meeting has one event for each person."""
@@ -367,7 +375,7 @@ class Bitrix24Calendar:
         attendees = event.get("ATTENDEE_LIST")
         series = bool(event.get("RRULE"))
         is_meeting = event.get("IS_MEETING") in (True, "Y", "1", 1)
-        host_name = meeting.get("HOST_NAME") if isinstance(meeting, dict) else None
+        details = meeting if isinstance(meeting, dict) else {}
         return Invitation(
             reference=EventReference(
                 event_id=event_id,
@@ -377,10 +385,11 @@ class Bitrix24Calendar:
             subject=str(event.get("NAME") or ""),
             time=_time_range(event),
             status=_STATUSES.get(status) if status is not None else None,
-            organizer=Person(address=f"user {host}" if host else None, name=host_name),
+            organizer=Person(f"user {host}" if host else None, _optional_text(details.get("HOST_NAME"))),
             recurrence=Recurrence.SERIES if series else Recurrence.SINGLE,
             is_organizer=status == _HOST or (is_meeting and host == str(user_id)),
             is_attendee=is_meeting and status is not None,
+            response_requested=details.get("NOTIFY") not in (False, "N", "0"),
             attendees=len(attendees) if isinstance(attendees, list) else None,
             link=f"{self._portal}/company/personal/user/{user_id}/calendar/?EVENT_ID={event_id}",
         )
@@ -462,6 +471,10 @@ def _number(value: Any, *, field: str = "event_id") -> int:
             f"{field}: {text!r} is not a Bitrix24 id; expected a whole number such as 651."
         )
     return int(text)
+
+
+def _optional_text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _map(value: Any) -> dict[str, Any]:

@@ -50,6 +50,7 @@ from airflow_provider_rsvp.services.wire import (
     check_accepted,
     excerpt,
     expect,
+    next_page,
     reading,
     server_error,
 )
@@ -279,6 +280,7 @@ class CronofyCalendar:
 
     async def _events(self, query: list[tuple[str, str]], what: str) -> AsyncIterator[dict[str, Any]]:
         request = _get("v1/events", query, what)
+        followed: set[str] = set()
         while True:
             answer = await self._exchange.send(request)
             if not answer.ok:
@@ -286,12 +288,12 @@ class CronofyCalendar:
             body = answer.json_object(what)
             with reading(what):
                 events = expect(body["events"], list, what, "a list 'events'")
-                next_page = (body.get("pages") or {}).get("next_page")
+                link = (body.get("pages") or {}).get("next_page")
             for event in events:
                 yield expect(event, dict, what, "an event")
-            if not next_page:
+            if not link:
                 return
-            request = _get(expect(next_page, str, what, "an address"), (), what)
+            request = _get(next_page(link, followed, what), (), what)
 
     def _invitation(
         self, event: dict[str, Any], calendars: Mapping[str, dict[str, Any]], what: str

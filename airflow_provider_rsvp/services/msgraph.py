@@ -56,6 +56,7 @@ from airflow_provider_rsvp.services.wire import (
     check_accepted,
     excerpt,
     expect,
+    next_page,
     reading,
     server_error,
 )
@@ -276,20 +277,31 @@ class GraphCalendar:
 
     async def _event(self, reference: EventReference) -> dict[str, Any]:
         if reference.event_id is not None:
-            return await self._read(reference, reference.event_id)
-        what = f"find {reference}"
+            what = f"read {reference}"
+            event = await self._read(reference, reference.event_id)
+        else:
+            what = f"find {reference}"
+            event = await self._find(reference, what)
+        if reference.original_start is None:
+            return event
+        if event.get("type") == "seriesMaster":
+            return await self._instance(reference, _text(event, "id", what), reference.original_start, what)
+        if event.get("seriesMasterId") and _original_start(event) != reference.original_start:
+            raise EventNotFoundError(
+                f"original_start: {reference.original_start.isoformat()} is not when the instance with this id "
+                "was first planned for. Give the id of the series, or leave original_start out."
+            )
+        return event
+
+    async def _find(self, reference: EventReference, what: str) -> dict[str, Any]:
         uid = str(reference.ical_uid).replace("'", "''")
         url = self._calendar_path(reference.mailbox, reference.calendar_id) + "/events"
         query = (("$filter", f"iCalUId eq '{uid}'"), ("$select", _SELECT))
-        found = [event async for event in self._pages(url, query, what, reference.mailbox)]
-        if not found:
-            raise EventNotFoundError(
-                f"Microsoft Graph knows no {reference}. It may have been declined before, which deletes it."
-            )
-        event = found[0]
-        if reference.original_start is None or event.get("type") != "seriesMaster":
+        async for event in self._pages(url, query, what, reference.mailbox):
             return event
-        return await self._instance(reference, _text(event, "id", what), reference.original_start, what)
+        raise EventNotFoundError(
+            f"Microsoft Graph knows no {reference}. It may have been declined before, which deletes it."
+        )
 
     async def _instance(
         self, reference: EventReference, master: str, original_start: pendulum.DateTime, what: str
@@ -320,14 +332,15 @@ class GraphCalendar:
         self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None
     ) -> AsyncIterator[dict[str, Any]]:
         request = self._get(url, query, what, mailbox)
+        followed: set[str] = set()
         while True:
             body = await self._exchange_json(request)
             for event in expect(body.get("value"), list, what, "a list 'value'"):
                 yield expect(event, dict, what, "an event")
             link = body.get("@odata.nextLink")
-            if link is None:
+            if not link:
                 return
-            request = self._get(expect(link, str, what, "an address"), (), what, mailbox)
+            request = self._get(next_page(link, followed, what), (), what, mailbox)
 
     def _get(self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None) -> Request:
         return Request(
@@ -363,7 +376,8 @@ class GraphCalendar:
             return "me"
         if owner.startswith("$"):
             # Such a name is taken for a query option in the plain form (Known issues, Users).
-            return f"users('{quote(owner, safe='')}')"
+            literal = owner.replace("'", "''")
+            return f"users('{quote(literal, safe='')}')"
         return f"users/{quote(owner, safe='')}"
 
     def _calendar_path(self, mailbox: str | None, calendar_id: str | None) -> str:

@@ -13,6 +13,8 @@ from airflow_provider_rsvp.services.wire import Answer, Request, excerpt, server
 RENEW_BEFORE_END = 120.0
 """Seconds before its end at which an access token is no longer used."""
 
+_LONGEST_LIFETIME = 100 * 366 * 86400.0
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -76,6 +78,7 @@ def _refusal(
 
 def _end(seconds: Any) -> float | None:
     try:
-        return time.time() + float(seconds)
+        lifetime = float(seconds)
     except (TypeError, ValueError, OverflowError):
         return None
+    return time.time() + lifetime if 0 <= lifetime < _LONGEST_LIFETIME else None

@@ -82,7 +82,7 @@ class Answer:
         """
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no content type").split(";")[0]
             raise MalformedAnswerError(
                 f"Could not {what}: the answer (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
@@ -93,7 +93,7 @@ class Answer:
         """Return the body as JSON, or None if it is none; for reading the details of an error."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def json_object(self, what: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def retry_after(answer: Answer) -> float | None:
     except ValueError:
         try:
             when = email.utils.parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             return None
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
@@ -227,6 +227,21 @@ def expect(value: Any, kind: type | tuple[type, ...], what: str, expected: str) 
     raise MalformedAnswerError(
         f"Could not {what}: the answer holds {type(value).__name__} where the service documents {expected}."
     )
+
+
+def next_page(link: Any, followed: set[str], what: str) -> str:
+    """
+    Return the address of the next page, as the service gave it, and note that it is followed.
+
+    :param followed: the addresses of the listing's earlier pages
+    :param what: the request in words
+    :raises MalformedAnswerError: it is no address, or the pages lead in a circle
+    """
+    address: str = expect(link, str, what, "an address")
+    if address in followed:
+        raise MalformedAnswerError(f"Could not {what}: the pages of the answer lead in a circle.")
+    followed.add(address)
+    return address
 
 
 @contextmanager

@@ -36,6 +36,8 @@ class Origin:
         text = address.strip()
         if "://" not in text:
             text = f"https://{text}"
+        if " " in text or not text.isprintable():
+            raise ConfigurationError(f"{field_name}: the address holds white space or control characters.")
         try:
             parts = urlsplit(text)
             port = parts.port
@@ -54,7 +56,8 @@ class Origin:
                 "Use https, or set 'allow_http' in the connection if you accept that."
             )
         port = port or _PORTS[parts.scheme]
-        return cls(parts.scheme, host, port, text.rstrip("/") + "/")
+        base = f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}/"
+        return cls(parts.scheme, host, port, base)
 
     def resolve(self, url: str) -> str:
         """

@@ -157,7 +157,7 @@ class Transport:
                 if unreached == _CONNECT_ATTEMPTS:
                     raise ServiceUnavailableError(
                         f"Could not {request.what}: {self._dialect.service} at {origin.host} "
-                        f"cannot be reached ({answer.reason}). Nothing was sent."
+                        f"cannot be reached ({answer.reason}). Nothing was done by this request."
                     )
                 await asyncio.sleep(_backoff(unreached))
                 continue

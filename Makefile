@@ -1,0 +1,55 @@
+# What developers and the curious run. Needs make and Python 3.11 or newer, nothing else:
+# every target builds the environment it runs in, and builds it again only when its pins change.
+
+PYTHON ?= python3
+AIRFLOW ?= 3.3.2
+OLDEST := 3.1.8
+
+PINS := constraints/airflow-$(AIRFLOW).txt
+ENV := .venv/airflow-$(AIRFLOW)
+BIN := $(ENV)/bin
+READY := $(ENV)/.ready
+PIP := -m pip --quiet --quiet --disable-pip-version-check --no-input
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## run the example DAGs on the sandbox and show what the organizers received
+	@$(BIN)/python -m demo
+
+up: $(READY) ## start Airflow with the example DAGs, and the sandbox; UI_PORT and SANDBOX_PORT choose ports
+	@$(BIN)/python -m demo.up
+
+test: $(READY) ## run the tests; ARGS="-k gate" goes to pytest
+	@$(BIN)/python -m pytest -n 4 $(ARGS)
+
+test-oldest: ## run the tests on the oldest Airflow that is supported
+	@$(MAKE) --no-print-directory test AIRFLOW=$(OLDEST)
+
+faults: $(READY) ## run every fault at every step, print what became of each reply, write docs/reliability.md
+	@$(BIN)/python tests/print_faults.py
+
+lint: $(READY) ## check style and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+clean: ## remove the environments, and all that the targets wrote
+	rm -rf .venv .airflow .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+
+$(READY): $(PINS) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "This needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
+	    "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Building $(ENV); this takes a minute or two, once ..."
+	@rm -rf $(ENV)
+	@# Some distributions ship Python without what venv needs; virtualenv brings its own.
+	@$(PYTHON) -m venv $(ENV) >/dev/null 2>&1 || { rm -rf $(ENV) && \
+	  $(PYTHON) $(PIP) install --target .venv/virtualenv --upgrade virtualenv && \
+	  PYTHONPATH=.venv/virtualenv $(PYTHON) -m virtualenv --quiet $(ENV); }
+	@$(BIN)/python $(PIP) install --constraint $(PINS) \
+	  apache-airflow==$(AIRFLOW) apache-airflow-providers-standard --editable '.[dev]'
+	@touch $@
+
+.PHONY: help demo up test test-oldest faults lint clean
+.DEFAULT_GOAL := help

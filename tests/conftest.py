@@ -1,0 +1,93 @@
+"""
+What all tests share: an Airflow home of their own, and a sandbox that is as new for every test.
+
+The environment is set before Airflow is imported for the first time.
+"""
+
+from __future__ import annotations
+
+import copy
+import copy
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import airflow_home  # noqa: F401 - before anything imports Airflow
+import pytest
+
+from airflow_provider_rsvp.sandbox import Sandbox
+from airflow_provider_rsvp.transport.tokens import forget_grants
+
+_FIELDS = ("conn_type", "host", "login", "password", "port", "schema", "extra")
+
+
+@pytest.fixture(scope="session")
+def running_sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(
+    running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Sandbox]:
+    """A sandbox with fresh calendars, no faults, and Airflow connections to it in the environment."""
+    if "database" in request.fixturenames:
+        request.getfixturevalue("database")
+        _forget_stored_tokens()
+    running_sandbox.faults([])
+    running_sandbox.reset()
+    forget_grants()
+    for conn_id, connection in running_sandbox.connections().items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    yield running_sandbox
+    running_sandbox.faults([])
+
+
+@pytest.fixture
+def connect(running_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Define a connection like one of the sandbox's but for some fields, and return its id.
+
+    What is no field of a connection goes to the extra; None takes a field away.
+    """
+
+    def define(like: str, **changes: Any) -> str:
+        connection = copy.deepcopy(running_sandbox.connections()[like])
+        for name, value in changes.items():
+            place = connection if name in _FIELDS else connection.setdefault("extra", {})
+            place[name] = value
+        return _set_connection(monkeypatch, connection)
+
+    return define
+
+
+@pytest.fixture
+def connection(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Define a connection of some type from nothing, and return its id."""
+
+    def define(conn_type: str, **values: Any) -> str:
+        fields = {name: values.pop(name) for name in tuple(values) if name in _FIELDS}
+        return _set_connection(monkeypatch, {"conn_type": conn_type, **fields, "extra": values})
+
+    return define
+
+
+def _set_connection(monkeypatch: pytest.MonkeyPatch, connection: dict[str, Any]) -> str:
+    monkeypatch.setenv("AIRFLOW_CONN_CHANGED", json.dumps(connection))
+    return "changed"
+
+
+@pytest.fixture(scope="session")
+def database() -> None:
+    """Airflow's own database, in the tests' Airflow home."""
+    from airflow.utils.db import initdb
+
+    initdb()
+
+
+def _forget_stored_tokens() -> None:
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.query(Variable).delete()
