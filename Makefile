@@ -21,7 +21,7 @@ up: $(READY) ## start Airflow with the example DAGs, and the sandbox; UI_PORT an
 	@$(BIN)/python -m demo.up
 
 test: $(READY) ## run the tests; ARGS="-k gate" goes to pytest
-	@$(BIN)/python -m pytest -n 4 $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
 
 test-oldest: ## run the tests on the oldest Airflow that is supported
 	@$(MAKE) --no-print-directory test AIRFLOW=$(OLDEST)
@@ -39,14 +39,14 @@ clean: ## remove the environments, and all that the targets wrote
 
 $(READY): $(PINS) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	  echo "This needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
+	  echo "This needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -n 1)." \
 	    "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "Building $(ENV); this takes a minute or two, once ..."
-	@rm -rf $(ENV)
-	@# Some distributions ship Python without what venv needs; virtualenv brings its own.
-	@$(PYTHON) -m venv $(ENV) >/dev/null 2>&1 || { rm -rf $(ENV) && \
-	  $(PYTHON) $(PIP) install --target .venv/virtualenv --upgrade virtualenv && \
-	  PYTHONPATH=.venv/virtualenv $(PYTHON) -m virtualenv --quiet $(ENV); }
+	@echo "Preparing $(ENV); the first time, this takes a minute or two ..."
+	@# Some systems ship Python without what venv needs; virtualenv brings its own.
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { rm -rf $(ENV) && \
+	  { $(PYTHON) -m venv $(ENV) >/dev/null 2>&1 || { rm -rf $(ENV) && \
+	    $(PYTHON) $(PIP) install --upgrade --target .venv/virtualenv virtualenv && \
+	    PYTHONPATH=.venv/virtualenv $(PYTHON) -m virtualenv --quiet $(ENV); }; }; }
 	@$(BIN)/python $(PIP) install --constraint $(PINS) \
 	  apache-airflow==$(AIRFLOW) apache-airflow-providers-standard --editable '.[dev]'
 	@touch $@

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import tempfile
 
@@ -9,6 +10,7 @@ _HOME = tempfile.TemporaryDirectory(prefix="rsvp-tests-")
 os.environ.update(
     AIRFLOW_HOME=_HOME.name,
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__FERNET_KEY=base64.urlsafe_b64encode(os.urandom(32)).decode(),
     AIRFLOW__LOGGING__LOGGING_LEVEL="INFO",
 )
 # A connection or database of the developer's own has no place in the tests.

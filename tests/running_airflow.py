@@ -1,0 +1,172 @@
+"""A running Airflow: scheduler, DAG processor, API server and triggerer, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TaskInstance:
+    task_id: str
+    state: str | None
+    try_number: int
+
+
+class RunningAirflow:
+    """What a test may ask of it; answers come from its database."""
+
+    def __init__(self, home: Path, address: str) -> None:
+        self.home = home
+        self.address = address
+
+    def wait_until_ready(self, dags: int) -> None:
+        """Wait until Airflow has found this many DAGs and answers requests."""
+        wait_until(
+            lambda: len(self._rows("select dag_id from serialized_dag")) >= dags and self._answers(),
+            seconds=120,
+            what=lambda: f"{dags} DAGs are known. {self.log()}",
+        )
+
+    def trigger(self, dag_id: str) -> None:
+        """Start a run, as the UI does."""
+        token = self._post("/auth/token", {}, method="GET")["access_token"]
+        self._post(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None}, token=token)
+
+    def task_instances(self) -> dict[tuple[str, str], TaskInstance]:
+        """The task instances by DAG id and task id."""
+        rows = self._rows("select dag_id, task_id, state, try_number from task_instance")
+        return {(dag, task): TaskInstance(task, state, number) for dag, task, state, number in rows}
+
+    def returned(self, dag_id: str, task_id: str) -> Any:
+        """What a task gave to XCom."""
+        rows = self._rows(
+            "select value from xcom where key = 'return_value' and dag_id = ? and task_id = ?",
+            dag_id,
+            task_id,
+        )
+        return json.loads(rows[0][0]) if rows else None
+
+    def log(self) -> str:
+        """The end of what Airflow's processes wrote."""
+        return (self.home / "standalone.log").read_text(errors="replace")[-4000:]
+
+    def task_logs(self) -> str:
+        return "\n".join(path.read_text(errors="replace") for path in (self.home / "logs").rglob("*.log"))
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.address}/api/v2/version", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def _post(
+        self, path: str, body: dict[str, Any], *, token: str | None = None, method: str = "POST"
+    ) -> dict[str, Any]:
+        request = urllib.request.Request(
+            self.address + path,
+            method=method,
+            data=json.dumps(body).encode() if method == "POST" else None,
+            headers={
+                "Content-Type": "application/json",
+                **({"Authorization": f"Bearer {token}"} if token else {}),
+            },
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            result: dict[str, Any] = json.load(answer)
+            return result
+
+    def _rows(self, query: str, *values: str) -> list[Any]:
+        try:
+            with closing(
+                sqlite3.connect(f"file:{self.home}/airflow.db?mode=ro", uri=True, timeout=10)
+            ) as base:
+                return base.execute(query, values).fetchall()
+        except sqlite3.OperationalError:
+            # The database is not there yet, or busy for a moment.
+            return []
+
+
+@contextmanager
+def running_airflow(home: Path, dags: Mapping[str, str], env: Mapping[str, str]) -> Iterator[RunningAirflow]:
+    """
+    Run Airflow with some DAG files until the block ends.
+
+    :param dags: the text of each DAG file, by its name
+    """
+    folder = home / "dags"
+    folder.mkdir(parents=True)
+    for name, text in dags.items():
+        (folder / name).write_text(text)
+    api, worker_log, trigger_log = (_free_port() for _ in range(3))
+    settings = {
+        # Airflow starts its parts by the name of its command.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(folder),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://localhost:{api}/execution/",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(api),
+        "AIRFLOW__API__BASE_URL": f"http://localhost:{api}",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(worker_log),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log),
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+    }
+    with open(home / "standalone.log", "wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "airflow", "standalone"],
+            env={**os.environ, **settings, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield RunningAirflow(home, f"http://localhost:{api}")
+    finally:
+        _stop(process)
+
+
+def wait_until(done: Callable[[], bool], *, seconds: float, what: Callable[[], str]) -> None:
+    """Look again and again until something is so, or fail with a description after a generous time."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"It did not come about within {seconds:g} s: {what()}")
+        time.sleep(0.2)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGINT, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(20)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,132 @@
+"""A task process is killed with SIGKILL at each step of the protocol; its next try ends it rightly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+from airflow.sdk import Context
+from running_airflow import RunningAirflow, running_airflow, wait_until
+
+from airflow_provider_rsvp.sandbox import Sandbox
+
+pytestmark = [
+    pytest.mark.airflow,
+    pytest.mark.xdist_group("running airflow"),
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        "task_state_store" not in Context.__annotations__, reason="needs the task state store of Airflow 3.3"
+    ),
+]
+
+DAG_FILE = """
+import pendulum
+from airflow.sdk import DAG
+from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
+
+for dag_id, arguments in {dags!r}.items():
+    with DAG(dag_id, schedule=None):
+        SetParticipationStatusOperator(
+            task_id="reply", retries=1, retry_delay=pendulum.duration(seconds=1), answer_timeout=60, **arguments
+        )
+"""
+
+LOOK = {"cronofy": "observe", "bitrix24": "batch", "graph": "observe"}
+READ_BACK = {
+    "cronofy": {"operation": "observe", "skip": 1},
+    "bitrix24": {"operation": "observe"},
+    "graph": {"operation": "observe", "skip": 1},
+}
+REPLIES = {
+    "cronofy": ("cronofy_default", "accepted"),
+    "bitrix24": ("bitrix24_default", "declined"),
+    "graph": ("msgraph_calendar_default", "declined"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where the task is when it dies: the service hangs there."""
+
+    name: str
+    slug: str
+
+    def rule(self, service: str) -> dict[str, Any]:
+        places: dict[str, dict[str, Any]] = {
+            "look": {"operation": LOOK[service]},
+            "send": {"operation": "send"},
+            "sent": {"operation": "send", "when": "after"},
+            "read_back": READ_BACK[service],
+        }
+        return {"service": service, "kind": "hang", "seconds": 120, **places[self.name]}
+
+
+STEPS = (
+    Step("look", "planning"),
+    Step("send", "release"),
+    Step("sent", "board"),
+    Step("read_back", "lunch"),
+)
+
+
+@pytest.fixture(scope="module")
+def airflow(running_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
+    dags = {
+        f"{service}_{step.name}": {
+            "conn_id": conn_id,
+            "event_id": running_sandbox.event_id(service, step.slug),
+            "status": status,
+        }
+        for service, (conn_id, status) in REPLIES.items()
+        for step in STEPS
+    }
+    connections = {
+        f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
+        for conn_id, connection in running_sandbox.connections().items()
+    }
+    home = tmp_path_factory.mktemp("airflow")
+    with running_airflow(home, {"crash.py": DAG_FILE.format(dags=dags)}, connections) as running:
+        running.wait_until_ready(len(dags))
+        yield running
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_one_mail_and_the_right_outcome(sandbox: Sandbox, airflow: RunningAirflow, step: Step) -> None:
+    sandbox.faults([step.rule(service) for service in REPLIES])
+    for service in REPLIES:
+        airflow.trigger(f"{service}_{step.name}")
+    wait_until(
+        lambda: all(rule["struck"] for rule in sandbox.faults()),
+        seconds=90,
+        what=lambda: f"every service hangs: {sandbox.faults()} {airflow.log()}",
+    )
+    _kill_clients_of(sandbox)
+
+    tasks = [(f"{service}_{step.name}", "reply") for service in REPLIES]
+    wait_until(
+        lambda: all(airflow.task_instances()[task].state in ("success", "failed") for task in tasks),
+        seconds=120,
+        what=lambda: f"the tasks end: {airflow.task_instances()} {airflow.log()}",
+    )
+    for (service, (_, status)), task in zip(REPLIES.items(), tasks, strict=True):
+        instance, outcome = airflow.task_instances()[task], airflow.returned(*task)
+        event_id = sandbox.event_id(service, step.slug)
+        mails = [mail["status"] for mail in sandbox.mail() if mail["event_id"] == event_id]
+        assert (instance.state, instance.try_number) == ("success", 2), airflow.task_logs()
+        assert outcome["outcome"] == "replied"
+        assert mails == [status]
+
+
+def _kill_clients_of(sandbox: Sandbox) -> None:
+    """Kill the task processes: what holds a connection to the sandbox, other than the sandbox itself."""
+    port = urlsplit(sandbox.url).port
+    for connection in psutil.net_connections("tcp"):
+        if connection.raddr and connection.raddr.port == port and connection.pid not in (None, os.getpid()):
+            os.kill(connection.pid, signal.SIGKILL)
