@@ -21,6 +21,10 @@ def _flag(label: str, description: str) -> dict[str, Any]:
     }
 
 
+def _number(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["number", "null"]}}
+
+
 _ALLOW_HTTP = _flag(
     "Allow plain http", "Send the token over plain http too. Loopback addresses need no permission."
 )
@@ -79,6 +83,12 @@ _BITRIX24 = {
             "OAuth refresh token", "Replaced at each renewal; the newest is kept in a Variable."
         ),
         "access_token": _secret("OAuth access token", "Instead of a refresh token; ends after an hour."),
+        "requests_per_second": _number(
+            "Requests a second", "What the portal's plan allows for long. Default: 2; Enterprise: 5."
+        ),
+        "burst": _number(
+            "Requests at once", "What the plan allows in a burst. Default: 50; Enterprise: 250."
+        ),
         "token_url": _text(
             "Token address",
             "Default: https://oauth.bitrix.info/oauth/token/",

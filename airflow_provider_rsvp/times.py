@@ -12,6 +12,9 @@ from airflow_provider_rsvp.windows_zones import WINDOWS_ZONES
 
 UTC = pendulum.UTC
 
+_FIRST_YEAR, _LAST_YEAR = 2, 9997
+"""A year off either end, so that there is room to reckon with days."""
+
 
 def parse_zone(name: str, *, field: str = "timezone") -> pendulum.Timezone:
     """
@@ -51,15 +54,19 @@ def parse_instant(
         raise InvalidInputError(
             f"{field}: expected an ISO 8601 text or a datetime, not {type(value).__name__}."
         )
+    if not _FIRST_YEAR <= parsed.year <= _LAST_YEAR:
+        raise InvalidInputError(f"{field}: {parsed.isoformat()} is further away than any calendar reaches.")
     if parsed.tzinfo is not None:
-        return pendulum.instance(parsed)
+        return _existing(parsed)
     if timezone is None:
         raise InvalidInputError(
             f"{field}: {parsed.isoformat()} has no time zone. Write an offset "
             f"('{parsed.isoformat()}+01:00'), or say in `timezone` how to read it."
         )
     zone = parse_zone(timezone) if isinstance(timezone, str) else timezone
-    return pendulum.instance(parsed, tz=zone)
+    if not isinstance(zone, tzinfo):
+        raise InvalidInputError(f"timezone: expected the name of a zone, not {type(zone).__name__}.")
+    return _existing(parsed.replace(tzinfo=zone))
 
 
 def format_when(value: date) -> str:
@@ -68,6 +75,15 @@ def format_when(value: date) -> str:
         zone = value.timezone_name or value.format("Z")
         return f"{value.format('ddd YYYY-MM-DD HH:mm')} {zone}"
     return value.strftime("%a %Y-%m-%d")
+
+
+def _existing(moment: datetime) -> pendulum.DateTime:
+    """
+    Return the moment at a time of day that exists.
+
+    What the clocks skip in spring is read with the offset before it (RFC 5545, section 3.3.5).
+    """
+    return pendulum.instance(moment.astimezone(UTC).astimezone(moment.tzinfo))
 
 
 def _from_text(text: str, field: str) -> datetime:

@@ -114,11 +114,7 @@ class CalendarHook(BaseHook, ABC):
         """
         if self._connection is None:
             self._connection = await self.aget_connection(self.conn_id)
-        calendar = self.build(Fields(self._connection, self.conn_type))
-        if calendar.transport.auth is not None:
-            for secret in calendar.transport.auth.secrets():
-                await hide(secret)
-        async with calendar.transport:
+        async with _opened(self.build(Fields(self._connection, self.conn_type))) as calendar:
             yield calendar
 
     async def aget_invitation(
@@ -270,7 +266,7 @@ class CalendarHook(BaseHook, ABC):
         if self._connection is None:
             self._connection = self.get_connection(self.conn_id)
         if self._pool is None:
-            self._pool = _Pool(self)
+            self._pool = _Pool(self, self.build(Fields(self._connection, self.conn_type)))
         return self._pool.run(work)
 
 
@@ -296,14 +292,27 @@ def get_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
     return hook
 
 
-class _Pool:
-    """An event loop and an open calendar for sync callers, closed with the hook at the latest."""
+@asynccontextmanager
+async def _opened(calendar: Calendar) -> AsyncIterator[Calendar]:
+    if calendar.transport.auth is not None:
+        for secret in calendar.transport.auth.secrets():
+            await hide(secret)
+    async with calendar.transport:
+        yield calendar
 
-    def __init__(self, hook: CalendarHook) -> None:
+
+class _Pool:
+    """
+    An event loop and an open calendar for sync callers, closed with the hook at the latest.
+
+    Holds no reference to the hook, which could not go away otherwise.
+    """
+
+    def __init__(self, hook: CalendarHook, calendar: Calendar) -> None:
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         self._calendar: Calendar | None = None
-        self._opening = hook.calendar()
+        self._opening = _opened(calendar)
         self._finalizer = weakref.finalize(hook, _close, self._runner, self._stack)
 
     def run(self, work: Callable[[Calendar], Coroutine[Any, Any, T]]) -> T:

@@ -9,6 +9,7 @@ from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.hooks.secrets import renewed_token
 from airflow_provider_rsvp.services import bitrix24
 from airflow_provider_rsvp.services.oauth import Grant
+from airflow_provider_rsvp.services.wire import Dialect
 from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.session import Transport
 from airflow_provider_rsvp.transport.tokens import RenewedToken, SecretInAddress, StaticToken
@@ -53,7 +54,9 @@ class Bitrix24Hook(CalendarHook):
             if fields.login not in (None, user) or (
                 fields.host and _portal(fields, fields.host) != _portal(fields, portal)
             ):
-                raise fields.error("password", "is a webhook of another portal or user than host and login say")
+                raise fields.error(
+                    "password", "is a webhook of another portal or user than host and login say"
+                )
         else:
             portal, user, code = fields.host or "", fields.login or "", password
         if not portal:
@@ -64,7 +67,7 @@ class Bitrix24Hook(CalendarHook):
             raise fields.error("password", "is neither a webhook's code nor a whole webhook address")
         home = _portal(fields, portal)
         transport = Transport(
-            bitrix24.DIALECT,
+            _dialect(fields),
             Origin.parse(f"{home.base}rest/{user}/{code}/", field_name="host", allow_http=True),
             patience=self.patience,
         )
@@ -77,7 +80,7 @@ class Bitrix24Hook(CalendarHook):
             raise fields.error("host", "the portal's address is needed, such as 'example.bitrix24.com'")
         home = _portal(fields, fields.host)
         transport = Transport(
-            bitrix24.DIALECT,
+            _dialect(fields),
             Origin.parse(f"{home.base}rest/", field_name="host", allow_http=True),
             token_origin=Origin.parse(
                 fields.text("token_url") or bitrix24.TOKEN_URL,
@@ -95,6 +98,14 @@ class Bitrix24Hook(CalendarHook):
             raise fields.error("access_token", "give an access token or a refresh token, not both")
         transport.auth = _renewed(fields, transport, refresh_token)
         return Calendar(client, transport)
+
+
+def _dialect(fields: Fields) -> Dialect:
+    usual = bitrix24.DIALECT.limits.buckets[0]
+    return bitrix24.dialect(
+        int(fields.number("burst", usual.burst)) or 1,
+        fields.number("requests_per_second", usual.per_second),
+    )
 
 
 def _portal(fields: Fields, address: str) -> Origin:

@@ -85,6 +85,23 @@ class Fields:
             raise self.error(name, f"{value!r} is not one of {', '.join(names)}")
         return value
 
+    def number(self, name: str, default: float) -> float:
+        """
+        Return a positive number of the extra.
+
+        :raises ConfigurationError: it is none
+        """
+        text = self.text(name) if not isinstance(self._extra.get(name), float) else str(self._extra[name])
+        if text is None:
+            return default
+        try:
+            number = float(text)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            raise self.error(name, f"{text!r} is not a positive number")
+        return number
+
     def flag(self, name: str) -> bool:
         """
         Return a yes or no of the extra; no where it is absent.

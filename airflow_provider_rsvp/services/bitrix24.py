@@ -176,6 +176,11 @@ DIALECT = Dialect(
 """A bucket of 50 that drains by two a second (Limits); refusals are told by their code, not by the HTTP status."""
 
 
+def dialect(burst: int, per_second: float) -> Dialect:
+    """Return the dialect of a portal whose plan allows other rates than the usual (Limits)."""
+    return replace(DIALECT, limits=replace(DIALECT.limits, buckets=(Bucket(burst, per_second),)))
+
+
 class Bitrix24Calendar:
     """
     A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one Bitrix24 user.
@@ -300,7 +305,9 @@ class Bitrix24Calendar:
                 f"Could not {what}: Bitrix24 knows no such event, or the user may not see it."
             )
         if str(expect(event, dict, what, "an event").get("ID")) != str(event_id):
-            raise MalformedAnswerError(f"Could not {what}: the answer holds another event than was asked for.")
+            raise MalformedAnswerError(
+                f"Could not {what}: the answer holds another event than was asked for."
+            )
         return event, results.get("status")
 
     async def _own_copy(self, event: dict[str, Any], user_id: int) -> int:

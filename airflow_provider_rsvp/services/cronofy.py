@@ -186,13 +186,14 @@ class CronofyCalendar:
         """Find the event again among those of its own days."""
         reference, start = invitation.reference, invitation.time.start
         what = f"read back {reference}"
-        query = [
-            ("tzid", "Etc/UTC"),
-            ("include_deleted", "true"),
-            ("from", start.subtract(days=1).format("YYYY-MM-DD")),
-            ("to", start.add(days=2).format("YYYY-MM-DD")),
-            ("calendar_ids[]", str(reference.calendar_id)),
-        ]
+        with reading(what):
+            query = [
+                ("tzid", "Etc/UTC"),
+                ("include_deleted", "true"),
+                ("from", start.subtract(days=1).format("YYYY-MM-DD")),
+                ("to", start.add(days=2).format("YYYY-MM-DD")),
+                ("calendar_ids[]", str(reference.calendar_id)),
+            ]
         async for event in self._events(query, what):
             with reading(what):
                 if event["event_uid"] == reference.event_id and _time_range(event).start == start:
@@ -301,7 +302,7 @@ class CronofyCalendar:
         calendar_id = expect(event["calendar_id"], str, what, "a text 'calendar_id'")
         calendar = calendars.get(calendar_id, {})
         organizer = event.get("organizer") or {}
-        person = Person(organizer.get("email"), organizer.get("display_name"))
+        person = Person(_optional_text(organizer, "email"), _optional_text(organizer, "display_name"))
         attendees = expect(event.get("attendees") or [], list, what, "a list 'attendees'")
         recurring = event.get("recurring") is True
         time = _time_range(event)
@@ -318,7 +319,7 @@ class CronofyCalendar:
             status=_STATUSES.get(str(event.get("participation_status"))),
             organizer=person if person.address or person.name else None,
             recurrence=Recurrence.INSTANCE if recurring else Recurrence.SINGLE,
-            series_id=event.get("series_identifier"),
+            series_id=_optional_text(event, "series_identifier"),
             is_organizer=_same_address(person.address, calendar.get("profile_name")),
             is_cancelled=event.get("status") == "cancelled",
             is_read_only=calendar.get("calendar_readonly") is True,
@@ -387,6 +388,11 @@ def _time(value: Any, field: str) -> pendulum.DateTime | pendulum.Date:
         day = date.fromisoformat(value)
         return pendulum.date(day.year, day.month, day.day)
     return parse_instant(value, field=field, timezone=zone)
+
+
+def _optional_text(fields: dict[str, Any], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and value else None
 
 
 def _same_start(start: pendulum.DateTime | pendulum.Date, original_start: pendulum.DateTime) -> bool:

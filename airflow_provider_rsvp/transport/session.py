@@ -99,7 +99,8 @@ class Transport:
         import aiohttp
 
         self._throttle = shared_throttle(
-            f"{self._dialect.service} {self._origin.host}:{self._origin.port}", self._dialect.limits
+            f"{self._dialect.service} {self._origin.host}:{self._origin.port} {self._dialect.limits}",
+            self._dialect.limits,
         )
         self._client = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._dialect.limits.at_once),

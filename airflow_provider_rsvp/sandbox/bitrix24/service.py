@@ -32,7 +32,9 @@ _FAILURES = {
     404: ("ERROR_METHOD_NOT_FOUND", "Method not found!"),
     429: ("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit."),
     500: ("INTERNAL_SERVER_ERROR", "Internal server error"),
+    502: ("ERROR_UNEXPECTED_ANSWER", "Server returned an unexpected response"),
     503: ("QUERY_LIMIT_EXCEEDED", "Too many requests"),
+    504: ("ERROR_UNEXPECTED_ANSWER", "Server returned an unexpected response"),
 }
 
 

@@ -1,0 +1,122 @@
+"""
+Thousands of replies, many at once, through a service that fails at random: none twice, none lost, none untrue.
+
+A failure names its seed in the test's id; ``-k "graph-7"`` runs that one again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from typing import Any
+
+import pytest
+from fault_matrix import StateStore
+
+from airflow_provider_rsvp.exceptions import PassingError
+from airflow_provider_rsvp.hooks.base import Calendar, get_calendar_hook
+from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Reply
+from airflow_provider_rsvp.operators.intents import TaskStateMemory
+from airflow_provider_rsvp.replying import Settling, set_participation_status
+from airflow_provider_rsvp.sandbox import Sandbox
+
+INVITATIONS = 60
+AT_ONCE = 8
+TRIES = 25
+SETTLING = Settling(within=0.12, first_pause=0.02)
+SEEDS = range(12)
+CONNECTIONS = {
+    "cronofy": "cronofy_bulk_1",
+    "bitrix24": "bitrix24_bulk_1",
+    "graph": "msgraph_calendar_default",
+}
+STATUSES = {
+    "cronofy": ("accepted", "tentative", "declined"),
+    "bitrix24": ("accepted", "declined"),
+    "graph": ("accepted", "tentative", "declined"),
+}
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"kind": "cut"},
+    {"kind": "cut", "when": "after"},
+    {"kind": "status", "status": 500},
+    {"kind": "status", "status": 500, "when": "after"},
+    {"kind": "status", "status": 502, "when": "after"},
+    {"kind": "status", "status": 504},
+    {"kind": "status", "status": 504, "when": "after"},
+    {"kind": "status", "status": 429, "headers": {"Retry-After": "0.01"}},
+    {"kind": "status", "status": 503, "headers": {"Retry-After": "0.01"}},
+    {"kind": "malformed", "when": "after"},
+    {"kind": "truncated", "when": "after"},
+    {"kind": "empty", "when": "after"},
+    {"kind": "no_effect"},
+)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("service", CONNECTIONS)
+def test_none_twice_none_lost_none_untrue(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, service: str, seed: int
+) -> None:
+    sandbox.reset(limits=False, cronofy_settle=0.01, bulk={"mailboxes": 1, "invitations": INVITATIONS})
+    for conn_id, connection in sandbox.connections().items():
+        if connection["conn_type"] == "bitrix24":
+            connection["extra"] = {"requests_per_second": 10_000, "burst": 10_000}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    dice = random.Random(f"{service} {seed}")
+    wanted = {
+        str(row["event_id"]): dice.choice(STATUSES[service])
+        for row in sandbox.invitations()
+        if row["service"] == service and str(row["subject"]).startswith("Bulk")
+    }
+    sandbox.faults(
+        [
+            {
+                **fault,
+                "service": service,
+                "operation": dice.choice(("send", "send", "observe", "batch")),
+                "times": None,
+                "probability": round(dice.uniform(0.02, 0.12), 3),
+                "seed": dice.randrange(1_000_000),
+            }
+            for fault in FAULTS
+        ]
+    )
+    mailbox = "bulk1@contoso.example" if service == "graph" else None
+
+    outcomes = asyncio.run(_reply_to_all(CONNECTIONS[service], mailbox, wanted))
+
+    sandbox.faults([])
+    mails = [(mail["event_id"], mail["status"]) for mail in sandbox.mail() if mail["event_id"] in wanted]
+    assert len(wanted) == INVITATIONS
+    assert {event: outcome.result for event, outcome in outcomes.items()} == dict.fromkeys(wanted, "replied")
+    assert sorted(mails) == sorted(wanted.items())
+
+
+async def _reply_to_all(conn_id: str, mailbox: str | None, wanted: dict[str, str]) -> dict[str, Outcome]:
+    places = asyncio.Semaphore(AT_ONCE)
+    async with get_calendar_hook(conn_id).calendar() as calendar:
+
+        async def reply(event_id: str, status: str) -> Outcome:
+            async with places:
+                return await _try_again_and_again(
+                    calendar,
+                    EventReference(event_id=event_id, mailbox=mailbox),
+                    Reply(status=ParticipationStatus(status)),
+                )
+
+        outcomes = await asyncio.gather(*(reply(*item) for item in wanted.items()))
+    return dict(zip(wanted, outcomes, strict=True))
+
+
+async def _try_again_and_again(calendar: Calendar, reference: EventReference, reply: Reply) -> Outcome:
+    """As Airflow does, with one state store for all tries."""
+    memory = TaskStateMemory(StateStore(), "intent")
+    for _ in range(TRIES - 1):
+        try:
+            return await set_participation_status(
+                calendar.client, reference, reply, memory=memory, settling=SETTLING
+            )
+        except PassingError:
+            continue
+    return await set_participation_status(calendar.client, reference, reply, memory=memory, settling=SETTLING)
