@@ -225,7 +225,7 @@ class Reply:
     """
     The answer to be sent (RFC 5546, sections 3.2.3 REPLY and 3.2.7 COUNTER).
 
-    :param status: the answer
+    :param status: the answer; its name is taken too
     :param comment: a text for the organizer
     :param notify_organizer: whether the organizer is told
     :param proposed_time: a start and end offered instead of the organizer's
@@ -238,6 +238,7 @@ class Reply:
     proposed_time: TimeRange | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "status", ParticipationStatus.parse(self.status))
         if self.proposed_time is None:
             return
         if self.status not in (ParticipationStatus.TENTATIVE, ParticipationStatus.DECLINED):

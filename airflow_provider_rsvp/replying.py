@@ -174,6 +174,18 @@ def check_reply(capabilities: Capabilities, service: str, reply: Reply, scope: S
         )
 
 
+def check_mailbox(client: CalendarClient, mailbox: str | None) -> None:
+    """
+    Check that a connection can act for a mailbox.
+
+    :raises UnsupportedByServiceError: it acts for its own user only
+    """
+    if mailbox is not None and not client.capabilities.mailboxes:
+        raise UnsupportedByServiceError(
+            f"mailbox: a {client.service} connection acts only for its own user; use one connection per user."
+        )
+
+
 def check_request(client: CalendarClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
     """
     Check everything about a reply that can be checked without a request.
@@ -187,10 +199,7 @@ def check_request(client: CalendarClient, reference: EventReference, reply: Repl
         raise UnsupportedByServiceError(
             f"ical_uid: {client.service} does not show iCalendar UIDs; give the event_id."
         )
-    if reference.mailbox is not None and not client.capabilities.mailboxes:
-        raise UnsupportedByServiceError(
-            f"mailbox: a {client.service} connection answers only for its own user; use one connection per user."
-        )
+    check_mailbox(client, reference.mailbox)
     client.check(reference, reply, scope)
 
 

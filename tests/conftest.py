@@ -7,13 +7,13 @@ The environment is set before Airflow is imported for the first time.
 from __future__ import annotations
 
 import copy
-import copy
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import airflow_home  # noqa: F401 - before anything imports Airflow
 import pytest
+from stored_tokens import forget_stored_tokens
 
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport.tokens import forget_grants
@@ -34,7 +34,7 @@ def sandbox(
     """A sandbox with fresh calendars, no faults, and Airflow connections to it in the environment."""
     if "database" in request.fixturenames:
         request.getfixturevalue("database")
-        _forget_stored_tokens()
+        forget_stored_tokens()
     running_sandbox.faults([])
     running_sandbox.reset()
     forget_grants()
@@ -83,11 +83,3 @@ def database() -> None:
     from airflow.utils.db import initdb
 
     initdb()
-
-
-def _forget_stored_tokens() -> None:
-    from airflow.models.variable import Variable
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        session.query(Variable).delete()

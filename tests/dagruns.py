@@ -30,7 +30,7 @@ def run(dag: DAG, **options: Any) -> dict[str, Any]:
     """
     Run the DAG once and return its task instances by task id, mapped ones as ``task_id[map_index]``.
 
-    Tasks that Airflow wants to try again stay ``up_for_retry``.
+    A task is tried again after its ``retry_delay``; give it none.
     """
     register(dag)
     dag_run = dag.test(**options)

@@ -7,11 +7,12 @@ misbehaves once or for ever at one step, and holds what the task reported agains
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
+
+from stored_tokens import forget_stored_tokens
 
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
@@ -197,7 +198,8 @@ def cells() -> Iterator[Cell]:
 def examine(sandbox: Sandbox, cell: Cell) -> Finding:
     """Run one cell."""
     sandbox.reset()
-    _forget_tokens(cell.subject.conn_id)
+    forget_grants()
+    forget_stored_tokens()
     subject = cell.subject
     event_id = sandbox.event_id(subject.service, subject.slug)
     sandbox.faults([{"service": subject.service, **cell.rule}])
@@ -250,16 +252,3 @@ def _stands(sandbox: Sandbox, subject: Subject, event_id: str) -> str:
         if row["service"] == subject.service and row["event_id"] == event_id
     ]
     return str(rows[0]["status"]) if rows else "gone"
-
-
-def _forget_tokens(conn_id: str) -> None:
-    from airflow.models.variable import Variable
-
-    forget_grants()
-    Variable.delete(f"rsvp_refresh_token_{conn_id}")
-
-
-def quiet() -> None:
-    """Keep the many tries from filling the screen."""
-    logging.getLogger("airflow_provider_rsvp").setLevel(logging.CRITICAL)
-    logging.getLogger("airflow.task").setLevel(logging.CRITICAL)

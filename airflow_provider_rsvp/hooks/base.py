@@ -27,7 +27,7 @@ from airflow_provider_rsvp.model import (
     Reply,
     Scope,
 )
-from airflow_provider_rsvp.replying import IntentMemory, Settling, set_participation_status
+from airflow_provider_rsvp.replying import IntentMemory, Settling, check_mailbox, set_participation_status
 from airflow_provider_rsvp.services.client import CalendarClient, Window
 from airflow_provider_rsvp.times import UTC, parse_instant
 from airflow_provider_rsvp.transport.session import Patience, Transport
@@ -277,7 +277,12 @@ def get_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
     :param options: keyword arguments of :class:`CalendarHook`
     :raises ConfigurationError: the connection is of a type that answers no invitations
     """
-    connection = BaseHook.get_connection(conn_id)
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowException as error:
+        if type(error).__name__ != "AirflowNotFoundException":
+            raise
+        raise ConfigurationError(f"conn_id: there is no connection {conn_id!r}.") from None
     try:
         hook = connection.get_hook(  # type: ignore[no-untyped-call]
             hook_params={"connection": connection, **options}
@@ -287,7 +292,8 @@ def get_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
     if not isinstance(hook, CalendarHook):
         raise ConfigurationError(
             f"Connection {conn_id!r} is of type {connection.conn_type!r}, which answers no calendar invitations. "
-            "Use a connection of a calendar type, such as cronofy, bitrix24 or msgraph_calendar."
+            "Use a connection of a calendar type, such as cronofy, bitrix24 or msgraph_calendar; "
+            "`airflow providers hooks` lists those that work here."
         )
     return hook
 
@@ -342,5 +348,6 @@ def _window(start: str | datetime, end: str | datetime, timezone: str | tzinfo |
 async def _collect(
     calendar: Calendar, window: Window, mailbox: str | None, calendar_id: str | None
 ) -> list[Invitation]:
+    check_mailbox(calendar.client, mailbox)
     listing = calendar.client.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id)
     return [invitation async for invitation in listing]

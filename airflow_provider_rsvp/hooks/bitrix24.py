@@ -127,7 +127,6 @@ def _renewed(fields: Fields, transport: Transport, refresh_token: str) -> Renewe
         return bitrix24.read_token(request, await transport.send(request))
 
     return renewed_token(
-        fields,
         request_grant,
         credentials=(fields.host, client_id, client_secret),
         refresh_token=refresh_token,

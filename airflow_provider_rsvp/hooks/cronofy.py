@@ -61,7 +61,6 @@ def _auth(fields: Fields, transport: Transport) -> Auth:
         return cronofy.read_token(request, await transport.send(request), token or refresh_token)
 
     return renewed_token(
-        fields,
         request_grant,
         credentials=(fields.host, client_id, client_secret),
         refresh_token=refresh_token,

@@ -119,7 +119,6 @@ def _delegated(
         return await _ask(transport, msgraph.token_request(tenant, form))
 
     return renewed_token(
-        fields,
         request_grant,
         credentials=(fields.host, tenant, client_id, fields.password),
         refresh_token=refresh_token,
@@ -155,7 +154,7 @@ def _application(
             form = msgraph.assertion_form(client_id, assertion, cloud.graph)
         return await _ask(transport, msgraph.token_request(tenant, form))
 
-    return renewed_token(fields, request_grant, credentials=(fields.host, tenant, client_id, secret, key))
+    return renewed_token(request_grant, credentials=(fields.host, tenant, client_id, secret, key))
 
 
 async def _ask(transport: Transport, request: Request) -> Grant:

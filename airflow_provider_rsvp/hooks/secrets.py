@@ -7,11 +7,11 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from asgiref.sync import sync_to_async
 
 from airflow_provider_rsvp.exceptions import ServiceUnavailableError
-from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.transport.tokens import Apply, RenewedToken, bearer
 
@@ -30,7 +30,6 @@ async def hide(secret: str) -> None:
 
 
 def renewed_token(
-    fields: Fields,
     request_grant: Callable[[str | None], Awaitable[Grant]],
     *,
     credentials: Sequence[str | None],
@@ -45,29 +44,27 @@ def renewed_token(
     :param refresh_token: the refresh token that the connection holds, if it has one
     """
     return RenewedToken(
-        key=f"{fields.conn_id} {_fingerprint(*credentials, refresh_token)}",
+        key=_fingerprint(*credentials, refresh_token),
         request_grant=request_grant,
         hide=hide,
         refresh_token=refresh_token,
-        store=VariableGrantStore(fields.conn_id, refresh_token) if refresh_token else None,
+        store=VariableGrantStore(refresh_token) if refresh_token else None,
         apply=apply,
     )
 
 
 class VariableGrantStore:
     """
-    Keeps the last grant of a connection in an Airflow Variable, which is encrypted at rest.
+    Keeps the last grant that stems from a refresh token in an Airflow Variable, which is encrypted at rest.
 
-    A grant that stems from another refresh token than the connection now holds is not used: the
-    account was authorised anew.
+    The Variable is named for the refresh token and not for the connection: the Test button tests under a
+    connection id of its own, and an account that is authorised anew begins anew.
 
-    :param conn_id: the connection; the Variable is ``rsvp_refresh_token_{conn_id}``
     :param refresh_token: the refresh token that the connection holds
     """
 
-    def __init__(self, conn_id: str, refresh_token: str) -> None:
-        self.key = f"rsvp_refresh_token_{conn_id}"
-        self._origin = _fingerprint(refresh_token)
+    def __init__(self, refresh_token: str) -> None:
+        self.key = f"rsvp_refresh_token_{_fingerprint(refresh_token)}"
 
     async def load(self) -> Grant | None:
         """
@@ -75,16 +72,14 @@ class VariableGrantStore:
 
         :raises ServiceUnavailableError: Airflow's Variables cannot be read
         """
-        from airflow.sdk import Variable
-
         with self._reaching_airflow("read"):
-            text = await sync_to_async(Variable.get)(self.key, default=None)
+            text = await sync_to_async(_variables().get)(self.key, None)
         try:
             value = json.loads(text) if text else None
-            if not isinstance(value, dict) or value.get("origin") != self._origin:
+            if value is None:
                 return None
             return Grant(value["access_token"], value["expires_at"], value["refresh_token"])
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, TypeError):
             log.warning("Variable %s does not hold what this package wrote; it is not used.", self.key)
             return None
 
@@ -96,14 +91,14 @@ class VariableGrantStore:
         """
         text = json.dumps(
             {
-                "origin": self._origin,
                 "access_token": grant.access_token,
                 "expires_at": grant.expires_at,
                 "refresh_token": grant.refresh_token,
             }
         )
+        description = "Tokens that airflow-provider-rsvp renewed; safe to delete after authorising anew."
         with self._reaching_airflow("written"):
-            await sync_to_async(self._set)(text)
+            await sync_to_async(_variables().set)(self.key, text, description=description)
 
     @contextmanager
     def _reaching_airflow(self, what: str) -> Iterator[None]:
@@ -118,17 +113,19 @@ class VariableGrantStore:
             f"({reason}). Refresh tokens are not used without it, because a used one may be worthless."
         )
 
-    def _set(self, text: str) -> None:
+
+def _variables() -> Any:
+    """Return Airflow's Variables: those of a running task or trigger, else those of this process's database."""
+    import airflow.sdk.execution_time.task_runner as task_runner
+
+    if hasattr(task_runner, "SUPERVISOR_COMMS"):
         from airflow.sdk import Variable
 
-        description = "Tokens that airflow-provider-rsvp renewed; safe to delete after authorising anew."
-        try:
-            Variable.set(self.key, text, description=description)
-        except ImportError:
-            # No task is running: the Test button of Airflow before 3.3 works inside the API server.
-            from airflow.models.variable import Variable as StoredVariable
+        return Variable
+    # The Test button of Airflow before 3.3 works inside the API server, and scripts work anywhere.
+    from airflow.models.variable import Variable as StoredVariable
 
-            StoredVariable.set(self.key, text, description=description)
+    return StoredVariable
 
 
 def _fingerprint(*secrets: str | None) -> str:

@@ -92,6 +92,7 @@ _CODES = {
 }
 _HOST = "H"
 
+_TOKEN_CODES = frozenset({"expired_token", "invalid_token", "no_auth_found"})
 _LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
 _CREDENTIAL_CODES = frozenset(
     {
@@ -145,7 +146,7 @@ def _code(answer: Answer) -> str:
 
 
 def _token_refused(answer: Answer) -> bool:
-    return answer.status == 401 and _code(answer).casefold() in ("expired_token", "invalid_token")
+    return answer.status == 401 and _code(answer).casefold() in _TOKEN_CODES
 
 
 def _refused_for_load(answer: Answer) -> bool:

@@ -145,11 +145,8 @@ class CronofyCalendar:
         what = f"read {reference}"
         calendars = await self._known_calendars()
         calendar_id = reference.calendar_id or self._calendar_id
-        if calendar_id is not None and calendar_id not in calendars:
-            raise EventNotFoundError(
-                f"calendar_id: Cronofy knows no calendar {calendar_id} in this account. "
-                "Look the id up with the Test button or with list calendars."
-            )
+        if calendar_id is not None:
+            _check_known(calendar_id, calendars)
         found: list[Invitation] = []
         deleted = False
         async for event in self._events(_search_query(reference, calendar_id), what):
@@ -232,6 +229,7 @@ class CronofyCalendar:
         ]
         calendar = calendar_id or self._calendar_id
         if calendar is not None:
+            _check_known(calendar, calendars)
             query.append(("calendar_ids[]", calendar))
         async for event in self._events(query, what):
             with reading(what):
@@ -355,6 +353,14 @@ def _get(url: str, query: list[tuple[str, str]] | tuple[()], what: str) -> Reque
     return Request(what=what, method="GET", url=url, purpose=Purpose.READ, query=tuple(query))
 
 
+def _check_known(calendar_id: str, calendars: Mapping[str, Any]) -> None:
+    if calendar_id not in calendars:
+        raise EventNotFoundError(
+            f"calendar_id: Cronofy knows no calendar {calendar_id} in this account. "
+            "The connection's Test button names those that can be answered from."
+        )
+
+
 def _search_query(reference: EventReference, calendar_id: str | None) -> list[tuple[str, str]]:
     query = [("tzid", "Etc/UTC"), ("include_deleted", "true")]
     if reference.original_start is not None:
@@ -451,7 +457,7 @@ def _error(request: Request, answer: Answer) -> RsvpError:
             return InvalidInputError(
                 f"event_id: {could_not}. Only ids that start with '{_EXTERNAL}' take replies."
             )
-        case 422:
+        case 422 if request.purpose is Purpose.SEND:
             return CannotRespondError(f"{could_not}.")
         case 423:
             return ServiceUnavailableError(f"{could_not}. The account is locked at the moment.")

@@ -414,7 +414,7 @@ class GraphCalendar:
                 event_id=_text(event, "id", what),
                 ical_uid=_optional_text(event, "iCalUId"),
                 original_start=_original_start(event) if recurrence is Recurrence.INSTANCE else None,
-                mailbox=mailbox,
+                mailbox=self._owner(mailbox),
                 calendar_id=calendar_id,
             ),
             subject=_optional_text(event, "subject") or "",
@@ -535,7 +535,9 @@ def _error(request: Request, answer: Answer) -> RsvpError:
             f"{could_not}. The id is wrong, of another mailbox, or the event was declined or deleted before."
         )
     if kind in _BAD_ID:
-        return InvalidInputError(f"event_id: {could_not}. It is not an id of this service.")
+        return InvalidInputError(
+            f"event_id or calendar_id: {could_not}. One of them is no id of this service."
+        )
     if answer.status in (409, 423):
         if request.purpose is Purpose.SEND:
             return UnclearOutcomeError(f"{could_not}. The event changed meanwhile.")

@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_rsvp.exceptions import CredentialsError, MalformedAnswerError, RsvpError
+from airflow_provider_rsvp.exceptions import (
+    CredentialsError,
+    MalformedAnswerError,
+    RsvpError,
+    ServiceUnavailableError,
+)
 from airflow_provider_rsvp.services.wire import Answer, Request, excerpt, server_error
 
 RENEW_BEFORE_END = 120.0
@@ -69,6 +74,8 @@ def _refusal(
     description = body.get("error_description")
     if description and not answer.ok:
         said += f": {excerpt(description)}"
+    if code in ("temporarily_unavailable", "server_error") and answer.status < 500:
+        return ServiceUnavailableError(f"{service} could not {request.what} for the moment ({said}).")
     if answer.status == 429 or answer.status >= 500:
         failed = server_error(service, request, answer, said)
         if failed is not None:

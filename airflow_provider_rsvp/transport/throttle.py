@@ -66,11 +66,16 @@ def shared_throttle(key: str, limits: Limits) -> Throttle:
     return throttle
 
 
+_HEADROOM = 0.96
+"""How much of a burst is used: the service's clock is not ours, and a refusal costs more than a short wait."""
+
+
 class _Level:
     """How full a leaky bucket is."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
+        self._capacity = max(1.0, bucket.burst * _HEADROOM)
         self._level = 0.0
         self._at = 0.0
 
@@ -80,6 +85,6 @@ class _Level:
         self._level = max(0.0, self._level - (now - self._at) * self._bucket.per_second)
         self._at = now
         self._level += 1
-        overflow = self._level - self._bucket.burst
+        overflow = self._level - self._capacity
         if overflow > 0:
             await asyncio.sleep(overflow / self._bucket.per_second)

@@ -193,6 +193,9 @@ class RenewedToken:
                     return stored
                 return await self._request_grant(stored.refresh_token)
             await asyncio.sleep(delay)
+        if used != self._refresh_token:
+            # The stored one may have been lost on the way; the connection's own may still be good.
+            return await self._request_grant(self._refresh_token)
         raise error
 
     async def _stored(self) -> Grant | None:
