@@ -1,0 +1,230 @@
+"""Every example DAG, run by Airflow on a sandbox: what it answers, and what the organizers are told."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_provider_rsvp.sandbox import Sandbox
+from demo.home import EXAMPLES, prepare, settings
+from demo.mail import matched
+from demo.runs import Run, run_dags
+from demo.table import render, rows
+
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300), pytest.mark.xdist_group("example dags")]
+
+BERLIN = ZoneInfo("Europe/Berlin")
+RED = {"fresh": False}
+RUNS = (
+    *(Run(file.stem) for file in sorted(EXAMPLES.glob("*.py"))),
+    Run("rsvp_pipeline_gate", RED),
+    Run("rsvp_mapped", {"limit": 1}),
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """All runs in their order, and all mail."""
+
+    runs: Sequence[Run]
+    mail: Sequence[dict[str, Any]]
+
+    def run(self, dag_id: str, conf: dict[str, Any] | None = None) -> Run:
+        return next(run for run in self.runs if (run.dag_id, run.conf) == (dag_id, conf or {}))
+
+    def received(self, run: Run) -> list[tuple[str, str, str, str | None]]:
+        """What the run's replies made organizers receive: to whom, about what, and how it was answered."""
+        mails, _ = matched((each for run in self.runs for each in run.outcomes), self.mail)
+        before = sum(len(each.outcomes) for each in self.runs[: self.runs.index(run)])
+        return sorted(
+            (mail["organizer"], mail["subject"], mail["status"], mail["comment"])
+            for mail in mails[before : before + len(run.outcomes)]
+            if mail is not None
+        )
+
+
+@pytest.fixture(scope="module")
+def ended() -> Iterator[Ended]:
+    with tempfile.TemporaryDirectory(prefix="rsvp-examples-") as folder, Sandbox() as sandbox:
+        home = Path(folder)
+        log = home / "airflow.log"
+        environment = settings(home, sandbox.connections())
+        try:
+            prepare(home, environment, log)
+            runs = run_dags(RUNS, environment, log)
+        finally:
+            if log.exists():
+                sys.stdout.write(log.read_text())
+        yield Ended(runs, sandbox.mail())
+
+
+def proposed(mail: dict[str, Any]) -> tuple[datetime, datetime]:
+    start, end = (datetime.fromisoformat(mail["proposed_time"][name]) for name in ("start", "end"))
+    return start.astimezone(BERLIN), end.astimezone(BERLIN)
+
+
+def on_day(mail: dict[str, Any], days_later: int, clock: str) -> datetime:
+    day = datetime.fromisoformat(mail["when"]).date() + timedelta(days=days_later)
+    return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=BERLIN)
+
+
+def test_all_runs_succeed(ended: Ended) -> None:
+    assert [(run.dag_id, run.state, run.errors) for run in ended.runs] == [
+        (run.dag_id, "success", []) for run in RUNS
+    ]
+
+
+def test_the_organizers_receive_what_the_outcomes_say_and_nothing_else(ended: Ended) -> None:
+    outcomes = [outcome for run in ended.runs for outcome in run.outcomes]
+    mails, left = matched(outcomes, ended.mail)
+    assert left == []
+    assert [mail is not None for mail in mails] == [outcome["organizer_notified"] for outcome in outcomes]
+    assert {outcome["outcome"] for outcome in outcomes} == {"replied"}
+
+
+def test_cronofy(ended: Ended) -> None:
+    assert ended.received(ended.run("rsvp_cronofy")) == [
+        ("olga@company.example", "Daily standup", "accepted", None),
+        ("olga@company.example", "Retrospective", "tentative", None),
+        ("rita@partner.example", "Candidate interview", "declined", None),
+    ]
+
+
+def test_bitrix24(ended: Ended) -> None:
+    assert ended.received(ended.run("rsvp_bitrix24")) == [
+        ("olga@portal.example", "Daily standup", "accepted", None),
+        ("peter@portal.example", "Design review", "declined", None),
+    ]
+
+
+def test_msgraph_declines_silently(ended: Ended) -> None:
+    run = ended.run("rsvp_msgraph")
+    assert ended.received(run) == [
+        ("olga@contoso.example", "Daily standup", "accepted", None),
+        ("vera@contoso.example", "Board preparation", "tentative", "If the month-end close is done by then."),
+    ]
+    assert [
+        (outcome["subject"], outcome["status_after"])
+        for outcome in run.outcomes
+        if not outcome["organizer_notified"]
+    ] == [("Lunch with the new colleagues", "declined")]
+
+
+def test_a_proposed_time_is_so_many_days_after_the_run(ended: Ended) -> None:
+    comment = "That is our release day. Would this suit you?"
+    assert ended.received(ended.run("rsvp_decline_with_proposal")) == [
+        ("olga@contoso.example", "Sprint planning", "declined", comment)
+    ]
+    mail = next(mail for mail in ended.mail if mail["comment"] == comment)
+    assert proposed(mail) == (on_day(mail, 7, "10:00"), on_day(mail, 7, "11:30"))
+
+
+def test_a_green_pipeline_accepts_the_release_meeting(ended: Ended) -> None:
+    assert ended.received(ended.run("rsvp_pipeline_gate")) == [
+        ("peter@contoso.example", "Release go/no-go", "accepted", None)
+    ]
+
+
+def test_a_red_pipeline_declines_the_release_meeting_and_says_why(ended: Ended) -> None:
+    comment = "Not ready yet: data freshness failed."
+    assert ended.received(ended.run("rsvp_pipeline_gate", RED)) == [
+        ("peter@contoso.example", "Release go/no-go", "declined", comment)
+    ]
+    mail = next(mail for mail in ended.mail if mail["comment"] == comment)
+    assert proposed(mail) == (on_day(mail, 3, "14:00"), on_day(mail, 3, "15:00"))
+
+
+def test_mapped_tasks_are_named_after_what_they_answer(ended: Ended) -> None:
+    run = ended.run("rsvp_mapped")
+    assert ended.received(run) == [
+        ("olga@contoso.example", "Daily standup", "accepted", None),
+        ("olga@contoso.example", "Daily standup", "accepted", None),
+        ("olga@contoso.example", "Sprint planning", "accepted", None),
+        ("olga@contoso.example", "Tokyo sync", "accepted", None),
+        ("vera@contoso.example", "Security training", "accepted", None),
+    ]
+    assert sorted(run.names) == [
+        "bob@contoso.example: Daily standup",
+        "bob@contoso.example: Security training",
+        "bob@contoso.example: Sprint planning",
+        "carol@contoso.example: Daily standup",
+        "carol@contoso.example: Tokyo sync",
+    ]
+
+
+def test_mapped_tasks_leave_alone_what_is_answered(ended: Ended) -> None:
+    assert ended.received(ended.run("rsvp_mapped", {"limit": 1})) == [
+        ("olga@contoso.example", "New York sync", "accepted", None)
+    ]
+
+
+def test_the_evenings_are_kept_free(ended: Ended) -> None:
+    assert ended.received(ended.run("rsvp_scheduled")) == [
+        (
+            "peter@contoso.example",
+            "Design review",
+            "declined",
+            "I am not at work after 18:00, Berlin time.",
+        )
+    ]
+
+
+def outcome(**changes: Any) -> dict[str, Any]:
+    reply = {"status": "declined", "comment": None, "proposed_time": None}
+    return {
+        "service": "Microsoft Graph",
+        "subject": "Standup",
+        "mailbox": None,
+        "status_before": "needs-action",
+        "status_after": "declined",
+        "organizer_notified": True,
+        "reply": reply,
+    } | changes
+
+
+def mail(**changes: Any) -> dict[str, Any]:
+    return {
+        "service": "graph",
+        "subject": "Standup",
+        "mailbox": "alice@contoso.example",
+        "organizer": "olga@contoso.example",
+        "status": "declined",
+        "comment": "",
+        "proposed_time": None,
+    } | changes
+
+
+@pytest.mark.parametrize(
+    "mails",
+    [
+        [],
+        [mail(service="cronofy")],
+        [mail(subject="Retrospective")],
+        [mail(status="accepted")],
+        [mail(comment="Sorry.")],
+        [mail(proposed_time={"start": "2030-01-01T10:00:00+00:00", "end": "2030-01-01T11:00:00+00:00"})],
+    ],
+)
+def test_a_mail_that_says_something_else_belongs_to_no_outcome(mails: list[dict[str, Any]]) -> None:
+    assert matched([outcome()], mails) == ([None], mails)
+
+
+def test_a_mail_belongs_to_one_outcome() -> None:
+    assert matched([outcome(), outcome()], [mail()]) == ([mail(), None], [])
+
+
+def test_a_silent_reply_has_no_mail() -> None:
+    assert matched([outcome(organizer_notified=False)], [mail()]) == ([None], [mail()])
+
+
+def test_the_demo_says_when_an_organizer_received_nothing() -> None:
+    table = render([("a_dag", rows(outcome(), None))])
+    assert "Standup     needs-action  declined  NOTHING, although told so" in table

@@ -1,0 +1,173 @@
+"""The layout: imports go downward only, and what is read often stays cheap to import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_rsvp
+
+ROOT = Path(airflow_provider_rsvp.__file__).parent
+PACKAGE = airflow_provider_rsvp.__name__
+LAYERS = (
+    ("exceptions",),
+    ("windows_zones",),
+    ("times",),
+    ("model",),
+    ("services",),
+    ("transport",),
+    ("policies",),
+    ("replying",),
+    ("hooks",),
+    ("triggers",),
+    ("operators", "sensors", "notifications", "decorators", "plugins"),
+)
+"""From the bottom up."""
+RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+APART = {"sandbox", "get_provider_info", "__init__"}
+WITHOUT_AIRFLOW = {
+    "exceptions",
+    "windows_zones",
+    "times",
+    "model",
+    "services",
+    "policies",
+    "replying",
+    "get_provider_info",
+    "sandbox",
+}
+
+
+def parts_of(path):
+    names = path.relative_to(ROOT).with_suffix("").parts
+    return names[:-1] if len(names) > 1 and names[-1] == "__init__" else names
+
+
+def imports(path):
+    """The full names of all modules that a file imports anywhere, within functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide where they lead"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+MODULES = {".".join(parts_of(path)): path for path in sorted(ROOT.rglob("*.py"))}
+IMPORTS = {name: set(imports(path)) for name, path in MODULES.items()}
+
+
+def parts_imported(module):
+    """The parts of the package that a module imports from."""
+    return {
+        name.split(".")[1]
+        for name in IMPORTS[module]
+        if name.startswith(f"{PACKAGE}.") and name.split(".")[1] not in ("__version__",)
+    }
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_its_place(module):
+    assert module.split(".")[0] in {*RANK, *APART}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.split(".")[0] in RANK])
+def test_imports_go_downward_only(module):
+    part = module.split(".")[0]
+    upward = {other for other in parts_imported(module) if RANK.get(other, len(LAYERS)) > RANK[part]}
+    beside = {other for other in parts_imported(module) if RANK.get(other) == RANK[part] and other != part}
+    assert upward | beside == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_sandbox_and_the_rest_know_nothing_of_each_other(module):
+    if module.split(".")[0] == "sandbox":
+        assert parts_imported(module) <= {"sandbox"}
+    else:
+        assert "sandbox" not in parts_imported(module)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("services.")])
+def test_services_know_nothing_of_each_other(module):
+    shared = {"services.client", "services.oauth", "services.wire", "services.assertion"}
+    others = {name.removeprefix(f"{PACKAGE}.") for name in IMPORTS[module]} & set(MODULES)
+    assert {name for name in others if name.startswith("services.")} <= shared
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.split(".")[0] in WITHOUT_AIRFLOW])
+def test_what_needs_no_airflow_imports_none(module):
+    assert {name for name in IMPORTS[module] if name.split(".")[0] == "airflow"} == set()
+
+
+def test_what_is_imported_from_others_is_installed_with_airflow_and_its_http_provider():
+    given = {"airflow-provider-rsvp", "apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk"}
+    given |= {"apache-airflow-providers-http", "aiohttp"}
+    allowed = given | {_distribution(text) for name in given for text in metadata.requires(name) or ()}
+    homes = metadata.packages_distributions()
+    tops = {name.split(".")[0] for module in MODULES for name in IMPORTS[module]} - set(
+        sys.stdlib_module_names
+    )
+    tops -= {PACKAGE, "airflow"}
+    assert {top for top in tops if not {home.lower() for home in homes.get(top, ())} & allowed} == set()
+
+
+def test_the_package_itself_asks_for_nothing_else():
+    needed = {
+        _distribution(text) for text in metadata.requires("airflow-provider-rsvp") if "extra ==" not in text
+    }
+    assert needed == {"apache-airflow", "apache-airflow-providers-http", "pendulum"}
+
+
+def _distribution(requirement):
+    name = requirement
+    for end in " <>=!~;[(":
+        name = name.partition(end)[0]
+    return name.lower()
+
+
+def loaded(*modules):
+    """What a fresh process has loaded after importing some modules."""
+    code = "".join(f"import {PACKAGE}.{module}\n" for module in modules)
+    code += "import sys; print('\\n'.join(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return set(done.stdout.splitlines())
+
+
+class TestAFreshProcess:
+    def test_loads_no_airflow_for_what_needs_none(self):
+        names = [
+            name
+            for name in MODULES
+            if name.split(".")[0] in WITHOUT_AIRFLOW - {"sandbox"} and name != "__init__"
+        ]
+        assert "airflow" not in loaded(*names)
+
+    def test_loads_nothing_that_is_slow_for_an_operator(self):
+        """A DAG file is parsed again and again."""
+        modules = loaded("operators.set_participation_status")
+        assert modules & {"aiohttp", "requests", "jwt", "airflow.providers.http.hooks"} == set()
+        own = {name for name in modules if name.startswith(f"{PACKAGE}.")}
+        own.discard(f"{PACKAGE}.get_provider_info")  # which Airflow reads in every process
+        assert own == {
+            f"{PACKAGE}.operators",
+            f"{PACKAGE}.operators.links",
+            f"{PACKAGE}.operators.set_participation_status",
+        }
+
+    def test_loads_nothing_for_the_provider_info(self):
+        """It is read in every process of Airflow."""
+        assert IMPORTS["get_provider_info"] <= {
+            "__future__",
+            "__future__.annotations",
+            "typing",
+            "typing.Any",
+        }
+
+    def test_opens_no_connection_by_being_imported(self):
+        assert "aiohttp" not in loaded("hooks.cronofy", "hooks.bitrix24", "hooks.msgraph")
