@@ -1,0 +1,1 @@
+"""The example DAGs at work: on the sandbox, through Airflow itself."""

@@ -1,0 +1,70 @@
+"""An Airflow that lives in one folder: its settings, and its database."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+EXAMPLES = PROJECT / "example_dags"
+
+
+def settings(home: Path, connections: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """Return the environment of an Airflow in ``home`` that has the example DAGs and these connections."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    return {
+        **kept,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)]),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), kept.get("PYTHONPATH")])),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database(home)}",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        **{f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(each) for conn_id, each in connections.items()},
+    }
+
+
+def database(home: Path) -> Path:
+    """Return where the database is; each version of Airflow has its own."""
+    return home / f"airflow-{version('apache-airflow')}.db"
+
+
+def prepare(home: Path, environment: Mapping[str, str], log: Path) -> bool:
+    """
+    Make the database, unless it is there.
+
+    :return: whether it had to be made
+    :raises subprocess.CalledProcessError: Airflow could not
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    made = database(home).with_suffix(".made")
+    if made.exists() and database(home).exists():
+        return False
+    database(home).unlink(missing_ok=True)
+    airflow(["db", "migrate"], environment, log)
+    made.touch()
+    return True
+
+
+def airflow(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
+    """
+    Run an ``airflow`` command, its output appended to the log.
+
+    :raises subprocess.CalledProcessError: it failed
+    """
+    with log.open("a") as output:
+        subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=True,
+        )
