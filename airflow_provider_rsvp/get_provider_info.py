@@ -161,7 +161,10 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "RSVP",
-                "python-modules": ["airflow_provider_rsvp.operators.set_participation_status"],
+                "python-modules": [
+                    "airflow_provider_rsvp.operators.set_participation_status",
+                    "airflow_provider_rsvp.operators.list_invitations",
+                ],
             }
         ],
         "hooks": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,6 +13,9 @@ from airflow_provider_rsvp.windows_zones import WINDOWS_ZONES
 
 UTC = pendulum.UTC
 
+_DISTANCE = re.compile(r"([+-])(\d{1,9})([mhdw])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LONGEST_DISTANCE = 100_000
 _FIRST_YEAR, _LAST_YEAR = 2, 9997
 """A year off either end, so that there is room to reckon with days."""
 
@@ -67,6 +71,37 @@ def parse_instant(
     if not isinstance(zone, tzinfo):
         raise InvalidInputError(f"timezone: expected the name of a zone, not {type(zone).__name__}.")
     return _existing(parsed.replace(tzinfo=zone))
+
+
+def parse_moment(
+    value: str | datetime,
+    *,
+    field: str,
+    timezone: str | tzinfo | None = None,
+    now: pendulum.DateTime | None = None,
+) -> pendulum.DateTime:
+    """
+    Return ``value`` as a time with a zone, where it may be told by its distance from now.
+
+    :param value: ``now``, ``+14d``, ``-2h`` (units ``m``, ``h``, ``d``, ``w``), or what
+        :func:`parse_instant` takes
+    :param field: what to call the value in an error
+    :param timezone: the zone in which a value without one is read, and in which days are counted
+    :param now: what to count from; default is the clock
+    :raises InvalidInputError: the value is neither
+    """
+    text = value.strip() if isinstance(value, str) else ""
+    distance = _DISTANCE.fullmatch(text)
+    if text != "now" and distance is None:
+        return parse_instant(value, field=field, timezone=timezone)
+    zone = parse_zone(timezone) if isinstance(timezone, str) else timezone or UTC
+    moment = (now or pendulum.now(UTC)).in_timezone(zone)
+    if distance is None:
+        return moment
+    sign, number, unit = distance.groups()
+    if int(number) > _LONGEST_DISTANCE:
+        raise InvalidInputError(f"{field}: {text!r} is further away than any calendar reaches.")
+    return moment.add(**{_UNITS[unit]: int(sign + number)})
 
 
 def format_when(value: date) -> str:

@@ -23,8 +23,8 @@ with DAG(
     tags=["rsvp", "bitrix24"],
     default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
     params={
-        "accept": Param("651", type="string", title="Accept", description="The number of an event"),
-        "decline": Param("681", type="string", title="Decline", description="The number of an event"),
+        "accept": Param("651", type="string", title="Accept", description="Event id; here: Daily standup"),
+        "decline": Param("681", type="string", title="Decline", description="Event id; here: Design review"),
     },
 ):
     accept = SetParticipationStatusOperator(

@@ -23,9 +23,15 @@ with DAG(
     tags=["rsvp", "cronofy"],
     default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
     params={
-        "accept": Param("evt_external_standup", type="string", title="Accept", description="An event id"),
-        "tentative": Param("evt_external_retro", type="string", title="Accept tentatively"),
-        "decline": Param("evt_external_interview", type="string", title="Decline"),
+        "accept": Param(
+            "evt_external_standup", type="string", title="Accept", description="Event id; here: Daily standup"
+        ),
+        "tentative": Param(
+            "evt_external_retro", type="string", title="Accept tentatively", description="Here: Retrospective"
+        ),
+        "decline": Param(
+            "evt_external_interview", type="string", title="Decline", description="Here: Candidate interview"
+        ),
     },
 ):
     accept = SetParticipationStatusOperator(

@@ -23,12 +23,32 @@ with DAG(
     tags=["rsvp", "msgraph"],
     default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
     params={
-        "event_id": Param("AAMkAGYWxpY2UvcGxhbm5pbmc-_AAA=", type="string", title="Event to decline"),
-        "comment": Param("That is our release day. Would this suit you?", type="string", title="Comment"),
-        "days_later": Param(7, type="integer", minimum=2, title="Propose so many days after the run"),
-        "start": Param("10:00", type="string", pattern=CLOCK, title="From"),
-        "end": Param("11:30", type="string", pattern=CLOCK, title="Until"),
-        "timezone": Param("Europe/Berlin", type="string", title="Time zone"),
+        "event_id": Param(
+            "AAMkAGYWxpY2UvcGxhbm5pbmc-_AAA=",
+            type="string",
+            title="Event to decline",
+            description="Event id; here: Sprint planning",
+        ),
+        "comment": Param(
+            "That is our release day. Would this suit you?",
+            type="string",
+            title="Comment",
+            description="For the organizer",
+        ),
+        "days_later": Param(
+            7,
+            type="integer",
+            minimum=2,
+            title="Days later",
+            description="The proposed day, counted from the run",
+        ),
+        "start": Param(
+            "10:00", type="string", pattern=CLOCK, title="From", description="Wall time, as 10:00"
+        ),
+        "end": Param("11:30", type="string", pattern=CLOCK, title="Until", description="Wall time, as 11:30"),
+        "timezone": Param(
+            "Europe/Berlin", type="string", title="Time zone", description="Where the clock shows that"
+        ),
     },
 ):
     SetParticipationStatusOperator(

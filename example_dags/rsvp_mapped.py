@@ -27,9 +27,20 @@ with DAG(
     tags=["rsvp", "msgraph"],
     default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
     params={
-        "mailboxes": Param(["bob@contoso.example", "carol@contoso.example"], type="array", title="Mailboxes"),
-        "days": Param(3, type="integer", minimum=1, title="Days ahead"),
-        "limit": Param(5, type="integer", minimum=1, title="At most so many replies"),
+        "mailboxes": Param(
+            ["bob@contoso.example", "carol@contoso.example"],
+            type="array",
+            title="Mailboxes",
+            description="One in a line",
+        ),
+        "days": Param(3, type="integer", minimum=1, title="Days ahead", description="How far to look"),
+        "limit": Param(
+            5,
+            type="integer",
+            minimum=1,
+            title="Limit",
+            description="Reply to so many at most, the nearest first",
+        ),
     },
 ):
 

@@ -25,10 +25,23 @@ with DAG(
     default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
     params={
         "accept": Param(
-            "AAMkAGYWxpY2Uvc3RhbmR1cA-_AAA=", type="string", title="Accept", description="An event id"
+            "AAMkAGYWxpY2Uvc3RhbmR1cA-_AAA=",
+            type="string",
+            title="Accept",
+            description="Event id; here: Daily standup",
         ),
-        "tentative": Param("AAMkAGYWxpY2UvYm9hcmQ-_AAA=", type="string", title="Accept tentatively"),
-        "decline": Param("AAMkAGYWxpY2UvbHVuY2g-_AAA=", type="string", title="Decline silently"),
+        "tentative": Param(
+            "AAMkAGYWxpY2UvYm9hcmQ-_AAA=",
+            type="string",
+            title="Accept tentatively",
+            description="Here: Board preparation",
+        ),
+        "decline": Param(
+            "AAMkAGYWxpY2UvbHVuY2g-_AAA=",
+            type="string",
+            title="Decline silently",
+            description="Here: Lunch with the new colleagues",
+        ),
     },
 ):
     accept = SetParticipationStatusOperator(

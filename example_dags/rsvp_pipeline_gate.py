@@ -27,8 +27,19 @@ with DAG(
         "fresh": Param(
             True, type="boolean", title="The data is fresh", description="Whether that check passes"
         ),
-        "event_id": Param("AAMkAGYWxpY2UvcmVsZWFzZQ-_AAA=", type="string", title="The release meeting"),
-        "days_later": Param(3, type="integer", minimum=2, title="If it fails, propose so many days from now"),
+        "event_id": Param(
+            "AAMkAGYWxpY2UvcmVsZWFzZQ-_AAA=",
+            type="string",
+            title="The release meeting",
+            description="Event id; here: Release go/no-go",
+        ),
+        "days_later": Param(
+            3,
+            type="integer",
+            minimum=2,
+            title="Days later",
+            description="The day to propose if a check fails, counted from the run",
+        ),
     },
 ):
 

@@ -27,7 +27,13 @@ with DAG(
     tags=["rsvp", "msgraph"],
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": True},
     params={
-        "day_ends": Param("18:00", type="string", pattern=r"^\d\d:\d\d$", title="The working day ends at")
+        "day_ends": Param(
+            "18:00",
+            type="string",
+            pattern=r"^\d\d:\d\d$",
+            title="The working day ends at",
+            description="Wall time in Berlin",
+        )
     },
 ):
 

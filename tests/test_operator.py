@@ -138,14 +138,16 @@ class TestRuns:
         assert (ti.state, ti.try_number) == ("failed", 1)
         assert sandbox.mail() == []
 
-    def test_a_passing_error_is_left_to_airflows_retries(self, service, sandbox):
-        conn_id, _, event_id = service
+
+@pytest.mark.airflow
+class TestMoreRuns:
+    def test_a_passing_error_is_left_to_airflows_retries(self, sandbox, database):
         sandbox.faults([{"kind": "status", "status": 500, "times": 1}])
         with new_dag("passing") as dag:
             SetParticipationStatusOperator(
                 task_id="answer",
-                conn_id=conn_id,
-                event_id=event_id("release"),
+                conn_id="msgraph_calendar_static",
+                event_id=ids.default("alice", "release"),
                 status="accepted",
                 retries=1,
                 retry_delay=timedelta(0),
@@ -157,10 +159,7 @@ class TestRuns:
         assert outcome(ti)["outcome"] == "replied"
         assert len(sandbox.mail()) == 1
 
-    def test_the_hook_can_be_used_in_a_task(self, service, sandbox):
-        conn_id, _, event_id = service
-        release = event_id("release")
-
+    def test_the_hook_can_be_used_in_a_task(self, sandbox, database):
         with new_dag("in_a_task") as dag:
 
             @task
@@ -168,9 +167,10 @@ class TestRuns:
                 from airflow_provider_rsvp.hooks.base import get_calendar_hook
                 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply
 
-                with get_calendar_hook(conn_id) as hook:
+                with get_calendar_hook("cronofy_default") as hook:
                     return hook.set_participation_status(
-                        EventReference(event_id=release), Reply(status=ParticipationStatus.DECLINED)
+                        EventReference(event_id="evt_external_release"),
+                        Reply(status=ParticipationStatus.DECLINED),
                     ).to_dict()
 
             answer()
@@ -178,12 +178,12 @@ class TestRuns:
         assert outcome(run(dag)["answer"])["outcome"] == "replied"
         assert [mail["status"] for mail in sandbox.mail()] == ["declined"]
 
-    def test_it_is_mapped_over_events(self, service, sandbox):
-        conn_id, _, event_id = service
+    def test_it_is_mapped_over_events(self, sandbox, database):
+        slugs = ("release", "planning", "board")
         with new_dag("mapped") as dag:
             SetParticipationStatusOperator.partial(
-                task_id="answer", conn_id=conn_id, status="accepted"
-            ).expand(event_id=[event_id(slug) for slug in ("release", "planning", "board")])
+                task_id="answer", conn_id="bitrix24_default", status="accepted"
+            ).expand(event_id=[sandbox.event_id("bitrix24", slug, "1") for slug in slugs])
 
         results = run(dag)
 
@@ -195,9 +195,6 @@ class TestRuns:
         }
         assert len(sandbox.mail()) == 3
 
-
-@pytest.mark.airflow
-class TestMoreRuns:
     def test_it_is_mapped_over_connections_and_everything_else(self, sandbox, database):
         replies = [
             {"conn_id": "cronofy_default", "event_id": "evt_external_release", "status": "tentative"},

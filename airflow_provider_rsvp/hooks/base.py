@@ -29,7 +29,7 @@ from airflow_provider_rsvp.model import (
 )
 from airflow_provider_rsvp.replying import IntentMemory, Settling, check_mailbox, set_participation_status
 from airflow_provider_rsvp.services.client import CalendarClient, Window
-from airflow_provider_rsvp.times import UTC, parse_instant
+from airflow_provider_rsvp.times import UTC, parse_moment
 from airflow_provider_rsvp.transport.session import Patience, Transport
 from airflow_provider_rsvp.transport.tokens import RenewedToken
 
@@ -201,8 +201,8 @@ class CalendarHook(BaseHook, ABC):
         """
         List the events of a window with the mailbox's own status, whatever that is.
 
-        :param start: events that end after it
-        :param end: events that begin before it
+        :param start: events that end after it; ``now``, ``-3h``, ISO 8601 or ``datetime``
+        :param end: events that begin before it; likewise, such as ``+14d``
         :param timezone: how to read a ``start`` and ``end`` without a zone
         :raises InvalidInputError: the window is reversed or has no zone
         """
@@ -340,8 +340,8 @@ def _close(runner: asyncio.Runner, stack: AsyncExitStack) -> None:
 
 def _window(start: str | datetime, end: str | datetime, timezone: str | tzinfo | None) -> Window:
     return Window(
-        parse_instant(start, field="start", timezone=timezone).in_timezone(UTC),
-        parse_instant(end, field="end", timezone=timezone).in_timezone(UTC),
+        parse_moment(start, field="start", timezone=timezone).in_timezone(UTC),
+        parse_moment(end, field="end", timezone=timezone).in_timezone(UTC),
     )
 
 

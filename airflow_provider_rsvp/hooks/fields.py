@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ class Fields:
         self._connection = connection
         try:
             extra = connection.extra_dejson
+            json.loads(connection.extra or "{}")  # of which extra_dejson makes {} if it is malformed
         except ValueError:
             extra = None
         if not isinstance(extra, dict):
