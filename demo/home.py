@@ -12,6 +12,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLES = PROJECT / "example_dags"
+POOLS = {"rsvp_msgraph": (4, "Replies to Microsoft Graph that may be under way at once")}
+"""The pools that the examples use: slots and description by name."""
 
 
 def settings(home: Path, connections: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
@@ -49,6 +51,8 @@ def prepare(home: Path, environment: Mapping[str, str], log: Path) -> bool:
         return False
     database(home).unlink(missing_ok=True)
     airflow(["db", "migrate"], environment, log)
+    for pool, (slots, description) in POOLS.items():
+        airflow(["pools", "set", pool, str(slots), description], environment, log)
     made.touch()
     return True
 

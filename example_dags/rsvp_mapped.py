@@ -3,6 +3,9 @@
 
 Lists what is pending in several mailboxes in the days ahead and accepts it. Each reply is a task instance
 with its own outcome, log and retries, named after its event.
+
+The pool bounds how many replies are under way at once, on all workers and in all DAGs that name it. Make it first:
+`airflow pools set rsvp_msgraph 4 "Replies to Microsoft Graph that may be under way at once"`.
 """
 
 from __future__ import annotations
@@ -64,6 +67,6 @@ with DAG(
         task_id="accept",
         conn_id=CONN_ID,
         status="accepted",
-        max_active_tis_per_dagrun=4,
+        pool="rsvp_msgraph",
         map_index_template="{{ task.mailbox }}: {{ ti.xcom_pull('pending')[ti.map_index].subject }}",
     ).expand_kwargs(pending().map(to_reply))
