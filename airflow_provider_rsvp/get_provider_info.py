@@ -164,6 +164,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_rsvp.operators.set_participation_status",
                     "airflow_provider_rsvp.operators.list_invitations",
+                    "airflow_provider_rsvp.operators.plan_replies",
                 ],
             }
         ],

@@ -64,6 +64,23 @@ class Recurrence(StrEnum):
     SERIES = "series"
 
 
+class Sensitivity(StrEnum):
+    """Who may see an event (RFC 5545, section 3.8.1.3, CLASS)."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    CONFIDENTIAL = "confidential"
+
+
+class FreeBusy(StrEnum):
+    """How an event counts towards my time (RFC 5545, section 3.2.9, FBTYPE)."""
+
+    FREE = "free"
+    BUSY = "busy"
+    TENTATIVE = "busy-tentative"
+    OUT_OF_OFFICE = "busy-unavailable"
+
+
 class Result(StrEnum):
     """What happened to one reply."""
 
@@ -329,6 +346,10 @@ class Invitation:
     :param can_propose: whether the organizer takes proposed times
     :param comment: the mailbox's own present comment, where the service shows it
     :param link: opens the event in its calendar
+    :param body: the description as plain text, or its beginning; None where the service does not show it
+    :param categories: the mailbox's categories (RFC 5545, section 3.8.1.2); None where there are none such
+    :param sensitivity: who may see the event; None where the service does not say
+    :param free_busy: how the event counts towards the mailbox's time; None where the service does not say
     """
 
     reference: EventReference
@@ -350,6 +371,10 @@ class Invitation:
     required: bool | None = None
     comment: str | None = None
     link: str | None = None
+    body: str | None = None
+    categories: tuple[str, ...] | None = None
+    sensitivity: Sensitivity | None = None
+    free_busy: FreeBusy | None = None
 
     @property
     def pending(self) -> bool:

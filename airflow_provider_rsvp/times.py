@@ -95,7 +95,7 @@ def parse_moment(
     if text != "now" and distance is None:
         return parse_instant(value, field=field, timezone=timezone)
     zone = parse_zone(timezone) if isinstance(timezone, str) else timezone or UTC
-    moment = (now or pendulum.now(UTC)).in_timezone(zone)
+    moment = pendulum.instance((now or pendulum.now(UTC)).astimezone(zone))
     if distance is None:
         return moment
     sign, number, unit = distance.groups()

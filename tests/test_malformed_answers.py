@@ -43,6 +43,22 @@ NO_JSON = {"kind": "malformed"}
 EMPTY = {"kind": "empty"}
 CUT_OFF = {"kind": "truncated"}
 REDIRECT = {"kind": "redirect"}
+GOOD = {
+    "cronofy": {
+        "calendar_id": "cal_1",
+        "event_uid": "evt_external_1",
+        "start": "2026-01-01T10:00:00Z",
+        "end": "2026-01-01T11:00:00Z",
+    },
+    "bitrix24": {"ID": "651", "DATE_FROM_TS_UTC": "1767261600", "DATE_TO_TS_UTC": "1767265200"},
+    "graph": {
+        "id": "AAkALg=",
+        "start": {"dateTime": "2026-01-01T10:00:00.0000000", "timeZone": "UTC"},
+        "end": {"dateTime": "2026-01-01T11:00:00.0000000", "timeZone": "UTC"},
+    },
+}
+"""The least that an event is made of."""
+
 MALFORMED = pytest.mark.parametrize("fault", [PAGE, NO_JSON, EMPTY], ids=lambda fault: fault["kind"])
 WRONG_TYPES = pytest.mark.parametrize(
     "body",
@@ -185,6 +201,61 @@ class TestListing:
         else:
             with pytest.raises(MalformedAnswerError, match="Could not list the events"):
                 listing(SERVICES[service][0], *self.WINDOW)
+
+    @pytest.mark.parametrize(
+        ("service", "changes"),
+        [
+            ("cronofy", {"start": "2026-13-01"}),
+            ("cronofy", {"start": "2026-01-02T00:00:00"}),
+            ("cronofy", {"start": "2026-01-01"}),
+            ("cronofy", {"start": {"time": "2026-01-01T10:00:00", "tzid": "Nowhere/At All"}}),
+            ("cronofy", {"start": "9999-12-31T23:59:59Z", "end": "9999-12-31T23:59:59Z"}),
+            ("cronofy", {"event_uid": "two words"}),
+            ("cronofy", {"calendar_id": 7}),
+            ("cronofy", {"options": [], "organizer": "Olga"}),
+            ("bitrix24", {"DATE_FROM_TS_UTC": "soon"}),
+            ("bitrix24", {"DATE_FROM_TS_UTC": "1" * 30, "DATE_TO_TS_UTC": "1" * 30}),
+            ("bitrix24", {"DATE_TO_TS_UTC": "0"}),
+            ("bitrix24", {"TZ_FROM": "Nowhere/At All"}),
+            (
+                "bitrix24",
+                {
+                    "DT_SKIP_TIME": "Y",
+                    "DATE_FROM_FORMATTED": "Fri Dec 31 9999",
+                    "DATE_TO_FORMATTED": "Fri Dec 31 9999",
+                },
+            ),
+            ("bitrix24", {"DT_SKIP_TIME": "Y", "DATE_FROM_FORMATTED": "Someday"}),
+            ("graph", {"start": {"dateTime": "0001-01-01T00:00:00", "timeZone": "UTC"}}),
+            ("graph", {"start": {"dateTime": "2026-01-01T00:00:00", "timeZone": "Nowhere/At All"}}),
+            ("graph", {"end": {"dateTime": "2025-01-01T00:00:00", "timeZone": "UTC"}}),
+            ("graph", {"id": ""}),
+            ("graph", {"id": None}),
+            ("graph", {"attendees": "Olga"}),
+            ("graph", {"responseStatus": "accepted"}),
+        ],
+        indirect=["service"],
+    )
+    def test_with_values_that_cannot_be(self, service, sandbox, changes):
+        event = {**GOOD[service], **changes}
+        body = {
+            "cronofy": {"events": [event]},
+            "bitrix24": {"result": [event]},
+            "graph": {"value": [event]},
+        }[service]
+        sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body}])
+        with pytest.raises(MalformedAnswerError, match="Could not list the events"):
+            listing(SERVICES[service][0], *self.WINDOW)
+
+    def test_with_values_that_can_be(self, service, sandbox):
+        body = {
+            "cronofy": {"events": [GOOD[service]]},
+            "bitrix24": {"result": [GOOD[service]]},
+            "graph": {"value": [GOOD[service]]},
+        }[service]
+        sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body}])
+        (found,) = listing(SERVICES[service][0], "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
+        assert found.time.start == pendulum.datetime(2026, 1, 1, 10)
 
     def test_that_was_cut_off(self, service, sandbox):
         sandbox.faults([{"operation": "list", **CUT_OFF}])
@@ -421,7 +492,8 @@ def carry_out(name, doing, answers):
 
 def check_plain(shown):
     for name, value in shown.items():
-        assert isinstance(value, str | bool | int | None), name
+        for each in value if isinstance(value, list) else [value]:
+            assert isinstance(each, str | bool | int | None), name
 
 
 def check_outcome(name, outcome, given):

@@ -180,19 +180,25 @@ class TestBodies:
             {"start": "2039-12-03T02:00:00+00:00", "end": "2039-12-03T03:00:00+00:00"}
         ]
 
-    def test_the_example_of_the_reference(self, sandbox):
-        comment = "I may not be able to make this week. How about next week?"
+    @pytest.mark.parametrize(
+        ("version", "status", "comment"),
+        [
+            ("v1.0", "declined", "I won't be able to make this week. How about next week?"),
+            ("beta", "tentative", "I may not be able to make this week. How about next week?"),
+        ],
+    )
+    def test_the_examples_of_the_reference(self, sandbox, connect, version, status, comment):
         reply(
-            SIGNED_IN,
-            "tentative",
+            connect(SIGNED_IN, api_version=version),
+            status,
             event_id=event_id("release"),
             comment=comment,
             proposed=NEXT_WEEK,
             timezone="Pacific Standard Time",
         )
         (mail,) = sandbox.mail()
-        assert (mail["status"], mail["comment"]) == ("tentative", comment)
-        assert mail["proposed_time"] is not None
+        assert (mail["status"], mail["comment"]) == (status, comment)
+        assert mail["proposed_time"]["start"] == "2039-12-03T02:00:00+00:00"
 
 
 class TestNoResponseRequested:
@@ -338,6 +344,17 @@ class TestDecline:
         outcome = reply(APPLICATION, "declined", event_id=event_id("release", user.short), mailbox=user.upn)
         assert (outcome.result, outcome.after) == (Result.REPLIED, ParticipationStatus.DECLINED)
         assert outcome.verified
+
+    def test_an_event_that_is_gone_when_read_back_was_declined(self, sandbox):
+        sandbox.faults([{"operation": "observe", "kind": "status", "status": 404, "skip": 1, "times": None}])
+        outcome = reply(SIGNED_IN, "declined", event_id=event_id("release"))
+        assert (outcome.result, outcome.after, outcome.verified) == (Result.REPLIED, None, True)
+        assert "gone from the calendar" in outcome.detail
+
+    def test_an_event_that_is_gone_when_read_back_was_not_accepted(self, sandbox):
+        sandbox.faults([{"operation": "observe", "kind": "status", "status": 404, "skip": 1, "times": None}])
+        with pytest.raises(UnclearOutcomeError):
+            reply(SIGNED_IN, "accepted", event_id=event_id("release"), settle=0)
 
     def test_the_event_that_is_gone_by_its_old_id_is_explained(self, sandbox):
         reply(SIGNED_IN, "declined", event_id=event_id("release"))

@@ -34,12 +34,14 @@ from airflow_provider_rsvp.model import (
     Account,
     Capabilities,
     EventReference,
+    FreeBusy,
     Invitation,
     ParticipationStatus,
     Person,
     Recurrence,
     Reply,
     Scope,
+    Sensitivity,
     TimeRange,
 )
 from airflow_provider_rsvp.services.client import Sent, Window
@@ -91,6 +93,12 @@ _CODES = {
     ParticipationStatus.NEEDS_ACTION: "Q",
 }
 _HOST = "H"
+_FREE_BUSY = {
+    "free": FreeBusy.FREE,
+    "quest": FreeBusy.TENTATIVE,
+    "busy": FreeBusy.BUSY,
+    "absent": FreeBusy.OUT_OF_OFFICE,
+}
 
 _TOKEN_CODES = frozenset({"expired_token", "invalid_token", "no_auth_found"})
 _LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
@@ -400,6 +408,9 @@ class Bitrix24Calendar:
             response_requested=details.get("NOTIFY") not in (False, "N", "0"),
             attendees=len(attendees) if isinstance(attendees, list) else None,
             link=f"{self._portal}/company/personal/user/{user_id}/calendar/?EVENT_ID={event_id}",
+            body=_optional_text(event.get("DESCRIPTION")),
+            sensitivity=Sensitivity.PRIVATE if event.get("PRIVATE_EVENT") in (True, "Y", "1", 1) else None,
+            free_busy=_FREE_BUSY.get(str(event.get("ACCESSIBILITY"))),
         )
 
 

@@ -29,12 +29,14 @@ from airflow_provider_rsvp.model import (
     Account,
     Capabilities,
     EventReference,
+    FreeBusy,
     Invitation,
     ParticipationStatus,
     Person,
     Recurrence,
     Reply,
     Scope,
+    Sensitivity,
     TimeRange,
 )
 from airflow_provider_rsvp.services.client import Sent, Window
@@ -92,6 +94,7 @@ _STATUSES = {
     "tentative": ParticipationStatus.TENTATIVE,
     "declined": ParticipationStatus.DECLINED,
 }
+_FREE_BUSY = {"transparent": FreeBusy.FREE, "opaque": FreeBusy.BUSY}
 _EXTERNAL = "evt_external"
 _FIRST_DAY_BACK = 42
 _LAST_DAY_AHEAD = 201
@@ -324,6 +327,10 @@ class CronofyCalendar:
             cannot_respond=_cannot_respond(event),
             attendees=len(attendees),
             link=_link(calendar, time),
+            body=_optional_text(event, "description"),
+            categories=tuple(str(category) for category in event.get("categories") or ()),
+            sensitivity=Sensitivity.PRIVATE if event.get("event_private") is True else None,
+            free_busy=_FREE_BUSY.get(str(event.get("transparency"))),
         )
 
 

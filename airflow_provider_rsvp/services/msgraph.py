@@ -36,12 +36,14 @@ from airflow_provider_rsvp.model import (
     Account,
     Capabilities,
     EventReference,
+    FreeBusy,
     Invitation,
     ParticipationStatus,
     Person,
     Recurrence,
     Reply,
     Scope,
+    Sensitivity,
     TimeRange,
 )
 from airflow_provider_rsvp.services.client import Sent, Window
@@ -105,9 +107,23 @@ _RECURRENCES = {
     "exception": Recurrence.INSTANCE,
     "seriesMaster": Recurrence.SERIES,
 }
+_SENSITIVITIES = {
+    "normal": Sensitivity.PUBLIC,
+    "personal": Sensitivity.PRIVATE,
+    "private": Sensitivity.PRIVATE,
+    "confidential": Sensitivity.CONFIDENTIAL,
+}
+_FREE_BUSY = {
+    "free": FreeBusy.FREE,
+    "tentative": FreeBusy.TENTATIVE,
+    "busy": FreeBusy.BUSY,
+    "workingElsewhere": FreeBusy.FREE,
+    "oof": FreeBusy.OUT_OF_OFFICE,
+}
 _SELECT = (
     "id,subject,responseStatus,isOrganizer,isCancelled,isDraft,responseRequested,allowNewTimeProposals,"
-    "type,seriesMasterId,start,end,isAllDay,originalStart,organizer,attendees,iCalUId,webLink"
+    "type,seriesMasterId,start,end,isAllDay,originalStart,organizer,attendees,iCalUId,webLink,"
+    "bodyPreview,categories,sensitivity,showAs"
 )
 _PREFER = 'outlook.timezone="UTC", IdType="ImmutableId"'
 _PAGE_SIZE = "250"
@@ -431,6 +447,10 @@ class GraphCalendar:
             attendees=len(attendees),
             required=self._required(attendees, mailbox),
             link=_optional_text(event, "webLink"),
+            body=_optional_text(event, "bodyPreview"),
+            categories=tuple(str(category) for category in event.get("categories") or ()),
+            sensitivity=_SENSITIVITIES.get(str(event.get("sensitivity"))),
+            free_busy=_FREE_BUSY.get(str(event.get("showAs"))),
         )
 
     def _required(self, attendees: list[Any], mailbox: str | None) -> bool | None:

@@ -18,7 +18,8 @@ from airflow_provider_rsvp.exceptions import CredentialsError
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Request
 
-_WAIT_FOR_OTHER_WORKER = (0.2, 0.4, 0.8, 1.6)
+WAIT_FOR_OTHER_WORKER = (0.2, 0.4, 0.8, 1.6)
+"""Seconds between looks for what another worker, which used up our refresh token, is about to store."""
 
 
 class GrantStore(Protocol):
@@ -186,7 +187,7 @@ class RenewedToken:
         """Return what another worker was granted, which may have used up our refresh token just now."""
         if self._store is None:
             raise error
-        for delay in _WAIT_FOR_OTHER_WORKER:
+        for delay in WAIT_FOR_OTHER_WORKER:
             stored = await self._stored()
             if stored is not None and stored.refresh_token not in (None, used):
                 if self._usable(stored, refused):

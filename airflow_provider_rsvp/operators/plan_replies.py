@@ -1,0 +1,212 @@
+"""A plan of replies by the rules of a policy, as a step of a DAG; nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_rsvp.exceptions import InvalidInputError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_rsvp.policies import Plan, Policy
+
+MARKDOWN = "markdown"
+
+
+class PlanRepliesOperator(BaseOperator):
+    """
+    Decide by a policy how the invitations of one or many mailboxes are to be answered; sends nothing.
+
+    The log shows the plan as a table. XComs: the plan itself as ``return_value``, and ``markdown``, the plan for a
+    person. :func:`reply_arguments`, as a task, turns the plan into what
+    :class:`~airflow_provider_rsvp.operators.set_participation_status.SetParticipationStatusOperator` is mapped over.
+
+    Give exactly one of ``policy``, ``policy_variable`` and ``policy_param``. A ``policy`` is read when the DAG is
+    parsed, so that its mistakes show there; it is not templated, as its comments are templates of their own.
+
+    :param conn_id: a connection to any of the calendar services
+    :param policy: a policy, plain values, the text of YAML or JSON, or the path of a file
+    :param policy_variable: the Airflow Variable that holds the text
+    :param policy_param: the DAG param that holds plain values or the text
+    :param start: events that end after it: ``now``, ``+2d``, ISO 8601 or ``datetime``
+    :param end: events that begin before it; likewise
+    :param timezone: how to read a ``start`` and ``end`` that name no zone; an IANA or Windows name
+    :param mailboxes: one mailbox or several; default is the connection's own user
+    :param calendar_id: which calendar of each mailbox; default is the connection's or the service's
+    :param on_unsupported: ``fail`` where the service cannot express a reply, or ``skip`` that reply
+    :param answer_timeout: seconds to wait for one answer of the service
+    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :return: the plan, as :meth:`airflow_provider_rsvp.policies.Plan.to_dict` gives it
+    :raises InvalidInputError: when the DAG is parsed: the policy is wrong; names the path to the wrong key
+    :raises AirflowFailException: it cannot be done; Airflow does not retry
+    :raises PassingError: the service did not serve; Airflow retries
+    """
+
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "policy_variable",
+        "policy_param",
+        "start",
+        "end",
+        "timezone",
+        "mailboxes",
+        "calendar_id",
+        "on_unsupported",
+    )
+    ui_color = "#dbeafe"
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        policy: Policy | Mapping[str, Any] | str | None = None,
+        policy_variable: str | None = None,
+        policy_param: str | None = None,
+        start: str | datetime = "now",
+        end: str | datetime = "+14d",
+        timezone: str | tzinfo | None = None,
+        mailboxes: str | Sequence[str] | None = None,
+        calendar_id: str | None = None,
+        on_unsupported: Literal["fail", "skip"] = "fail",
+        answer_timeout: float = 30.0,
+        throttle_timeout: float = 300.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if sum(source is not None for source in (policy, policy_variable, policy_param)) != 1:
+            raise InvalidInputError("policy: give exactly one of policy, policy_variable and policy_param.")
+        self.conn_id = conn_id
+        self.policy = None if policy is None else _read(policy)
+        self.policy_variable = policy_variable
+        self.policy_param = policy_param
+        self.start = start
+        self.end = end
+        self.timezone = timezone
+        self.mailboxes = mailboxes
+        self.calendar_id = calendar_id
+        self.on_unsupported = on_unsupported
+        self.answer_timeout = answer_timeout
+        self.throttle_timeout = throttle_timeout
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Make the plan."""
+        from airflow_provider_rsvp.operators.failing import failing_at_once
+
+        with failing_at_once():
+            if self.on_unsupported not in ("fail", "skip"):
+                raise InvalidInputError(
+                    f"on_unsupported: {self.on_unsupported!r} is not one of 'fail', 'skip'."
+                )
+            plan = self._plan(self._policy(context))
+            self.log.info("The plan:\n%s", plan.as_text())
+            context["ti"].xcom_push(key=MARKDOWN, value=plan.as_markdown())
+            if plan.unsupported and self.on_unsupported == "fail":
+                lines = "\n".join(
+                    f"  {decision.invitation.subject!r}: {decision.unsupported}"
+                    for decision in plan.unsupported
+                )
+                raise InvalidInputError(
+                    f"policy: {len(plan.unsupported)} of the replies cannot be sent. Change the policy, or set "
+                    f"on_unsupported='skip'.\n{lines}"
+                )
+        return plan.to_dict()
+
+    def _policy(self, context: Context) -> Policy:
+        if self.policy is not None:
+            return self.policy
+        if self.policy_variable is not None:
+            from airflow.sdk import Variable
+
+            text = Variable.get(self.policy_variable, default=None)
+            if text is None:
+                raise InvalidInputError(f"policy_variable: there is no Variable {self.policy_variable!r}.")
+            return _parse(text)
+        params = context["params"]
+        if self.policy_param not in params:
+            raise InvalidInputError(f"policy_param: the DAG has no param {self.policy_param!r}.")
+        value = params[self.policy_param]
+        return _parse(value) if isinstance(value, str) else _read(value)
+
+    def _plan(self, policy: Policy) -> Plan:
+        import pendulum
+
+        from airflow_provider_rsvp.hooks.base import get_calendar_hook
+        from airflow_provider_rsvp.policies import plan
+
+        given = [self.mailboxes] if isinstance(self.mailboxes, str) else list(self.mailboxes or [])
+        mailboxes: list[str | None] = [*dict.fromkeys(given)] or [None]
+        events = []
+        with get_calendar_hook(
+            self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
+        ) as hook:
+            for mailbox in mailboxes:
+                events += hook.list_invitations(
+                    self.start,
+                    self.end,
+                    mailbox=mailbox,
+                    calendar_id=self.calendar_id or None,
+                    timezone=self.timezone or None,
+                )
+        return plan(
+            policy,
+            [event for event in events if event.is_attendee and not event.is_organizer],
+            events,
+            pendulum.now("UTC"),
+            hook.capabilities,
+            conn_id=self.conn_id,
+            service=hook.hook_name,
+            mailbox=mailboxes[0] if len(mailboxes) == 1 else None,
+        )
+
+
+def reply_arguments(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """
+    Return each reply of a plan that can be sent as arguments of ``SetParticipationStatusOperator``.
+
+    Made for ``expand_kwargs``: ``task(reply_arguments)(plan.output)``.
+
+    :param plan: what :class:`PlanRepliesOperator` returned
+    :raises InvalidInputError: it is none
+    """
+    from airflow_provider_rsvp.policies import Plan
+
+    arguments = []
+    for decision in Plan.from_dict(plan).replies:
+        if decision.reply is None or not decision.sendable:
+            continue
+        reply, reference = decision.reply, decision.reference
+        proposed = reply.proposed_time.to_dict() if reply.proposed_time else {"start": None, "end": None}
+        arguments.append(
+            {
+                "event_id": reference.event_id,
+                "mailbox": reference.mailbox,
+                "calendar_id": reference.calendar_id,
+                "scope": str(decision.scope),
+                "status": str(reply.status),
+                "comment": reply.comment,
+                "notify_organizer": reply.notify_organizer,
+                "proposed_start": proposed["start"],
+                "proposed_end": proposed["end"],
+            }
+        )
+    return arguments
+
+
+def _read(policy: Policy | Mapping[str, Any] | str) -> Policy:
+    from airflow_provider_rsvp.policies import Policy
+
+    if isinstance(policy, Policy):
+        return policy
+    return Policy.load(policy) if isinstance(policy, str) else Policy.from_dict(policy)
+
+
+def _parse(text: str) -> Policy:
+    """Return the policy of a text that came from outside, which never is the path of a file."""
+    from airflow_provider_rsvp.policies import Policy
+
+    return Policy.parse(text)

@@ -1,0 +1,78 @@
+"""
+Rules that turn invitations and a calendar into a plan of replies.
+
+.. code-block:: python
+
+    policy = Policy.load("policy.yaml")
+    made = plan(policy, invitations, calendar, pendulum.now("UTC"))
+    print(made.as_text())
+
+Everything here is pure: it reads no calendar, sends nothing, and takes the present moment as an argument.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_rsvp.policies.actions import Action, ProposeSlot, Verb
+from airflow_provider_rsvp.policies.availability import Availability, Hours, Leave
+from airflow_provider_rsvp.policies.conditions import All, AnyOf, Condition, Not
+from airflow_provider_rsvp.policies.decisions import Decision, Plan
+from airflow_provider_rsvp.policies.event_conditions import (
+    AllDay,
+    Attendees,
+    Body,
+    Category,
+    Mailbox,
+    Organizer,
+    Recurring,
+    Required,
+    ResponseRequested,
+    SensitivityIs,
+    Status,
+    Subject,
+)
+from airflow_provider_rsvp.policies.planning import plan
+from airflow_provider_rsvp.policies.policy import Policy, Rule
+from airflow_provider_rsvp.policies.reading import PolicyError
+from airflow_provider_rsvp.policies.time_conditions import (
+    Conflict,
+    Duration,
+    DuringLeave,
+    LeadTime,
+    OutsideWorkingHours,
+)
+
+__all__ = [
+    "Action",
+    "All",
+    "AllDay",
+    "AnyOf",
+    "Attendees",
+    "Availability",
+    "Body",
+    "Category",
+    "Condition",
+    "Conflict",
+    "Decision",
+    "Duration",
+    "DuringLeave",
+    "Hours",
+    "LeadTime",
+    "Leave",
+    "Mailbox",
+    "Not",
+    "Organizer",
+    "OutsideWorkingHours",
+    "Plan",
+    "Policy",
+    "PolicyError",
+    "ProposeSlot",
+    "Recurring",
+    "Required",
+    "ResponseRequested",
+    "Rule",
+    "SensitivityIs",
+    "Status",
+    "Subject",
+    "Verb",
+    "plan",
+]

@@ -1,0 +1,100 @@
+"""What conditions are made with: globs, domains, spans of whole numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.model import ParticipationStatus
+from airflow_provider_rsvp.policies.reading import PolicyError, Reader
+
+
+def matches_glob(text: str, patterns: Iterable[str]) -> bool:
+    """Whether a text matches one of some globs, whatever the case of its letters."""
+    folded = text.casefold()
+    return any(fnmatchcase(folded, pattern.casefold()) for pattern in patterns)
+
+
+def check_texts(texts: Any, path: str, *, needed: bool = False) -> tuple[str, ...]:
+    """
+    Return some texts, of which one alone may be given as such.
+
+    :raises PolicyError: one is empty or no text, or there is none and some are needed
+    """
+    found = (texts,) if isinstance(texts, str) else tuple(texts)
+    for index, text in enumerate(found):
+        if not isinstance(text, str) or not text.strip():
+            where = f"{path}[{index}]" if len(found) > 1 else path
+            raise PolicyError(where, f"{text!r} is not a text, or is empty.")
+    if needed and not found:
+        raise PolicyError(path, "is empty.")
+    return found
+
+
+def check_domains(domains: Any, path: str) -> tuple[str, ...]:
+    """
+    Return some domains or globs of domains.
+
+    :raises PolicyError: one is empty or is an address
+    """
+    found = check_texts(domains, path)
+    for index, domain in enumerate(found):
+        if "@" in domain or " " in domain:
+            where = f"{path}[{index}]" if len(found) > 1 else path
+            raise PolicyError(where, f"{domain!r} is not a domain; write it as in 'example.com'.")
+    return found
+
+
+def integer(parts: Mapping[str, Reader], name: str) -> int | None:
+    """Return a whole number, or None if it is not given."""
+    return parts[name].integer() if name in parts else None
+
+
+def check_span(least: Any, most: Any, first: str, last: str) -> None:
+    """
+    Check the two ends of a span, either of which may be absent.
+
+    :raises PolicyError: both are absent, one is no whole number, or they are reversed
+    """
+    for name, value in ((first, least), (last, most)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            raise PolicyError(name, f"{value!r} is not a whole number from 0 on.")
+    if least is None and most is None:
+        raise PolicyError("", f"give {first} or {last}.")
+    if least is not None and most is not None and least > most:
+        raise PolicyError("", f"{first} {least} is more than {last} {most}.")
+
+
+def within(value: float, least: int | None, most: int | None) -> bool:
+    """Whether a value lies between two numbers, or is one of them."""
+    return (least is None or value >= least) and (most is None or value <= most)
+
+
+def without_empty(**values: Any) -> dict[str, Any]:
+    """Return the values that are given."""
+    return {name: value for name, value in values.items() if value is not None and value != []}
+
+
+def parse_status(value: Any, path: str) -> ParticipationStatus:
+    """
+    Return the status that a word names.
+
+    :raises PolicyError: it names none
+    """
+    try:
+        return ParticipationStatus.parse(value)
+    except InvalidInputError:
+        allowed = ", ".join(repr(str(status)) for status in ParticipationStatus)
+        raise PolicyError(path, f"{value!r} is not one of {allowed}.") from None
+
+
+def parse_statuses(values: Any, path: str) -> tuple[ParticipationStatus, ...]:
+    """
+    Return some statuses, of which one alone may be given as such, each once and in the order of the enumeration.
+
+    :raises PolicyError: a word names no status
+    """
+    found = {parse_status(value, path) for value in ((values,) if isinstance(values, str) else values)}
+    return tuple(status for status in ParticipationStatus if status in found)

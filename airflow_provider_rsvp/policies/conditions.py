@@ -1,0 +1,223 @@
+"""
+What a condition is, and how conditions are combined, read and written.
+
+A condition holds, or does not, or it is not known whether it does, because the service does not tell what it
+asks for. "Not known" stays so under ``not``, and a rule applies only where its condition surely holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from airflow_provider_rsvp.policies.case import Case
+from airflow_provider_rsvp.policies.reading import PolicyError, Reader, join_path
+
+KINDS: dict[str, type[Condition]] = {}
+"""Every kind of condition that has been defined, by its key."""
+
+
+class Condition:
+    """What an invitation is asked; a value that can be compared, and written as plain values."""
+
+    key: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        if "key" in vars(cls):
+            KINDS[cls.key] = cls
+
+    def holds(self, case: Case) -> bool | None:
+        """Whether it holds; None where that is not known."""
+        raise NotImplementedError
+
+    def fact(self, case: Case) -> str:
+        """Return what is the case, as a clause for a person, whether the condition holds or not."""
+        raise NotImplementedError
+
+    @classmethod
+    def read(cls, reader: Reader) -> Condition:
+        """Return the condition that a plain value under :attr:`key` stands for."""
+        raise NotImplementedError
+
+    def value(self) -> Any:
+        """Return the plain value that stands under :attr:`key`."""
+        raise NotImplementedError
+
+    def children(self) -> tuple[Condition, ...]:
+        """Return the conditions that this one is made of."""
+        return ()
+
+    def __and__(self, other: Condition) -> Condition:
+        return All((self, other))
+
+    def __or__(self, other: Condition) -> Condition:
+        return AnyOf((self, other))
+
+    def __invert__(self) -> Condition:
+        return Not(self)
+
+
+@dataclass(frozen=True, slots=True)
+class All(Condition):
+    """Every one of some conditions holds; with none of them, always."""
+
+    key = "all"
+    conditions: tuple[Condition, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conditions", _conditions(self.conditions))
+
+    def holds(self, case: Case) -> bool | None:
+        """Whether all hold."""
+        known: bool | None = True
+        for condition in self.conditions:
+            holds = condition.holds(case)
+            if holds is False:
+                return False
+            if holds is None:
+                known = None
+        return known
+
+    def fact(self, case: Case) -> str:
+        """Return all the facts."""
+        return _joined(condition.fact(case) for condition in self.conditions) or "it applies to everything"
+
+    @classmethod
+    def read(cls, reader: Reader) -> Condition:
+        """Read a list of conditions."""
+        return cls(tuple(read_condition(element) for element in reader.elements()))
+
+    def value(self) -> Any:
+        """Return a list."""
+        return [write_condition(condition) for condition in self.conditions]
+
+    def children(self) -> tuple[Condition, ...]:
+        """Return the conditions."""
+        return self.conditions
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(Condition):
+    """At least one of some conditions holds."""
+
+    key = "any"
+    conditions: tuple[Condition, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conditions", _conditions(self.conditions))
+        if not self.conditions:
+            raise PolicyError("", "is an empty list; nothing would ever match it.")
+
+    def holds(self, case: Case) -> bool | None:
+        """Whether one holds."""
+        known: bool | None = False
+        for condition in self.conditions:
+            holds = condition.holds(case)
+            if holds:
+                return True
+            if holds is None:
+                known = None
+        return known
+
+    def fact(self, case: Case) -> str:
+        """Return the fact of the first that holds, or else all of them."""
+        for condition in self.conditions:
+            if condition.holds(case):
+                return condition.fact(case)
+        return _joined(condition.fact(case) for condition in self.conditions)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Condition:
+        """Read a list of conditions."""
+        conditions = tuple(read_condition(element) for element in reader.elements())
+        return reader.build(lambda: cls(conditions))
+
+    def value(self) -> Any:
+        """Return a list."""
+        return [write_condition(condition) for condition in self.conditions]
+
+    def children(self) -> tuple[Condition, ...]:
+        """Return the conditions."""
+        return self.conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Condition):
+    """A condition does not hold."""
+
+    key = "not"
+    condition: Condition
+
+    def __post_init__(self) -> None:
+        _conditions((self.condition,))
+
+    def holds(self, case: Case) -> bool | None:
+        """Whether it does not."""
+        holds = self.condition.holds(case)
+        return None if holds is None else not holds
+
+    def fact(self, case: Case) -> str:
+        """Return the fact of the condition."""
+        return self.condition.fact(case)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Condition:
+        """Read a condition."""
+        return cls(read_condition(reader))
+
+    def value(self) -> Any:
+        """Return the condition as it is written."""
+        return write_condition(self.condition)
+
+    def children(self) -> tuple[Condition, ...]:
+        """Return the condition."""
+        return (self.condition,)
+
+
+def read_condition(reader: Reader) -> Condition:
+    """
+    Return the condition that a mapping stands for: everything in it must hold.
+
+    :raises PolicyError: it is malformed
+    """
+    conditions = tuple(KINDS[key].read(part) for key, part in reader.mapping(KINDS).items())
+    return conditions[0] if len(conditions) == 1 else All(conditions)
+
+
+def write_condition(condition: Condition) -> dict[str, Any]:
+    """Return the mapping that :func:`read_condition` reads."""
+    if _written_flat(condition):
+        return {each.key: each.value() for each in condition.children()}
+    return {condition.key: condition.value()}
+
+
+def walk(condition: Condition, path: str) -> Iterator[tuple[str, Condition]]:
+    """
+    Yield all that a condition is made of, each with the path to its value.
+
+    :param path: the path to the mapping that :func:`write_condition` returns
+    """
+    for each in condition.children() if _written_flat(condition) else (condition,):
+        inner = join_path(path, each.key)
+        yield inner, each
+        for index, child in enumerate(each.children()):
+            yield from walk(child, inner if isinstance(each, Not) else f"{inner}[{index}]")
+
+
+def _conditions(conditions: Any) -> tuple[Condition, ...]:
+    found = tuple(conditions)
+    for each in found:
+        if not isinstance(each, Condition):
+            raise PolicyError("", f"{each!r} is not a condition.")
+    return found
+
+
+def _written_flat(condition: Condition) -> bool:
+    """Whether a condition is written as a mapping of several keys, or of none, which all must hold."""
+    keys = [child.key for child in condition.children()]
+    return isinstance(condition, All) and len(keys) != 1 and len(set(keys)) == len(keys)
+
+
+def _joined(clauses: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(clauses))

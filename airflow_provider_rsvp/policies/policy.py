@@ -1,0 +1,252 @@
+"""A policy: rules in order, the first that applies decides; what none applies to is left as it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from airflow_provider_rsvp.model import Scope
+from airflow_provider_rsvp.policies.actions import Action, Verb
+from airflow_provider_rsvp.policies.arguments import check_domains
+from airflow_provider_rsvp.policies.availability import Availability
+from airflow_provider_rsvp.policies.comments import check_comment
+from airflow_provider_rsvp.policies.conditions import Condition, read_condition, walk, write_condition
+from airflow_provider_rsvp.policies.event_conditions import Organizer, Status
+from airflow_provider_rsvp.policies.reading import PolicyError, Reader
+from airflow_provider_rsvp.policies.time_conditions import DuringLeave, OutsideWorkingHours
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    A condition and what is done where it holds.
+
+    :param name: what to call it to a person; unique within its policy
+    :param when: the condition
+    :param then: the action
+    :raises PolicyError: the name is empty, the comment is malformed, or it does not say what of a series it declines
+    """
+
+    name: str
+    when: Condition
+    then: Action
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise PolicyError("name", "is empty, or no text.")
+        if not isinstance(self.when, Condition):
+            raise PolicyError("when", f"{self.when!r} is not a condition.")
+        if not isinstance(self.then, Action):
+            raise PolicyError("then", f"{self.then!r} is not an action.")
+        if self.then.comment is not None:
+            try:
+                check_comment(self.then.comment, [each.name for each in fields(Rule)])
+            except PolicyError as mistake:
+                raise mistake.within("then.comment") from None
+        asks_for_leave = any(isinstance(each, DuringLeave) for _, each in walk(self.when, ""))
+        if asks_for_leave and self.then.verb is Verb.DECLINE and self.then.scope is None:
+            raise PolicyError(
+                "then.scope",
+                "is missing. A rule that declines during a leave says what it declines of a series: 'instance' for "
+                "the occurrences within the leave, or 'series' for all of it, also after the leave.",
+            )
+
+    @property
+    def asks_for_status(self) -> bool:
+        """Whether its condition says which invitations it is for; if not, it is for pending ones."""
+        return any(isinstance(each, Status) for _, each in walk(self.when, ""))
+
+    @property
+    def scope(self) -> Scope:
+        """Whether it decides on a series as a whole or instance by instance."""
+        return self.then.scope or Scope.SERIES
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Read a mapping of ``name``, ``when``, ``then``."""
+        names = ("name", "when", "then")
+        parts = reader.mapping(names, required=names)
+        name = parts["name"].text()
+        when = read_condition(parts["when"])
+        then = Action.read(parts["then"])
+        return reader.build(lambda: cls(name, when, then))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the mapping."""
+        return {"name": self.name, "when": write_condition(self.when), "then": self.then.to_plain()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """
+    Rules in order: the first that applies to an invitation decides, and what none applies to is left as it is.
+
+    :param rules: in the order in which they are asked
+    :param my_domains: domains, as globs, of organizers who are not external
+    :param availability: when I can be met
+    :param mailboxes: mailbox to the availability that holds for it instead
+    :raises PolicyError: two rules have one name, or a rule asks for what the policy does not say
+    """
+
+    rules: tuple[Rule, ...]
+    my_domains: tuple[str, ...] = ()
+    availability: Availability = field(default_factory=Availability)
+    mailboxes: Mapping[str, Availability] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", tuple(self.rules))
+        object.__setattr__(self, "my_domains", check_domains(self.my_domains, "my_domains"))
+        by_name: dict[str, Availability] = {}
+        for mailbox, availability in self.mailboxes.items():
+            if mailbox.casefold() in by_name:
+                raise PolicyError(f"mailboxes.{mailbox}", "is given twice.")
+            by_name[mailbox.casefold()] = availability
+        object.__setattr__(self, "mailboxes", MappingProxyType(by_name))
+        seen: dict[str, int] = {}
+        for index, rule in enumerate(self.rules):
+            if not isinstance(rule, Rule):
+                raise PolicyError(f"rules[{index}]", f"{rule!r} is not a rule.")
+            if rule.name in seen:
+                raise PolicyError(
+                    f"rules[{index}].name", f"rules[{seen[rule.name]}] is called {rule.name!r} too."
+                )
+            seen[rule.name] = index
+            self._check(rule, f"rules[{index}]")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _policy, (self.rules, self.my_domains, self.availability, dict(self.mailboxes))
+
+    def __hash__(self) -> int:
+        return hash((self.rules, self.my_domains, self.availability, tuple(self.mailboxes.items())))
+
+    def _check(self, rule: Rule, path: str) -> None:
+        known = (self.availability, *self.mailboxes.values())
+        hours_known = any(each.working_hours for each in known)
+        for inner, condition in walk(rule.when, f"{path}.when"):
+            if isinstance(condition, Organizer) and condition.external is not None and not self.my_domains:
+                raise PolicyError(f"{inner}.external", "the policy does not say what my_domains are.")
+            if isinstance(condition, OutsideWorkingHours) and not hours_known:
+                raise PolicyError(inner, "the policy does not say what availability.working_hours are.")
+            if isinstance(condition, DuringLeave) and not any(
+                each.leave or each.out_of_office for each in known
+            ):
+                raise PolicyError(
+                    inner, "the policy names no availability.leave, and out_of_office is false."
+                )
+        if rule.then.propose is not None and not hours_known:
+            raise PolicyError(
+                f"{path}.then.propose", "the policy does not say what availability.working_hours are."
+            )
+
+    def availability_of(self, mailbox: str | None) -> Availability:
+        """Return the availability that holds for a mailbox."""
+        return self.mailboxes.get((mailbox or "").casefold(), self.availability)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, directory: str | Path = ".") -> Self:
+        """
+        Return the policy that plain values stand for.
+
+        :param directory: where a ``holidays_file`` with a relative path lies
+        :raises PolicyError: they are malformed; names the path to the wrong key
+        """
+        reader = Reader(dict(data) if isinstance(data, Mapping) else data)
+        parts = reader.mapping(("rules", "my_domains", "availability", "mailboxes"), required=("rules",))
+        where = Path(directory)
+        default = Availability.read(parts["availability"], where) if "availability" in parts else None
+        mailboxes = parts["mailboxes"].mapping() if "mailboxes" in parts else {}
+        rules = tuple(Rule.read(element) for element in parts["rules"].elements())
+        return cls(
+            rules=rules,
+            my_domains=parts["my_domains"].texts() if "my_domains" in parts else (),
+            availability=default or Availability(),
+            mailboxes={name: Availability.read(part, where, default) for name, part in mailboxes.items()},
+        )
+
+    @classmethod
+    def parse(cls, text: str, *, directory: str | Path = ".") -> Self:
+        """
+        Return the policy that a text of YAML or JSON holds.
+
+        :param directory: where a ``holidays_file`` with a relative path lies
+        :raises PolicyError: what it holds is malformed; names the path to the wrong key
+        """
+        return cls.from_dict(_parse(text), directory=directory)
+
+    @classmethod
+    def load(cls, source: str | Path) -> Self:
+        """
+        Return the policy that a text or a file holds, as YAML or JSON.
+
+        :param source: a path; or a text, if it has several lines or begins with ``{``
+        :raises PolicyError: the file cannot be read, or what it holds is malformed
+        """
+        if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
+            return cls.parse(source)
+        path = Path(source)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise PolicyError("policy", f"cannot read the file {str(path)!r}: {reason}.") from None
+        return cls.parse(text, directory=path.parent)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the policy as JSON-plain values, with its holidays written out."""
+        return {
+            **({"my_domains": list(self.my_domains)} if self.my_domains else {}),
+            "availability": self.availability.to_plain(),
+            "mailboxes": {name: each.to_plain() for name, each in self.mailboxes.items()},
+            "rules": [rule.to_plain() for rule in self.rules],
+        }
+
+
+def _policy(
+    rules: tuple[Rule, ...],
+    my_domains: tuple[str, ...],
+    availability: Availability,
+    mailboxes: Mapping[str, Availability],
+) -> Policy:
+    return Policy(rules=rules, my_domains=my_domains, availability=availability, mailboxes=mailboxes)
+
+
+def _parse(text: str) -> Any:
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text, object_pairs_hook=_mapping)
+        except json.JSONDecodeError:
+            # YAML may begin so too; its parser then says what is wrong.
+            pass
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Plain values only, and no key twice."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            if isinstance(node, yaml.MappingNode):
+                keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+                _mapping(
+                    [(key, None) for key in keys if isinstance(key, str) and key != "<<"],
+                    node.start_mark.line + 1,
+                )
+            return dict(super().construct_mapping(node, deep))
+
+    try:
+        return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, PolicyError):
+            raise
+        raise PolicyError("policy", f"is neither YAML nor JSON: {error}") from None
+
+
+def _mapping(pairs: list[tuple[str, Any]], line: int | None = None) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
+        where = f" (in the mapping at line {line})" if line else ""
+        raise PolicyError("policy", f"the key {twice!r} is given twice{where}.")
+    return found

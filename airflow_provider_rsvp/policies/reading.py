@@ -1,0 +1,223 @@
+"""Reading a policy from plain values: every mistake is an error with the path to the wrong key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+from typing import Any, NoReturn, TypeVar
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.times import parse_instant, parse_zone
+
+_T = TypeVar("_T")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_LENGTH = re.compile(r"(\d{1,6})\s*([mhdw])")
+_LONGEST_LENGTH = timedelta(days=36600)
+
+
+class PolicyError(InvalidInputError):
+    """
+    A mistake in a policy.
+
+    :param path: the way to the wrong key, such as ``rules[2].when.organizer.domain``; empty for the whole
+    :param problem: what is wrong there, as a sentence
+    """
+
+    def __init__(self, path: str, problem: str, *, from_root: bool = False) -> None:
+        super().__init__(f"{path}: {problem}" if path else problem)
+        self.path = path
+        self.problem = problem
+        self._from_root = from_root
+
+    def __reduce__(self) -> tuple[type[PolicyError], tuple[str, str]]:
+        return type(self), (self.path, self.problem)
+
+    def within(self, outer: str, *, from_root: bool = False) -> PolicyError:
+        """
+        Return the same mistake, as seen from further out.
+
+        :param from_root: whether ``outer`` begins at the whole; nothing is put before it any more
+        """
+        if self._from_root:
+            return self
+        return PolicyError(join_path(outer, self.path), self.problem, from_root=from_root)
+
+
+def join_path(outer: str, inner: str) -> str:
+    """Return the path to ``inner`` as seen from where ``outer`` begins."""
+    if not outer or not inner or inner.startswith("["):
+        return outer + inner
+    return f"{outer}.{inner}"
+
+
+class Reader:
+    """
+    One plain value of a policy and the path to it.
+
+    Every method raises :class:`PolicyError` where the value is not what was asked for.
+    """
+
+    def __init__(self, value: Any, path: str = "") -> None:
+        self.value = value
+        self.path = path
+
+    def fail(self, problem: str) -> NoReturn:
+        """
+        Refuse this value.
+
+        :raises PolicyError: always, with the path to it
+        """
+        raise PolicyError(self.path, problem, from_root=True)
+
+    def key(self, name: str, value: Any) -> Reader:
+        """Return a reader for a value below this one."""
+        return Reader(value, join_path(self.path, name))
+
+    def build(self, make: Callable[[], _T]) -> _T:
+        """Return what ``make`` makes of this value; its mistakes get the path to here."""
+        try:
+            return make()
+        except PolicyError as mistake:
+            raise mistake.within(self.path, from_root=True) from None
+
+    def mapping(
+        self, allowed: Collection[str] | None = None, *, required: Iterable[str] = ()
+    ) -> dict[str, Reader]:
+        """
+        Return the readers below, by key.
+
+        :param allowed: the keys that may occur; None for any text
+        :param required: the keys that must occur
+        """
+        if not isinstance(self.value, dict):
+            self.fail(f"expected a mapping{_of_keys(allowed)}, not {_kind(self.value)}.")
+        for name in self.value:
+            if not isinstance(name, str):
+                self.fail(f"the key {name!r} is not a text; put it in quotes.")
+            if allowed is not None and name not in allowed:
+                near = get_close_matches(name, allowed, 1)
+                hint = f" Did you mean '{near[0]}'?" if near else ""
+                self.key(name, None).fail(f"unknown key.{hint} Allowed here: {', '.join(sorted(allowed))}.")
+        for name in required:
+            if name not in self.value:
+                self.fail(f"'{name}' is missing.")
+        return {name: self.key(name, value) for name, value in self.value.items()}
+
+    def elements(self) -> list[Reader]:
+        """Return the readers for the elements of a list."""
+        if not isinstance(self.value, list | tuple):
+            self.fail(f"expected a list, not {_kind(self.value)}.")
+        return [Reader(value, f"{self.path}[{index}]") for index, value in enumerate(self.value)]
+
+    def text(self) -> str:
+        """Return a text that is not blank."""
+        if not isinstance(self.value, str):
+            self.fail(f"expected a text, not {_kind(self.value)}.")
+        if not self.value.strip():
+            self.fail("is empty.")
+        return self.value
+
+    def texts(self) -> tuple[str, ...]:
+        """Return one text, or each of a list that is not empty."""
+        if isinstance(self.value, str):
+            return (self.text(),)
+        if not isinstance(self.value, list | tuple):
+            self.fail(f"expected a text or a list of texts, not {_kind(self.value)}.")
+        if not self.value:
+            self.fail("is an empty list.")
+        return tuple(element.text() for element in self.elements())
+
+    def flag(self) -> bool:
+        """Return true or false."""
+        if not isinstance(self.value, bool):
+            self.fail(f"expected true or false, not {_kind(self.value)}.")
+        return self.value
+
+    def integer(self) -> int:
+        """Return a whole number."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int):
+            self.fail(f"expected a whole number, not {_kind(self.value)}.")
+        return self.value
+
+    def number(self) -> float:
+        """Return a number."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            self.fail(f"expected a number, not {_kind(self.value)}.")
+        return self.value
+
+    def choice(self, choices: Collection[str]) -> str:
+        """Return one of some words."""
+        text = self.text()
+        if text not in choices:
+            self.fail(f"{text!r} is not one of {', '.join(repr(str(choice)) for choice in choices)}.")
+        return text
+
+    def date(self) -> date:
+        """Return a date, given as such or as ISO 8601."""
+        if isinstance(self.value, datetime):
+            self.fail("expected a date without a time of day.")
+        if isinstance(self.value, date):
+            return self.value
+        try:
+            return date.fromisoformat(self.text())
+        except ValueError:
+            self.fail(f"{self.value!r} is not a date such as '2026-12-24'.")
+
+    def instant(self, zone: str) -> pendulum.DateTime:
+        """Return a time; one without an offset is read in ``zone``."""
+        if isinstance(self.value, date) and not isinstance(self.value, datetime):
+            self.fail("is a date; a time of day is needed. For whole days use first_day and last_day.")
+        try:
+            return parse_instant(self.value, field="", timezone=zone)
+        except InvalidInputError as error:
+            self.fail(str(error).removeprefix(": "))
+
+    def length(self) -> timedelta:
+        """Return a length of time: ``90m``, ``24h``, ``14d``, ``2w``."""
+        if isinstance(self.value, timedelta):
+            return self.value
+        match = _LENGTH.fullmatch(self.value.strip()) if isinstance(self.value, str) else None
+        if match is None:
+            self.fail(f"{self.value!r} is not a length of time such as '90m', '24h', '14d' or '2w'.")
+        length = int(match[1]) * _UNITS[match[2]]
+        if length > _LONGEST_LENGTH:
+            self.fail(f"{self.value!r} is longer than a hundred years.")
+        return length
+
+    def zone(self) -> str:
+        """Return the name of a time zone that exists."""
+        return self.build(lambda: check_zone(self.text(), ""))
+
+
+def check_zone(name: str, path: str) -> str:
+    """
+    Return the name of a time zone.
+
+    :raises PolicyError: there is none of that name
+    """
+    try:
+        # Windows has a zone of that name too, which is called otherwise elsewhere.
+        return name if name == "UTC" else parse_zone(name, field="").name
+    except InvalidInputError as error:
+        raise PolicyError(path, str(error).removeprefix(": ")) from None
+
+
+def format_length(length: timedelta) -> str:
+    """Return a length of whole minutes as :meth:`Reader.length` reads it."""
+    for unit in ("w", "d", "h"):
+        if length and not length % _UNITS[unit]:
+            return f"{length // _UNITS[unit]}{unit}"
+    return f"{length // _UNITS['m']}m"
+
+
+def _kind(value: object) -> str:
+    names = {dict: "a mapping", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
+    return names.get(type(value), f"{value!r}")
+
+
+def _of_keys(allowed: Collection[str] | None) -> str:
+    return f" with keys of {', '.join(sorted(allowed))}" if allowed else ""
