@@ -21,7 +21,7 @@ up: $(READY) ## start Airflow with the example DAGs, and the sandbox; UI_PORT an
 	@$(BIN)/python -m demo.up
 
 test: $(READY) ## run the tests; ARGS="-k gate" goes to pytest
-	@$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadscope $(ARGS)
 
 test-oldest: ## run the tests on the oldest Airflow that is supported
 	@$(MAKE) --no-print-directory test AIRFLOW=$(OLDEST)

@@ -648,7 +648,7 @@ class TestTheTestButton:
     @pytest.fixture
     def impatient(self, monkeypatch):
         """Do not wait for other workers, who might have used up the refresh token: there are none."""
-        monkeypatch.setattr(tokens, "_WAIT_FOR_OTHER_WORKER", (0.01,))
+        monkeypatch.setattr(tokens, "WAIT_FOR_OTHER_WORKER", (0.01,))
 
     @pytest.mark.airflow
     @pytest.mark.usefixtures("impatient", "database")

@@ -19,7 +19,6 @@ from airflow_provider_rsvp.sandbox import Sandbox
 
 pytestmark = [
     pytest.mark.airflow,
-    pytest.mark.xdist_group("running airflow"),
     pytest.mark.timeout(300),
     pytest.mark.skipif(
         "task_state_store" not in Context.__annotations__, reason="needs the task state store of Airflow 3.3"

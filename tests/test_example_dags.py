@@ -19,7 +19,7 @@ from demo.mail import matched
 from demo.runs import Run, run_dags
 from demo.table import render, rows
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300), pytest.mark.xdist_group("example dags")]
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300)]
 
 BERLIN = ZoneInfo("Europe/Berlin")
 RED = {"fresh": False}
