@@ -108,7 +108,7 @@ class TimeRange:
     """
     A start and an exclusive end: two times with a zone, or two dates for an all-day event.
 
-    :raises InvalidInputError: the two are of different kinds, or the end is not after the start
+    :raises InvalidInputError: the two are of different kinds, or the end is before the start
     """
 
     start: pendulum.DateTime | pendulum.Date

@@ -338,6 +338,11 @@ class _Protocol:
         seen = await self._seen(invitation)
         if seen is None:
             raise self._not_seen(invitation)
+        if invitation.status is self._reply.status and not self._client.capabilities.answer_is_proof:
+            stood = "The status stood before, so reading back cannot tell whether the reply went out again."
+            return self._replied(
+                invitation, sent, invitation.status, stood, after=seen.status, verified=False
+            )
         return self._replied(invitation, sent, invitation.status, seen.detail, after=seen.status)
 
     async def _settle_unclear(self, invitation: Invitation, unclear: RsvpError) -> Outcome:

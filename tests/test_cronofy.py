@@ -97,6 +97,16 @@ def test_force_sends_an_answer_that_stands_once_more(sandbox):
     assert [mail["status"] for mail in sandbox.mail()] == ["accepted"]
 
 
+def test_force_proves_nothing_where_the_status_stood_before(sandbox):
+    sandbox.faults([{"service": "cronofy", "operation": "send", "kind": "no_effect"}])
+
+    outcome = reply("cronofy_default", "accepted", event_id="evt_external_accepted", force=True)
+
+    assert sandbox.mail() == []
+    assert outcome.verified is False
+    assert "reading back cannot tell" in outcome.detail
+
+
 class TestBeforeAnyRequest:
     def test_a_partner_uid_is_refused(self, sandbox):
         with pytest.raises(InvalidInputError, match=r"^event_id: evt_partner_managed .* start with 'evt_ext"):
