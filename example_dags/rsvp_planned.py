@@ -18,7 +18,7 @@ CONN_ID = "msgraph_calendar_default"
 POLICY = """
 my_domains: [contoso.example]
 availability:
-  timezone: Europe/Berlin
+  timezone: Asia/Tokyo
   working_hours: {mon-fri: "09:00-18:00"}
 rules:
   - name: board meetings always suit
@@ -39,7 +39,7 @@ with DAG(
     tags=["rsvp", "msgraph"],
     default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
     params={
-        "mailbox": Param("bob@contoso.example", type="string", title="Mailbox", description="Whose calendar"),
+        "mailbox": Param("carol@contoso.example", type="string", title="Mailbox", description="Whose calendar"),
         "days": Param(7, type="integer", minimum=1, title="Days ahead", description="How far to look"),
     },
 ):

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from airflow.sdk import Connection
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.x509.oid import NameOID
+from certificates import key_and_certificate
+from cryptography.hazmat.primitives.asymmetric import ec
 from replies import reply
 
 from airflow_provider_rsvp.exceptions import ConfigurationError, CredentialsError
@@ -292,30 +289,6 @@ class TestCredentials:
 
     def test_graph_access_token(self, sandbox):
         self.check("msgraph_calendar_static", "Alice Adams <alice@contoso.example>", "msgraph_calendar")
-
-
-def key_and_certificate(passphrase=None, key=None):
-    """A new key and a certificate for it, as PEM texts."""
-    key = key or rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "rsvp")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    encryption = (
-        serialization.BestAvailableEncryption(passphrase.encode())
-        if passphrase
-        else serialization.NoEncryption()
-    )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-    return pem.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode()
 
 
 class TestCertificates:

@@ -166,6 +166,15 @@ def test_mapped_tasks_leave_alone_what_is_answered(ended: Ended) -> None:
     ]
 
 
+def test_a_plan_is_sent_as_it_was_made(ended: Ended) -> None:
+    late = "{} is outside my working hours. Would this suit you?"
+    assert ended.received(ended.run("rsvp_planned")) == [
+        ("alice@contoso.example", "Handover", "declined", late.format("Handover")),
+        ("peter@contoso.example", "Release go/no-go", "declined", late.format("Release go/no-go")),
+        ("vera@contoso.example", "Board preparation", "accepted", None),
+    ]
+
+
 def test_the_evenings_are_kept_free(ended: Ended) -> None:
     assert ended.received(ended.run("rsvp_scheduled")) == [
         (

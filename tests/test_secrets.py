@@ -7,12 +7,14 @@ searched for them, under every fault at every step, with the logs at DEBUG and b
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import os
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -20,6 +22,7 @@ from urllib.parse import quote, quote_plus
 import pendulum
 import pytest
 from airflow.sdk import DAG
+from certificates import key_and_certificate
 from dagruns import run
 from fault_matrix import StateStore
 
@@ -35,7 +38,13 @@ OPERATIONS = {
     "bitrix24": ("observe", "send", "batch", "account"),
     "graph": ("observe", "send"),
 }
-WITH_TOKENS = ("cronofy_refresh", "bitrix24_oauth", "msgraph_calendar_default", "msgraph_calendar_delegated")
+WITH_TOKENS = (
+    "cronofy_refresh",
+    "bitrix24_oauth",
+    "msgraph_calendar_default",
+    "msgraph_calendar_delegated",
+    "msgraph_calendar_certificate",
+)
 CONNECTIONS = {
     "cronofy_default": "cronofy",
     "cronofy_refresh": "cronofy",
@@ -45,6 +54,7 @@ CONNECTIONS = {
     "msgraph_calendar_default": "graph",
     "msgraph_calendar_delegated": "graph",
     "msgraph_calendar_static": "graph",
+    "msgraph_calendar_certificate": "graph",
 }
 FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": status, "times": None} for status in (400, 401, 403, 404, 409, 429, 500, 503)
@@ -85,20 +95,31 @@ def ear() -> Iterator[Ear]:
 
 @pytest.fixture
 def canaries(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Every secret of the sandbox's connections, and of one that holds a whole webhook address."""
+    """Every secret of the sandbox's connections, of one with a whole webhook address, and of a certificate."""
     connections = sandbox.connections()
     webhook = connections["bitrix24_default"]
     address = f"{webhook['host']}/rest/{webhook['login']}/{webhook['password']}/"
     monkeypatch.setenv(
         "AIRFLOW_CONN_BITRIX24_ADDRESS", json.dumps({"conn_type": "bitrix24", "password": address})
     )
+    passphrase = token_hex(16)
+    key, certificate = key_and_certificate(passphrase)
+    certified: Any = copy.deepcopy(connections["msgraph_calendar_default"])
+    del certified["password"]
+    certified["extra"] |= {
+        "private_key": key,
+        "private_key_passphrase": passphrase,
+        "certificate": certificate,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_MSGRAPH_CALENDAR_CERTIFICATE", json.dumps(certified))
     secrets = {
         str(connection["password"]) for connection in connections.values() if connection.get("password")
     }
     for connection in connections.values():
         extra: Any = connection.get("extra") or {}
         secrets |= {str(extra[name]) for name in SECRET_EXTRAS if extra.get(name)}
-    return secrets
+    # Of the key each line, as no text would show it as a whole.
+    return secrets | {passphrase} | set(key.splitlines()[1:-1])
 
 
 @pytest.mark.parametrize("conn_id", CONNECTIONS)
