@@ -264,10 +264,12 @@ class TestCredentials:
         who = "Alice Adams <alice@contoso.example> (as an application)"
         self.check("msgraph_calendar_default", who, "msgraph_calendar")
 
+    @pytest.mark.parametrize("line_break", ["\n", r"\n"])
     @pytest.mark.parametrize("passphrase", [None, SECRET])
-    def test_graph_certificate(self, sandbox, connect, passphrase):
+    def test_graph_certificate(self, sandbox, connect, passphrase, line_break):
         key, certificate = key_and_certificate(passphrase)
         sandbox.reset(certificate=certificate)
+        key, certificate = (pem.replace("\n", line_break) for pem in (key, certificate))
         conn_id = connect(
             "msgraph_calendar_default",
             password=None,

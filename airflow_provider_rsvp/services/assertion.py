@@ -32,6 +32,8 @@ def client_assertion(
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from cryptography.x509 import load_pem_x509_certificate
 
+    # A form's one-line field and environment files hold line breaks as two characters.
+    private_key, certificate = (pem.replace("\\n", "\n") for pem in (private_key, certificate))
     try:
         key = load_pem_private_key(private_key.encode(), passphrase.encode() if passphrase else None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
