@@ -318,9 +318,9 @@ class _Protocol:
             seen = await self._seen(invitation)
             if seen is not None:
                 return self._sent_earlier(invitation, intent, seen)
-        return await self._send(invitation)
+        return await self._send(invitation, intent)
 
-    async def _send(self, invitation: Invitation) -> Outcome:
+    async def _send(self, invitation: Invitation, earlier: Intent | None) -> Outcome:
         intent = Intent(self._reply.status, invitation.status, pendulum.now(UTC))
         await self._memory.save(intent)
         log.info("Sending '%s' for %r.", self._reply.status, invitation.subject)
@@ -330,8 +330,8 @@ class _Protocol:
             log.warning("%s Reading back to find out.", unclear)
             return await self._settle_unclear(invitation, unclear)
         except RsvpError:
-            # The service refused, or was never reached: nothing was sent.
-            await self._memory.clear()
+            # The service refused, or was never reached: this try sent nothing. What an earlier one sent still counts.
+            await (self._memory.clear() if earlier is None else self._memory.save(earlier))
             raise
         if not self._verify:
             return self._replied(invitation, sent, invitation.status, "", verified=False)

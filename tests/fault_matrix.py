@@ -203,7 +203,17 @@ def examine(sandbox: Sandbox, cell: Cell) -> Finding:
     subject = cell.subject
     event_id = sandbox.event_id(subject.service, subject.slug)
     sandbox.faults([{"service": subject.service, **cell.rule}])
-    operator = SetParticipationStatusOperator(
+    operator = operator_for(subject, event_id)
+    reported, message, tries = _run(operator)
+    struck = sum(rule["struck"] for rule in sandbox.faults())
+    sandbox.faults([])
+    mails = [mail for mail in sandbox.mail() if mail["event_id"] == event_id]
+    return Finding(cell, len(mails), _stands(sandbox, subject, event_id), reported, message, tries, struck)
+
+
+def operator_for(subject: Subject, event_id: str) -> SetParticipationStatusOperator:
+    """Return the task that sends the reply, with little patience."""
+    return SetParticipationStatusOperator(
         task_id="reply",
         conn_id=subject.conn_id,
         event_id=event_id,
@@ -213,11 +223,6 @@ def examine(sandbox: Sandbox, cell: Cell) -> Finding:
         throttle_timeout=2.0,
         settle_timeout=SETTLE_TIMEOUT,
     )
-    reported, message, tries = _run(operator)
-    struck = sum(rule["struck"] for rule in sandbox.faults())
-    sandbox.faults([])
-    mails = [mail for mail in sandbox.mail() if mail["event_id"] == event_id]
-    return Finding(cell, len(mails), _stands(sandbox, subject, event_id), reported, message, tries, struck)
 
 
 class StateStore(dict[str, Any]):

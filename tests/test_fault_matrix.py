@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import fault_matrix
 import pytest
 
+from airflow_provider_rsvp.exceptions import UnclearOutcomeError
+from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("database")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.cls is None:
+        return
     cells = [cell for cell in fault_matrix.cells() if cell.subject.name == metafunc.cls.subject]
     metafunc.parametrize("cell", [pytest.param(cell, id=cell.id) for cell in cells])
+
+
+def test_a_refusal_does_not_make_a_task_forget_what_an_earlier_try_sent(sandbox: Sandbox) -> None:
+    """Try 1 is cut off and does not see its decline, try 2 is refused, and the event goes away before try 3."""
+    event_id = sandbox.event_id("graph", "planning")
+    operator = fault_matrix.operator_for(fault_matrix.SUBJECTS[-1], event_id)
+    store = fault_matrix.StateStore()
+    context: Any = {"task_state_store": store, "ti": SimpleNamespace(try_number=1)}
+    send = {"service": "graph", "operation": "send"}
+    sandbox.faults([{**send, "kind": "cut"}])
+    with pytest.raises(UnclearOutcomeError):
+        operator.execute(context)
+    noted = dict(store)
+    sandbox.faults([{**send, "kind": "status", "status": 403}])
+    with pytest.raises(AirflowFailException):
+        operator.execute(context)
+
+    assert store == noted
 
 
 class Matrix:
