@@ -56,6 +56,7 @@ from airflow_provider_rsvp.services.wire import (
     Request,
     excerpt,
     expect,
+    optional_text,
     reading,
     refused_for_load,
     retry_after,
@@ -401,14 +402,14 @@ class Bitrix24Calendar:
             subject=str(event.get("NAME") or ""),
             time=_time_range(event),
             status=_STATUSES.get(status) if status is not None else None,
-            organizer=Person(f"user {host}" if host else None, _optional_text(details.get("HOST_NAME"))),
+            organizer=Person(f"user {host}" if host else None, optional_text(details, "HOST_NAME")),
             recurrence=Recurrence.SERIES if series else Recurrence.SINGLE,
             is_organizer=status == _HOST or (is_meeting and host == str(user_id)),
             is_attendee=is_meeting and status is not None,
             response_requested=details.get("NOTIFY") not in (False, "N", "0"),
             attendees=len(attendees) if isinstance(attendees, list) else None,
             link=f"{self._portal}/company/personal/user/{user_id}/calendar/?EVENT_ID={event_id}",
-            body=_optional_text(event.get("DESCRIPTION")),
+            body=optional_text(event, "DESCRIPTION"),
             sensitivity=Sensitivity.PRIVATE if event.get("PRIVATE_EVENT") in (True, "Y", "1", 1) else None,
             free_busy=_FREE_BUSY.get(str(event.get("ACCESSIBILITY"))),
         )
@@ -490,10 +491,6 @@ def _number(value: Any, *, field: str = "event_id") -> int:
             f"{field}: {text!r} is not a Bitrix24 id; expected a whole number such as 651."
         )
     return int(text)
-
-
-def _optional_text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _map(value: Any) -> dict[str, Any]:

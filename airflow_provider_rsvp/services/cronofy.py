@@ -53,6 +53,7 @@ from airflow_provider_rsvp.services.wire import (
     excerpt,
     expect,
     next_page,
+    optional_text,
     reading,
     server_error,
 )
@@ -303,7 +304,7 @@ class CronofyCalendar:
         calendar_id = expect(event["calendar_id"], str, what, "a text 'calendar_id'")
         calendar = calendars.get(calendar_id, {})
         organizer = event.get("organizer") or {}
-        person = Person(_optional_text(organizer, "email"), _optional_text(organizer, "display_name"))
+        person = Person(optional_text(organizer, "email"), optional_text(organizer, "display_name"))
         attendees = expect(event.get("attendees") or [], list, what, "a list 'attendees'")
         recurring = event.get("recurring") is True
         time = _time_range(event)
@@ -320,14 +321,14 @@ class CronofyCalendar:
             status=_STATUSES.get(str(event.get("participation_status"))),
             organizer=person if person.address or person.name else None,
             recurrence=Recurrence.INSTANCE if recurring else Recurrence.SINGLE,
-            series_id=_optional_text(event, "series_identifier"),
+            series_id=optional_text(event, "series_identifier"),
             is_organizer=_same_address(person.address, calendar.get("profile_name")),
             is_cancelled=event.get("status") == "cancelled",
             is_read_only=calendar.get("calendar_readonly") is True,
             cannot_respond=_cannot_respond(event),
             attendees=len(attendees),
             link=_link(calendar, time),
-            body=_optional_text(event, "description"),
+            body=optional_text(event, "description"),
             categories=tuple(str(category) for category in event.get("categories") or ()),
             sensitivity=Sensitivity.PRIVATE if event.get("event_private") is True else None,
             free_busy=_FREE_BUSY.get(str(event.get("transparency"))),
@@ -401,11 +402,6 @@ def _time(value: Any, field: str) -> pendulum.DateTime | pendulum.Date:
         day = date.fromisoformat(value)
         return pendulum.date(day.year, day.month, day.day)
     return parse_instant(value, field=field, timezone=zone)
-
-
-def _optional_text(fields: dict[str, Any], name: str) -> str | None:
-    value = fields.get(name)
-    return value if isinstance(value, str) and value else None
 
 
 def _same_start(start: pendulum.DateTime | pendulum.Date, original_start: pendulum.DateTime) -> bool:

@@ -59,6 +59,7 @@ from airflow_provider_rsvp.services.wire import (
     excerpt,
     expect,
     next_page,
+    optional_text,
     reading,
     server_error,
 )
@@ -287,7 +288,7 @@ class GraphCalendar:
         body = await self._exchange_json(request)
         owner = body.get("owner")
         owner = owner if isinstance(owner, dict) else {}
-        person = Person(_optional_text(owner, "address"), _optional_text(owner, "name"))
+        person = Person(optional_text(owner, "address"), optional_text(owner, "name"))
         who = str(person) if person.address or person.name else (self._mailbox or "the signed-in user")
         return Account(who=f"{who}" + (" (as an application)" if self._app_only else ""))
 
@@ -428,17 +429,17 @@ class GraphCalendar:
         return Invitation(
             reference=EventReference(
                 event_id=_text(event, "id", what),
-                ical_uid=_optional_text(event, "iCalUId"),
+                ical_uid=optional_text(event, "iCalUId"),
                 original_start=_original_start(event) if recurrence is Recurrence.INSTANCE else None,
                 mailbox=self._owner(mailbox),
                 calendar_id=calendar_id,
             ),
-            subject=_optional_text(event, "subject") or "",
+            subject=optional_text(event, "subject") or "",
             time=_time_range(event, what),
             status=status,
             organizer=organizer,
             recurrence=recurrence,
-            series_id=_optional_text(event, "seriesMasterId"),
+            series_id=optional_text(event, "seriesMasterId"),
             is_organizer=event.get("isOrganizer") is True or response.get("response") == "organizer",
             is_cancelled=event.get("isCancelled") is True,
             is_draft=event.get("isDraft") is True,
@@ -446,8 +447,8 @@ class GraphCalendar:
             can_propose=event.get("allowNewTimeProposals") is not False,
             attendees=len(attendees),
             required=self._required(attendees, mailbox),
-            link=_optional_text(event, "webLink"),
-            body=_optional_text(event, "bodyPreview"),
+            link=optional_text(event, "webLink"),
+            body=optional_text(event, "bodyPreview"),
             categories=tuple(str(category) for category in event.get("categories") or ()),
             sensitivity=_SENSITIVITIES.get(str(event.get("sensitivity"))),
             free_busy=_FREE_BUSY.get(str(event.get("showAs"))),
@@ -595,7 +596,7 @@ def _person(value: Any) -> Person | None:
     address = value.get("emailAddress") if isinstance(value, dict) else None
     if not isinstance(address, dict):
         return None
-    return Person(_optional_text(address, "address"), _optional_text(address, "name"))
+    return Person(optional_text(address, "address"), optional_text(address, "name"))
 
 
 def _text(event: dict[str, Any], name: str, what: str) -> str:
@@ -603,8 +604,3 @@ def _text(event: dict[str, Any], name: str, what: str) -> str:
     if not value:
         raise MalformedAnswerError(f"Could not {what}: the answer's '{name}' is empty.")
     return value
-
-
-def _optional_text(event: dict[str, Any], name: str) -> str | None:
-    value = event.get(name)
-    return value if isinstance(value, str) and value else None

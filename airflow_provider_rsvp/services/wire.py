@@ -229,6 +229,12 @@ def expect(value: Any, kind: type | tuple[type, ...], what: str, expected: str) 
     )
 
 
+def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
+    """Return a text of an answer; None where it is absent, empty or of another type."""
+    value = fields.get(name)
+    return value if isinstance(value, str) and value else None
+
+
 def next_page(link: Any, followed: set[str], what: str) -> str:
     """
     Return the address of the next page, as the service gave it, and note that it is followed.
