@@ -335,7 +335,8 @@ class _Protocol:
             raise
         if not self._verify:
             return self._replied(invitation, sent, invitation.status, "", verified=False)
-        seen = await self._seen(invitation)
+        shown = _Seen(sent.status, "") if sent.status is self._reply.status else None
+        seen = shown or await self._seen(invitation)
         if seen is None:
             raise self._not_seen(invitation)
         if invitation.status is self._reply.status and not self._client.capabilities.answer_is_proof:
