@@ -15,6 +15,7 @@
     │   ├── NotAnInvitationError       the event has no attendee who could answer here
     │   ├── OwnEventError              the mailbox is the organizer
     │   ├── EventCancelledError        the organizer cancelled the event
+    │   ├── InvitationChangedError     it is not as it was when the reply was planned
     │   ├── DraftEventError            the organizer has not sent the invitation yet
     │   ├── ReadOnlyCalendarError      the calendar cannot be written to
     │   ├── CannotRespondError         the service says that this event takes no reply
@@ -86,6 +87,10 @@ class OwnEventError(NotAnInvitationError):
 
 class EventCancelledError(PermanentError):
     """The organizer cancelled the event."""
+
+
+class InvitationChangedError(PermanentError):
+    """The invitation is not as it was when the reply to it was planned; nothing was sent."""
 
 
 class DraftEventError(PermanentError):

@@ -421,6 +421,7 @@ class Outcome:
     What happened to one reply.
 
     :param result: ``replied``, ``unchanged``, ``skipped`` or ``failed``
+    :param time: when the event takes place, as far as it was seen
     :param before: the status that was seen before
     :param after: the status that was seen afterwards; None when it was not read back or the event is gone
     :param organizer_notified: whether this reply told the organizer
@@ -433,6 +434,7 @@ class Outcome:
     reference: EventReference
     reply: Reply
     subject: str | None = None
+    time: TimeRange | None = None
     before: ParticipationStatus | None = None
     after: ParticipationStatus | None = None
     organizer_notified: bool = False
@@ -447,6 +449,7 @@ class Outcome:
             "service": self.service,
             **self.reference.to_dict(),
             "subject": self.subject,
+            **(self.time.to_dict() if self.time else {"start": None, "end": None}),
             "status_before": str(self.before) if self.before else None,
             "status_after": str(self.after) if self.after else None,
             "organizer_notified": self.organizer_notified,

@@ -30,6 +30,7 @@ from airflow_provider_rsvp.exceptions import (
     DraftEventError,
     EventCancelledError,
     EventNotFoundError,
+    InvitationChangedError,
     MalformedAnswerError,
     NotAnInvitationError,
     OwnEventError,
@@ -245,6 +246,28 @@ def check_invitation(invitation: Invitation, reply: Reply, scope: Scope) -> None
         )
 
 
+def check_as_planned(planned: Invitation, invitation: Invitation) -> None:
+    """
+    Check that an invitation is as it was when the reply to it was planned.
+
+    :raises InvitationChangedError: it was moved, cancelled or answered since
+    """
+    if invitation.is_cancelled and not planned.is_cancelled:
+        raise InvitationChangedError("The organizer cancelled it since the reply was planned.")
+    if invitation.status is not planned.status:
+        raise InvitationChangedError(
+            f"It was answered by hand since the reply was planned: it was {planned.status or 'not shown'} and "
+            f"is {invitation.status or 'not shown'} now."
+        )
+    # A series is planned by one of its instances, whose time is not that of the series.
+    same = planned.reference.event_id == invitation.reference.event_id
+    if same and invitation.time != planned.time:
+        raise InvitationChangedError(
+            f"It was moved since the reply was planned: from {planned.time.start.isoformat()} to "
+            f"{invitation.time.start.isoformat()}."
+        )
+
+
 def _named(invitation: Invitation) -> str:
     return f"{invitation.subject!r} ({invitation.reference})"
 
@@ -259,6 +282,9 @@ async def set_participation_status(
     verify: bool = True,
     memory: IntentMemory | None = None,
     settling: Settling | None = None,
+    planned: Invitation | None = None,
+    dry_run: bool = False,
+    steps_at: int = logging.INFO,
 ) -> Outcome:
     """
     Answer one invitation: look, skip if the answer stands, send once, read back.
@@ -266,13 +292,17 @@ async def set_participation_status(
     :param force: send although the status already stands; still at most once per task run
     :param verify: read back after a clear answer too; always done where the answer proves nothing
     :param memory: what the task's earlier tries noted
+    :param planned: the invitation as it was when the reply was chosen; if it is another now, nothing is sent, unless
+        ``force``
+    :param dry_run: look and check, and send nothing; the outcome is ``skipped`` where it would have been sent
+    :param steps_at: the level at which the steps are logged
     :raises PermanentError: it cannot be done; nothing was sent
     :raises UnclearOutcomeError: a reply may have gone out; try again later, beginning with a look
     :raises PassingError: the service did not serve; try again later
     """
     check_request(client, reference, reply, scope)
-    protocol = _Protocol(client, reply, verify, memory or NoMemory(), settling or Settling())
-    return await protocol.run(reference, scope, force)
+    protocol = _Protocol(client, reply, verify, memory or NoMemory(), settling or Settling(), steps_at)
+    return await protocol.run(reference, scope, force, planned, dry_run)
 
 
 class _Protocol:
@@ -285,14 +315,23 @@ class _Protocol:
         verify: bool,
         memory: IntentMemory,
         settling: Settling,
+        steps_at: int,
     ) -> None:
         self._client = client
         self._reply = reply
         self._verify = verify or not client.capabilities.answer_is_proof
         self._memory = memory
         self._settling = settling
+        self._steps_at = steps_at
 
-    async def run(self, reference: EventReference, scope: Scope, force: bool) -> Outcome:
+    async def run(
+        self,
+        reference: EventReference,
+        scope: Scope,
+        force: bool,
+        planned: Invitation | None,
+        dry_run: bool,
+    ) -> Outcome:
         intent = await self._memory.load()
         if intent is not None and intent.status is not self._reply.status:
             intent = None
@@ -300,7 +339,8 @@ class _Protocol:
             invitation = await self._client.observe(reference, scope)
         except EventNotFoundError as error:
             return self._gone_before(reference, intent, error)
-        log.info(
+        log.log(
+            self._steps_at,
             "Looked at %r (%s): my status is %s.",
             invitation.subject,
             invitation.reference,
@@ -312,9 +352,13 @@ class _Protocol:
             return self._sent_earlier(invitation, intent)
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
+        if planned is not None and not force:
+            check_as_planned(planned, invitation)
         check_invitation(invitation, self._reply, scope)
+        if dry_run:
+            return self._not_sent(invitation)
         if intent is not None and self._may_still_show(intent):
-            log.info("An earlier try of this task was about to send it; looking whether it shows.")
+            log.log(self._steps_at, "An earlier try was about to send it; looking whether it shows.")
             seen = await self._seen(invitation)
             if seen is not None:
                 return self._sent_earlier(invitation, intent, seen)
@@ -323,7 +367,7 @@ class _Protocol:
     async def _send(self, invitation: Invitation, earlier: Intent | None) -> Outcome:
         intent = Intent(self._reply.status, invitation.status, pendulum.now(UTC))
         await self._memory.save(intent)
-        log.info("Sending '%s' for %r.", self._reply.status, invitation.subject)
+        log.log(self._steps_at, "Sending '%s' for %r.", self._reply.status, invitation.subject)
         try:
             sent = await self._client.send(invitation, self._reply)
         except (UnclearOutcomeError, MalformedAnswerError) as unclear:
@@ -373,7 +417,7 @@ class _Protocol:
                 status = None
             except RsvpError as error:
                 # A reply may be out: whatever goes wrong now must not pass for "nothing was sent".
-                log.info("Could not read back yet: %s", error)
+                log.log(self._steps_at, "Could not read back yet: %s", error)
                 status = None
             if status is self._reply.status:
                 return _Seen(status, "")
@@ -452,6 +496,17 @@ class _Protocol:
             detail=detail,
         )
 
+    def _not_sent(self, invitation: Invitation) -> Outcome:
+        return self._outcome(
+            invitation,
+            Result.SKIPPED,
+            before=invitation.status,
+            after=None,
+            notified=False,
+            verified=False,
+            detail=f"A dry run: '{self._reply.status}' would be sent.",
+        )
+
     def _replied(
         self,
         invitation: Invitation,
@@ -491,6 +546,7 @@ class _Protocol:
             reference=invitation.reference,
             reply=self._reply,
             subject=invitation.subject,
+            time=invitation.time,
             before=before,
             after=after,
             organizer_notified=notified,

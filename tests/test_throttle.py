@@ -38,7 +38,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 async def _pass(throttle: Throttle, mailbox: str | None, times: list[float]) -> None:
-    async with throttle.slot(mailbox):
+    async with throttle.turn(mailbox), throttle.slot():
         times.append(asyncio.get_running_loop().time())
 
 
@@ -60,7 +60,7 @@ def test_one_mailbox_has_only_so_many_requests_under_way() -> None:
     under_way, most = {"a": 0, "b": 0}, {"a": 0, "b": 0}
 
     async def request(throttle: Throttle, mailbox: str) -> None:
-        async with throttle.slot(mailbox):
+        async with throttle.turn(mailbox), throttle.slot():
             under_way[mailbox] += 1
             most[mailbox] = max(most[mailbox], under_way[mailbox])
             await asyncio.sleep(1)

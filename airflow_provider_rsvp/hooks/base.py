@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -15,6 +15,8 @@ import pendulum
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
+from airflow_provider_rsvp.bulk import PlannedReply, Settled, send_replies
+from airflow_provider_rsvp.bulk.ledger import Ledger
 from airflow_provider_rsvp.exceptions import ConfigurationError, RsvpError
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.hooks.secrets import hide
@@ -106,15 +108,19 @@ class CalendarHook(BaseHook, ABC):
         return account
 
     @asynccontextmanager
-    async def calendar(self) -> AsyncIterator[Calendar]:
+    async def calendar(self, *, batched: bool = False) -> AsyncIterator[Calendar]:
         """
         Open the calendar; everything done inside shares one pool of connections.
 
         Belongs to the event loop that opens it.
+
+        :param batched: let requests that are under way at once travel together, where the service takes batches
         """
         if self._connection is None:
             self._connection = await self.aget_connection(self.conn_id)
         async with _opened(self.build(Fields(self._connection, self.conn_type))) as calendar:
+            if batched:
+                calendar.transport.batch()
             yield calendar
 
     async def aget_invitation(
@@ -174,6 +180,41 @@ class CalendarHook(BaseHook, ABC):
         return self._run(
             lambda calendar: self._reply(calendar, reference, reply, scope, force, verify, memory)
         )
+
+    async def asend_replies(
+        self,
+        replies: Sequence[PlannedReply],
+        *,
+        force: bool = False,
+        verify: bool = True,
+        dry_run: bool = False,
+        ledger: Ledger | None = None,
+        progress: Callable[[Settled], None] | None = None,
+    ) -> list[Settled]:
+        """
+        Answer many invitations in batches; see :func:`airflow_provider_rsvp.bulk.send_replies`.
+
+        :return: one for each reply, in their order; a reply that fails raises nothing
+        """
+        async with self.calendar(batched=True) as calendar:
+            return await send_replies(
+                calendar.client,
+                replies,
+                force=force,
+                verify=verify,
+                dry_run=dry_run,
+                settling=self.settling,
+                ledger=ledger,
+                progress=progress,
+            )
+
+    def send_replies(self, replies: Sequence[PlannedReply], **options: Any) -> list[Settled]:
+        """
+        Answer many invitations in batches; see :meth:`asend_replies`.
+
+        :return: one for each reply, in their order; a reply that fails raises nothing
+        """
+        return asyncio.run(self.asend_replies(replies, **options))
 
     async def alist_invitations(
         self,

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_rsvp.policies import Plan, Policy
 
-MARKDOWN = "markdown"
-
 
 class PlanRepliesOperator(BaseOperator):
     """
@@ -96,24 +94,11 @@ class PlanRepliesOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Make the plan."""
         from airflow_provider_rsvp.operators.failing import failing_at_once
+        from airflow_provider_rsvp.operators.planned import show_plan
 
         with failing_at_once():
-            if self.on_unsupported not in ("fail", "skip"):
-                raise InvalidInputError(
-                    f"on_unsupported: {self.on_unsupported!r} is not one of 'fail', 'skip'."
-                )
             plan = self._plan(self._policy(context))
-            self.log.info("The plan:\n%s", plan.as_text())
-            context["ti"].xcom_push(key=MARKDOWN, value=plan.as_markdown())
-            if plan.unsupported and self.on_unsupported == "fail":
-                lines = "\n".join(
-                    f"  {decision.invitation.subject!r}: {decision.unsupported}"
-                    for decision in plan.unsupported
-                )
-                raise InvalidInputError(
-                    f"policy: {len(plan.unsupported)} of the replies cannot be sent. Change the policy, or set "
-                    f"on_unsupported='skip'.\n{lines}"
-                )
+            show_plan(plan, context, self.on_unsupported, self.log)
         return plan.to_dict()
 
     def _policy(self, context: Context) -> Policy:

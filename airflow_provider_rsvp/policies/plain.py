@@ -59,7 +59,7 @@ def invitation_from_plain(reader: Reader) -> Invitation:
                 calendar_id=_text(parts, "calendar_id"),
             ),
             subject=_text(parts, "subject") or "",
-            time=_time_range(reader, all_day=parts["all_day"].flag()),
+            time=time_range_from_plain(reader, all_day=parts["all_day"].flag()),
             status=ParticipationStatus.parse(status) if status else None,
             organizer=Person(address, name) if address or name else None,
             recurrence=Recurrence(parts["recurrence"].choice(tuple(Recurrence))),
@@ -106,7 +106,9 @@ def reply_from_plain(reader: Reader) -> Reply:
             status=ParticipationStatus.parse(parts["status"].text()),
             comment=_text(parts, "comment"),
             notify_organizer=_flag(parts, "notify_organizer", default=True),
-            proposed_time=_time_range(proposed, all_day=False) if proposed and proposed.value else None,
+            proposed_time=time_range_from_plain(proposed, all_day=False)
+            if proposed and proposed.value
+            else None,
         )
     except PolicyError:
         raise
@@ -114,7 +116,12 @@ def reply_from_plain(reader: Reader) -> Reply:
         reader.fail(str(error))
 
 
-def _time_range(reader: Reader, *, all_day: bool) -> TimeRange:
+def time_range_from_plain(reader: Reader, *, all_day: bool) -> TimeRange:
+    """
+    Return the time range whose parts are ``start`` and ``end``.
+
+    :raises PolicyError: one is missing or is none
+    """
     parts = reader.mapping(required=("start", "end"))
     if not all_day:
         start, end = (parse_instant(parts[name].text(), field=name) for name in ("start", "end"))

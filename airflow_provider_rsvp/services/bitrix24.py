@@ -44,6 +44,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
+from airflow_provider_rsvp.services.bitrix24_batch import BATCHING, SHOWN
 from airflow_provider_rsvp.services.client import Sent, Window
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
@@ -178,10 +179,11 @@ def _pause(answer: Answer) -> float | None:
 
 DIALECT = Dialect(
     SERVICE,
-    Limits(buckets=(Bucket(50, 2.0),), per_mailbox=8),
+    Limits(buckets=(Bucket(50, 2.0),), at_once=8),
     token_refused=_token_refused,
     refused_for_load=_refused_for_load,
     pause=_pause,
+    batching=BATCHING,
 )
 """A bucket of 50 that drains by two a second (Limits); refusals are told by their code, not by the HTTP status."""
 
@@ -245,20 +247,22 @@ class Bitrix24Calendar:
         """Ask for the status; the answer ``true`` also comes when nothing was done."""
         reference = invitation.reference
         parameters = {"eventId": _number(reference.event_id), "status": _CODES[reply.status]}
-        await self._call(
+        body = await self._ask(
             "calendar.meeting.status.set",
             parameters,
             f"set {reference} to {reply.status}",
             purpose=Purpose.SEND,
         )
+        shown = _STATUSES.get(str(body.get(SHOWN)))
         if not invitation.response_requested:
-            return Sent(organizer_notified=False, note="The organizer is not told of answers to this event.")
-        if reply.status is ParticipationStatus.NEEDS_ACTION:
-            return Sent(
-                organizer_notified=True,
-                note="Bitrix24 tells the organizer 'declined' when an answer is withdrawn.",
-            )
-        return Sent(organizer_notified=True)
+            untold = "The organizer is not told of answers to this event."
+            return Sent(organizer_notified=False, note=untold, status=shown)
+        withdrawn = "Bitrix24 tells the organizer 'declined' when an answer is withdrawn."
+        return Sent(
+            organizer_notified=True,
+            note=withdrawn if reply.status is ParticipationStatus.NEEDS_ACTION else None,
+            status=shown,
+        )
 
     async def list_invitations(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
@@ -368,9 +372,12 @@ class Bitrix24Calendar:
         rows = expect(await self._call("calendar.event.get", parameters, what), list, what, "a list")
         return [expect(row, dict, what, "an event") for row in rows]
 
-    async def _call(
+    async def _call(self, method: str, parameters: dict[str, Any], what: str) -> Any:
+        return (await self._ask(method, parameters, what))["result"]
+
+    async def _ask(
         self, method: str, parameters: dict[str, Any], what: str, *, purpose: Purpose = Purpose.READ
-    ) -> Any:
+    ) -> dict[str, Any]:
         request = Request(what=what, method="POST", url=method, purpose=purpose, json=parameters)
         answer = await self._exchange.send(request)
         body = answer.json_or_none()
@@ -383,7 +390,7 @@ class Bitrix24Calendar:
         body = answer.json_object(what)
         if "result" not in body:
             raise MalformedAnswerError(f"Could not {what}: the answer has no 'result'.")
-        return body["result"]
+        return body
 
     def _invitation(self, event: dict[str, Any], status: Any, user_id: int) -> Invitation:
         event_id = str(event["ID"])

@@ -47,6 +47,7 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.services.client import Sent, Window
+from airflow_provider_rsvp.services.msgraph_batch import BATCHING, SIZE
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Answer,
@@ -61,12 +62,22 @@ from airflow_provider_rsvp.services.wire import (
     next_page,
     optional_text,
     reading,
+    refused_for_load,
     server_error,
 )
 from airflow_provider_rsvp.times import UTC, parse_instant
 
 SERVICE = "Microsoft Graph"
-DIALECT = Dialect(SERVICE, Limits(per_mailbox=4, at_once=32))
+
+
+def _refused_for_load(answer: Answer) -> bool:
+    # No request of ours depends on another, so 424 says that its batch was throttled (Throttling guidance).
+    return answer.status == 424 or refused_for_load(answer)
+
+
+DIALECT = Dialect(
+    SERVICE, Limits(per_mailbox=4, at_once=32), refused_for_load=_refused_for_load, batching=BATCHING
+)
 """Outlook takes four requests at once for one app and mailbox (Throttling limits, Outlook service)."""
 
 CAPABILITIES = Capabilities(
@@ -80,7 +91,7 @@ CAPABILITIES = Capabilities(
     mailboxes=True,
     ical_uid=True,
     answer_is_proof=True,
-    batch_size=20,
+    batch_size=SIZE,
 )
 
 LONGEST_WINDOW_DAYS = 1825

@@ -135,12 +135,13 @@ class Limits:
     A service's documented limits.
 
     :param buckets: each request counts against all of them
-    :param per_mailbox: requests under way at once for one mailbox
-    :param at_once: requests under way at once altogether
+    :param per_mailbox: requests under way at once for one mailbox, those inside a batch too; None for as many as
+        there may be altogether
+    :param at_once: requests under way at once altogether; a batch is one
     """
 
     buckets: tuple[Bucket, ...] = ()
-    per_mailbox: int = 4
+    per_mailbox: int | None = None
     at_once: int = 32
 
 
@@ -177,6 +178,23 @@ def refused_for_load(answer: Answer) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Batching:
+    """
+    How a service takes several requests in one.
+
+    :param size: how much one batch holds
+    :param weight: how much of it a request takes; None for a request that goes alone
+    :param pack: builds the batch
+    :param unpack: reads the answer to each request, in the order of the requests; None for one that is missing
+    """
+
+    size: int
+    weight: Callable[[Request], int | None]
+    pack: Callable[[Sequence[Request]], Request]
+    unpack: Callable[[Sequence[Request], Answer], Sequence[Answer | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
     """
     What the transport must know of a service.
@@ -186,6 +204,7 @@ class Dialect:
     :param token_refused: whether an answer calls for a new access token
     :param refused_for_load: whether an answer says "too many requests", so that nothing was done
     :param pause: the seconds the service asks us to wait; None where it does not say
+    :param batching: how it takes several requests in one; None where it does not
     """
 
     service: str
@@ -193,6 +212,7 @@ class Dialect:
     token_refused: Callable[[Answer], bool] = unauthorized
     refused_for_load: Callable[[Answer], bool] = refused_for_load
     pause: Callable[[Answer], float | None] = retry_after
+    batching: Batching | None = None
 
 
 def server_error(service: str, request: Request, answer: Answer, said: str) -> RsvpError | None:

@@ -23,6 +23,7 @@ from airflow_provider_rsvp.exceptions import (
     UnclearOutcomeError,
 )
 from airflow_provider_rsvp.services.wire import Answer, Dialect, Purpose, Request
+from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
 from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.throttle import Throttle, shared_throttle
 from airflow_provider_rsvp.transport.tokens import Auth
@@ -53,20 +54,6 @@ class Patience:
     throttled: float = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Unreached:
-    """No connection came about, so the request surely had no effect."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Unanswered:
-    """The request left, or may have left, and no whole answer came."""
-
-    reason: str
-
-
 class Transport:
     """
     An :class:`~airflow_provider_rsvp.services.wire.Exchange` over HTTP; used as an async context manager.
@@ -91,6 +78,7 @@ class Transport:
         self._token_origin = token_origin
         self._patience = patience or Patience()
         self._throttle: Throttle | None = None
+        self._batcher: Batcher | None = None
         self._client: aiohttp.ClientSession | None = None
         self._sessions: dict[str, AsyncHttpSession] = {}
         self.auth: Auth | None = None
@@ -122,6 +110,11 @@ class Transport:
             self._client = None
         self._throttle = None
 
+    def batch(self) -> None:
+        """Let requests that are under way at once travel together from now on, where the service takes batches."""
+        if self._dialect.batching is not None:
+            self._batcher = Batcher(self._dialect.batching, self._carry)
+
     def token_address(self, request: Request) -> str:
         """Return the address that a ``TOKEN`` request goes to, which its assertion has to name."""
         return self._origin_of(request).resolve(request.url)
@@ -139,21 +132,22 @@ class Transport:
         :raises UntrustedHostError: the address or a redirect leads outside the configured host
         """
         origin = self._origin_of(request)
-        throttle = self._throttle
-        if throttle is None:
-            raise RuntimeError("Enter the transport before sending.")
-        auth = None if request.purpose is Purpose.TOKEN else self.auth
-        url = origin.resolve(request.url)
+        throttle = self._entered()
+        auth, batcher = self._auth_for(request), self._batcher
+        # What waits for a token holds its mailbox's turn, so the token must not need the same one.
+        turn = request.purpose if request.purpose is Purpose.TOKEN else request.mailbox
         waited = 0.0
         renewed = False
         unreached = throttled = 0
         while True:
-            signed, token = await auth.authorize(request) if auth else (request, None)
-            async with throttle.slot(request.mailbox):
-                answer = await self._once(signed, url)
-            if isinstance(answer, _Unanswered):
+            async with throttle.turn(turn):
+                if batcher is not None and batcher.takes(request):
+                    answer, token = await batcher.carry(request)
+                else:
+                    answer, token = await self._carry(request)
+            if isinstance(answer, Unanswered):
                 raise self._unanswered(request, answer)
-            if isinstance(answer, _Unreached):
+            if isinstance(answer, Unreached):
                 unreached += 1
                 if unreached == _CONNECT_ATTEMPTS:
                     raise ServiceUnavailableError(
@@ -186,7 +180,7 @@ class Transport:
                 pause,
                 request.what,
             )
-            throttle.pause(request.mailbox, pause)
+            throttle.pause(turn, pause)
 
     def _origin_of(self, request: Request) -> Origin:
         if request.purpose is not Purpose.TOKEN:
@@ -195,7 +189,24 @@ class Transport:
             raise ConfigurationError("The connection has no token endpoint.")
         return self._token_origin
 
-    async def _once(self, request: Request, url: str) -> Answer | _Unreached | _Unanswered:
+    def _entered(self) -> Throttle:
+        if self._throttle is None:
+            raise RuntimeError("Enter the transport before sending.")
+        return self._throttle
+
+    def _auth_for(self, request: Request) -> Auth | None:
+        return None if request.purpose is Purpose.TOKEN else self.auth
+
+    async def _carry(self, request: Request) -> tuple[Carried, str | None]:
+        """Make one HTTP request; return what came of it, and the access token that went along."""
+        url = self._origin_of(request).resolve(request.url)
+        auth = self._auth_for(request)
+        # Before the slot: the token may have to be asked for, which takes a slot itself.
+        signed, token = await auth.authorize(request) if auth else (request, None)
+        async with self._entered().slot():
+            return await self._once(signed, url), token
+
+    async def _once(self, request: Request, url: str) -> Carried:
         import aiohttp
 
         body, headers = _encode(request)
@@ -213,11 +224,11 @@ class Transport:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # The text of these exceptions names addresses; their kind says enough.
             reason = type(error).__name__
-            return _Unreached(reason)
+            return Unreached(reason)
         except TimeoutError:
-            return _Unanswered(f"no answer within {self._patience.answer:g} s")
+            return Unanswered(f"no answer within {self._patience.answer:g} s")
         except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-            return _Unanswered(f"the connection broke, {type(error).__name__}")
+            return Unanswered(f"the connection broke, {type(error).__name__}")
 
     def _session(self, method: str) -> AsyncHttpSession:
         session = self._sessions.get(method)
@@ -244,7 +255,7 @@ class Transport:
         )
 
     def _unanswered(
-        self, request: Request, unanswered: _Unanswered
+        self, request: Request, unanswered: Unanswered
     ) -> UnclearOutcomeError | ServiceUnavailableError:
         if request.purpose is Purpose.SEND:
             return UnclearOutcomeError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Hashable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
 from airflow_provider_rsvp.services.wire import Bucket, Limits
 
@@ -21,31 +21,40 @@ class Throttle:
         self._limits = limits
         self._levels = [_Level(bucket) for bucket in limits.buckets]
         self._at_once = asyncio.Semaphore(limits.at_once)
-        self._mailboxes: dict[str | None, asyncio.Semaphore] = {}
-        self._paused_until: dict[str | None, float] = {}
+        self._places: dict[Hashable, asyncio.Semaphore] = {}
+        self._paused_until: dict[Hashable, float] = {}
 
     @asynccontextmanager
-    async def slot(self, mailbox: str | None) -> AsyncIterator[None]:
-        """Hold a place for one request of a mailbox, waiting for it if need be."""
-        per_mailbox = self._mailboxes.get(mailbox)
-        if per_mailbox is None:
-            per_mailbox = self._mailboxes[mailbox] = asyncio.Semaphore(self._limits.per_mailbox)
-        async with AsyncExitStack() as held:
-            await held.enter_async_context(per_mailbox)
-            while (delay := self._delay(mailbox)) > 0:  # noqa: ASYNC110 - a pause may be prolonged meanwhile
+    async def turn(self, whose: Hashable) -> AsyncIterator[None]:
+        """Hold one of the places of a mailbox, or of whoever else is counted, waiting for it if need be."""
+        async with self._place(whose):
+            while (delay := self._delay(whose)) > 0:  # noqa: ASYNC110 - a pause may be prolonged meanwhile
                 await asyncio.sleep(delay)
-            await held.enter_async_context(self._at_once)
+            yield
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold a place for one HTTP request, waiting for it if need be."""
+        async with self._at_once:
             for level in self._levels:
                 await level.pour()
             yield
 
-    def pause(self, mailbox: str | None, seconds: float) -> None:
-        """Let no further request of a mailbox through for a number of seconds."""
+    def pause(self, whose: Hashable, seconds: float) -> None:
+        """Let no further request of a mailbox, or of whoever else is counted, through for a number of seconds."""
         until = asyncio.get_running_loop().time() + seconds
-        self._paused_until[mailbox] = max(until, self._paused_until.get(mailbox, 0.0))
+        self._paused_until[whose] = max(until, self._paused_until.get(whose, 0.0))
 
-    def _delay(self, mailbox: str | None) -> float:
-        return self._paused_until.get(mailbox, 0.0) - asyncio.get_running_loop().time()
+    def _place(self, whose: Hashable) -> AbstractAsyncContextManager[None]:
+        if self._limits.per_mailbox is None:
+            return nullcontext()
+        place = self._places.get(whose)
+        if place is None:
+            place = self._places[whose] = asyncio.Semaphore(self._limits.per_mailbox)
+        return place
+
+    def _delay(self, whose: Hashable) -> float:
+        return self._paused_until.get(whose, 0.0) - asyncio.get_running_loop().time()
 
 
 _SHARED: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Throttle]] = (

@@ -1,0 +1,193 @@
+"""Looking at many invitations with few requests: one listing in place of a look at each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any
+
+import pendulum
+
+from airflow_provider_rsvp.bulk.planned import PlannedReply
+from airflow_provider_rsvp.exceptions import RsvpError
+from airflow_provider_rsvp.model import (
+    Account,
+    EventReference,
+    Invitation,
+    ParticipationStatus,
+    Recurrence,
+    Reply,
+    Scope,
+    TimeRange,
+)
+from airflow_provider_rsvp.services.client import CalendarClient, Sent, Window
+from airflow_provider_rsvp.times import UTC
+
+_FEWEST = 3
+"""Fewer than these are looked at one by one."""
+_LONGEST_WINDOW_DAYS = 92
+_OTHERS_PER_REPLY, _OTHERS = 10, 250
+"""How many events that no reply is for may be read before the listing costs more than it saves."""
+
+_Key = tuple[str | None, pendulum.DateTime | None]
+
+
+class ListedCalendar:
+    """
+    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for some replies on one calendar.
+
+    Looks, and reads back, by listing the days on which their invitations lie; what a listing does not show, it asks
+    for one by one. Reading back waits until all replies that are still under way have come to it.
+
+    :param replies: of one mailbox and calendar; :meth:`leave` is called at the end of each
+    """
+
+    def __init__(self, client: CalendarClient, replies: Sequence[PlannedReply]) -> None:
+        self.service = client.service
+        self.capabilities = client.capabilities
+        self._client = client
+        self._reference = replies[0].reference
+        self._window = _window([each.planned.time for each in replies if each.planned is not None])
+        self._expected = {_key(each.reference) for each in replies if each.planned is not None}
+        self._found: dict[_Key, Invitation] = {}
+        self._under_way = len(replies)
+        self._waiting: list[tuple[Invitation, asyncio.Future[ParticipationStatus | None]]] = []
+        self._looks: set[asyncio.Task[None]] = set()
+
+    async def look(self) -> None:
+        """Read the invitations, before the first reply."""
+        self._found = await self._listed(self._expected)
+
+    def leave(self) -> None:
+        """Wait no longer for one of the replies: it has come to its end."""
+        self._under_way -= 1
+        self._read_back_if_all_wait()
+
+    def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
+        """Check what can be checked without a request."""
+        self._client.check(reference, reply, scope)
+
+    async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
+        """Return the event as the listing showed it, or read it."""
+        found = self._found.pop(_key(reference), None)
+        if found is not None and _stands_for(found.recurrence, scope):
+            return found
+        return await self._client.observe(reference, scope)
+
+    async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
+        """Read back the status, together with all others that wait for theirs."""
+        future: asyncio.Future[ParticipationStatus | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((invitation, future))
+        self._read_back_if_all_wait()
+        return await future
+
+    async def send(self, invitation: Invitation, reply: Reply) -> Sent:
+        """Send one reply."""
+        return await self._client.send(invitation, reply)
+
+    def list_invitations(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Invitation]:
+        """Read the events of a window."""
+        return self._client.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id)
+
+    async def account(self) -> Account:
+        """Say who the connection is."""
+        return await self._client.account()
+
+    def _read_back_if_all_wait(self) -> None:
+        if not self._waiting or len(self._waiting) < self._under_way:
+            return
+        waiting, self._waiting = self._waiting, []
+        look = asyncio.ensure_future(self._read_back(waiting))
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
+
+    async def _read_back(
+        self, waiting: list[tuple[Invitation, asyncio.Future[ParticipationStatus | None]]]
+    ) -> None:
+        try:
+            found = await self._listed({_key(invitation.reference) for invitation, _ in waiting})
+        except Exception as error:
+            for _, future in waiting:
+                _fail(future, error)
+            return
+        await asyncio.gather(
+            *(
+                self._tell(invitation, future, found.get(_key(invitation.reference)))
+                for invitation, future in waiting
+            )
+        )
+
+    async def _tell(
+        self,
+        invitation: Invitation,
+        future: asyncio.Future[ParticipationStatus | None],
+        shown: Invitation | None,
+    ) -> None:
+        try:
+            status = shown.status if shown is not None else await self._client.read_status(invitation)
+        except Exception as error:
+            _fail(future, error)
+        else:
+            if not future.done():
+                future.set_result(status)
+
+    async def _listed(self, wanted: Collection[_Key]) -> dict[_Key, Invitation]:
+        """Return those of the wanted that a listing shows; none where a listing is of no use."""
+        found: dict[_Key, Invitation] = {}
+        twice: set[_Key] = set()
+        if self._window is None or len(wanted) < _FEWEST:
+            return found
+        others = _OTHERS + _OTHERS_PER_REPLY * len(wanted)
+        listing = self._client.list_invitations(
+            self._window, mailbox=self._reference.mailbox, calendar_id=self._reference.calendar_id
+        )
+        try:
+            async for invitation in listing:
+                key = _key(invitation.reference)
+                if key not in wanted:
+                    others -= 1
+                elif key in found:
+                    twice.add(key)
+                else:
+                    found[key] = invitation
+                if others < 0:
+                    break
+        except RsvpError:
+            # What went wrong shows again, and with better words, when each is looked at.
+            return {}
+        return {key: invitation for key, invitation in found.items() if key not in twice}
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _key(reference: EventReference) -> _Key:
+    return reference.event_id, reference.original_start
+
+
+def _stands_for(recurrence: Recurrence, scope: Scope) -> bool:
+    """Whether a listed event is what a look with this scope is about."""
+    return recurrence is not (Recurrence.INSTANCE if scope is Scope.SERIES else Recurrence.SERIES)
+
+
+def _window(times: Sequence[TimeRange]) -> Window | None:
+    """Return the shortest window that shows all the times; None if there is none, or it is too long."""
+    if not times:
+        return None
+    start = min(_instant(each.start) for each in times)
+    end = max(_instant(each.end) for each in times)
+    if any(each.all_day for each in times):
+        # A day begins and ends at other moments in other zones.
+        start, end = start.subtract(days=1), end.add(days=1)
+    window = Window(start.subtract(seconds=1), end.add(seconds=1))
+    return window if (window.end - window.start).total_days() <= _LONGEST_WINDOW_DAYS else None
+
+
+def _instant(value: pendulum.DateTime | pendulum.Date) -> pendulum.DateTime:
+    if isinstance(value, pendulum.DateTime):
+        return value.in_timezone(UTC)
+    return pendulum.datetime(value.year, value.month, value.day)

@@ -1,0 +1,123 @@
+"""The replies that are to be sent, from a plan or from plain values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.model import (
+    EventReference,
+    Invitation,
+    ParticipationStatus,
+    Reply,
+    Scope,
+    TimeRange,
+    parse_flag,
+)
+from airflow_provider_rsvp.policies import Decision
+
+_ARGUMENTS = frozenset(
+    {
+        "event_id",
+        "ical_uid",
+        "original_start",
+        "mailbox",
+        "calendar_id",
+        "scope",
+        "status",
+        "comment",
+        "notify_organizer",
+        "proposed_start",
+        "proposed_end",
+        "timezone",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedReply:
+    """
+    One reply of many.
+
+    :param planned: the invitation as it was when the reply was chosen; None where that is not known
+    :param rule: the name of the rule that chose it; None if none did
+    :param reason: why it was chosen, as sentences for a person
+    """
+
+    reference: EventReference
+    reply: Reply
+    scope: Scope = Scope.INSTANCE
+    planned: Invitation | None = None
+    rule: str | None = None
+    reason: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Tells this reply from all others, from one try of a task to the next."""
+        what = [self.reference.to_dict(), self.reply.to_dict(), str(self.scope)]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+
+    @classmethod
+    def of(cls, decision: Decision) -> Self:
+        """Return the reply of a decision that has one."""
+        assert decision.reply is not None
+        return cls(
+            reference=decision.reference,
+            reply=decision.reply,
+            scope=decision.scope,
+            planned=decision.invitation,
+            rule=decision.rule,
+            reason=decision.reason,
+        )
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any]) -> Self:
+        """
+        Return the reply that the arguments of a ``SetParticipationStatusOperator`` stand for.
+
+        :raises InvalidInputError: one is unknown, missing or malformed
+        """
+        unknown = sorted(set(arguments) - _ARGUMENTS)
+        if unknown:
+            raise InvalidInputError(f"{unknown[0]}: is not known; known are {', '.join(sorted(_ARGUMENTS))}.")
+        zone = arguments.get("timezone")
+        return cls(
+            reference=EventReference.parse(
+                event_id=arguments.get("event_id"),
+                ical_uid=arguments.get("ical_uid"),
+                original_start=arguments.get("original_start"),
+                mailbox=arguments.get("mailbox"),
+                calendar_id=arguments.get("calendar_id"),
+                timezone=zone,
+            ),
+            reply=Reply(
+                status=ParticipationStatus.parse(arguments.get("status")),
+                comment=arguments.get("comment") or None,
+                notify_organizer=parse_flag(arguments.get("notify_organizer", True), "notify_organizer"),
+                proposed_time=TimeRange.proposed(
+                    arguments.get("proposed_start"), arguments.get("proposed_end"), timezone=zone
+                ),
+            ),
+            scope=Scope.parse(arguments.get("scope") or Scope.INSTANCE),
+        )
+
+
+def without_repeats(replies: Iterable[PlannedReply]) -> list[PlannedReply]:
+    """
+    Return each reply once.
+
+    :raises InvalidInputError: two different replies are meant for the same invitation
+    """
+    kept: dict[tuple[EventReference, Scope], PlannedReply] = {}
+    for each in replies:
+        first = kept.setdefault((each.reference, each.scope), each)
+        if first.reply != each.reply:
+            raise InvalidInputError(
+                f"replies: {each.reference} is to be answered with '{first.reply.status}' and with "
+                f"'{each.reply.status}'; nothing was sent."
+            )
+    return list(kept.values())

@@ -1,0 +1,252 @@
+"""What became of many replies: for a person, for a spreadsheet, and for undoing it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import pendulum
+
+from airflow_provider_rsvp.bulk.sending import Settled
+from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Result, Scope, TimeRange
+from airflow_provider_rsvp.policies.plain import reply_from_plain, time_range_from_plain
+from airflow_provider_rsvp.policies.reading import Reader
+from airflow_provider_rsvp.policies.rendering import Line, markdown_table, text_table
+from airflow_provider_rsvp.times import UTC, format_when, parse_instant
+
+_COLUMNS = (
+    "conn_id",
+    "service",
+    "mailbox",
+    "calendar_id",
+    "event_id",
+    "original_start",
+    "subject",
+    "start",
+    "end",
+    "scope",
+    "reply",
+    "outcome",
+    "status_before",
+    "status_after",
+    "organizer_notified",
+    "verified",
+    "rule",
+    "reason",
+    "detail",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportLine:
+    """
+    What became of one reply.
+
+    :param conn_id: the connection that it was sent on
+    :param rule: the name of the rule that chose the reply
+    :param reason: why it was chosen
+    """
+
+    conn_id: str
+    outcome: Outcome
+    scope: Scope = Scope.INSTANCE
+    rule: str | None = None
+    reason: str | None = None
+
+    @classmethod
+    def of(cls, conn_id: str, settled: Settled) -> Self:
+        """Return the line for a reply that was settled."""
+        planned = settled.planned
+        return cls(
+            conn_id=conn_id,
+            outcome=settled.outcome,
+            scope=planned.scope,
+            rule=planned.rule,
+            reason=planned.reason,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the line as JSON-plain values."""
+        return {
+            "conn_id": self.conn_id,
+            **self.outcome.to_dict(),
+            "scope": str(self.scope),
+            "rule": self.rule,
+            "reason": self.reason,
+        }
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """
+        Read what :meth:`to_dict` writes.
+
+        :raises PolicyError: it is malformed
+        """
+        parts = reader.mapping(required=("conn_id", "outcome", "service", "reply", "scope"))
+        given = {name: part for name, part in parts.items() if part.value is not None}
+
+        def status(name: str) -> ParticipationStatus | None:
+            return (
+                ParticipationStatus(given[name].choice(tuple(ParticipationStatus))) if name in given else None
+            )
+
+        def text(name: str) -> str | None:
+            return str(given[name].value) if name in given else None
+
+        original = text("original_start")
+        reference = reader.build(
+            lambda: EventReference.parse(
+                event_id=text("event_id"),
+                ical_uid=None if "event_id" in given else text("ical_uid"),
+                original_start=parse_instant(original, field="original_start") if original else None,
+                mailbox=text("mailbox"),
+                calendar_id=text("calendar_id"),
+            )
+        )
+        return cls(
+            conn_id=parts["conn_id"].text(),
+            outcome=Outcome(
+                result=Result(parts["outcome"].choice(tuple(Result))),
+                service=parts["service"].text(),
+                reference=reference,
+                reply=reply_from_plain(parts["reply"]),
+                subject=text("subject"),
+                time=_time(reader) if "start" in given else None,
+                before=status("status_before"),
+                after=status("status_after"),
+                organizer_notified="organizer_notified" in given and given["organizer_notified"].flag(),
+                verified="verified" in given and given["verified"].flag(),
+                detail=text("detail") or "",
+                link=text("link"),
+            ),
+            scope=Scope(parts["scope"].choice(tuple(Scope))),
+            rule=text("rule"),
+            reason=text("reason"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """
+    What became of many replies.
+
+    :param created_at: when the sending ended
+    :param dry_run: whether nothing was to be sent
+    """
+
+    lines: tuple[ReportLine, ...]
+    created_at: pendulum.DateTime
+    dry_run: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many outcomes of each kind there are; all kinds are named."""
+        found = Counter(line.outcome.result for line in self.lines)
+        return {str(result): found[result] for result in Result}
+
+    @property
+    def failures(self) -> tuple[ReportLine, ...]:
+        """The lines of replies that failed."""
+        return tuple(line for line in self.lines if line.outcome.result is Result.FAILED)
+
+    def summary(self) -> str:
+        """Return the counts as a sentence."""
+        total = len(self.lines)
+        counts = ", ".join(f"{count} {result}" for result, count in self.counts.items() if count)
+        return f"{total} {'reply' if total == 1 else 'replies'}: {counts or 'nothing to do'}."
+
+    def as_text(self) -> str:
+        """Return the report as a table of plain text."""
+        return f"{text_table(self._table())}\n{self.summary()}"
+
+    def as_markdown(self) -> str:
+        """Return the report as a table of Markdown; nothing in it that others wrote is read as Markdown."""
+        return f"{markdown_table(self._table())}\n\n{self.summary()}\n"
+
+    def as_json(self) -> str:
+        """Return the report as JSON, from which :meth:`from_dict` reads it."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+
+    def as_csv(self) -> str:
+        """Return the report as CSV with a header; no cell is taken for a formula."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(_COLUMNS)
+        for line in self.lines:
+            cells = {**line.to_dict(), "reply": str(line.outcome.reply.status)}
+            writer.writerow([_harmless(cells[column]) for column in _COLUMNS])
+        return text.getvalue()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON-plain values, as it goes to XCom."""
+        return {
+            "created_at": self.created_at.isoformat(),
+            "dry_run": self.dry_run,
+            "counts": self.counts,
+            "outcomes": [line.to_dict() for line in self.lines],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """
+        Return the report that :meth:`to_dict` wrote.
+
+        :raises PolicyError: it is malformed; names the path to the wrong key
+        """
+        reader = Reader(dict(data) if isinstance(data, Mapping) else data)
+        names = ("created_at", "dry_run", "counts", "outcomes")
+        parts = reader.mapping(names, required=("created_at", "dry_run", "outcomes"))
+        return cls(
+            lines=tuple(ReportLine.read(each) for each in parts["outcomes"].elements()),
+            created_at=parse_instant(parts["created_at"].text(), field="created_at"),
+            dry_run=parts["dry_run"].flag(),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """
+        Return the report that :meth:`as_json` wrote.
+
+        :raises InvalidInputError: it is no JSON, or not of a report
+        """
+        try:
+            data = json.loads(text)
+        except ValueError:
+            raise InvalidInputError("report: is not JSON.") from None
+        return cls.from_dict(data)
+
+    def _table(self) -> list[Line]:
+        return [self._row(number, line) for number, line in enumerate(self.lines, 1)]
+
+    def _row(self, number: int, line: ReportLine) -> Line:
+        outcome = line.outcome
+        start = outcome.time.start if outcome.time else None
+        if isinstance(start, pendulum.DateTime):
+            start = start.in_timezone(UTC)
+        return {
+            "#": str(number),
+            "calendar": outcome.reference.mailbox or line.conn_id,
+            "when": format_when(start) if start else "",
+            "invitation": outcome.subject or str(outcome.reference),
+            "outcome": str(outcome.result),
+            "before": str(outcome.before or ""),
+            "after": str(outcome.after or ""),
+            "detail": outcome.detail,
+        }
+
+
+def _harmless(value: Any) -> str:
+    """Return a cell that a spreadsheet takes for text."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _time(reader: Reader) -> TimeRange:
+    return time_range_from_plain(reader, all_day="T" not in str(reader.value["start"]))

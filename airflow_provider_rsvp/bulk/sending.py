@@ -1,0 +1,239 @@
+"""
+Sending many replies, each through the one reply protocol.
+
+Mailboxes go side by side; the replies of one go in chunks, so that the look is never long before the sending, and
+memory does not grow with their number. One failure never loses another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pendulum
+
+from airflow_provider_rsvp.bulk.ledger import Ledger, NoLedger, Page
+from airflow_provider_rsvp.bulk.listed import ListedCalendar
+from airflow_provider_rsvp.bulk.planned import PlannedReply
+from airflow_provider_rsvp.exceptions import (
+    CredentialsError,
+    EventNotFoundError,
+    InvitationChangedError,
+    PassingError,
+    RsvpError,
+    UntrustedHostError,
+)
+from airflow_provider_rsvp.model import Outcome, ParticipationStatus, Result
+from airflow_provider_rsvp.replying import Settling, set_participation_status
+from airflow_provider_rsvp.services.client import CalendarClient
+
+_CHUNK = 100
+"""Replies that are looked at, sent and read back together."""
+_SIDE_BY_SIDE = 16
+"""Mailboxes that are answered for at once."""
+_LONGEST_DETAIL = 300
+
+_HOPELESS = (CredentialsError, UntrustedHostError)
+"""What is wrong with the whole connection, so that no other reply need be tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """
+    One reply and what became of it.
+
+    :param error: why it failed; None if it did not
+    """
+
+    planned: PlannedReply
+    outcome: Outcome
+    error: RsvpError | None = None
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether it failed for a reason that another try may mend."""
+        return isinstance(self.error, PassingError)
+
+
+async def send_replies(
+    client: CalendarClient,
+    replies: Sequence[PlannedReply],
+    *,
+    force: bool = False,
+    verify: bool = True,
+    dry_run: bool = False,
+    settling: Settling | None = None,
+    ledger: Ledger | None = None,
+    progress: Callable[[Settled], None] | None = None,
+) -> list[Settled]:
+    """
+    Answer many invitations, and say of each what became of it, in the order of the replies.
+
+    An invitation that is gone, moved, cancelled or answered by hand since its reply was planned is skipped.
+
+    :param force: send although the invitation changed or the status stands; still at most once per task run
+    :param verify: read back after clear answers too
+    :param dry_run: look and check, and send nothing
+    :param ledger: what the task's earlier tries noted; what they settled is not touched again
+    :param progress: called once for each reply, when it is settled
+    """
+    sender = _Sender(
+        client,
+        {"force": force, "verify": verify, "dry_run": dry_run, "settling": settling},
+        NoLedger() if ledger is None or dry_run else ledger,
+        progress or (lambda settled: None),
+    )
+    return await sender.send(replies)
+
+
+class _Sender:
+    def __init__(
+        self,
+        client: CalendarClient,
+        options: dict[str, Any],
+        ledger: Ledger,
+        progress: Callable[[Settled], None],
+    ) -> None:
+        self._client = client
+        self._options = options
+        self._ledger = ledger
+        self._progress = progress
+        self._settled: dict[str, Settled] = {}
+        self._hopeless: RsvpError | None = None
+
+    async def send(self, replies: Sequence[PlannedReply]) -> list[Settled]:
+        calendars: dict[tuple[str | None, str | None], list[PlannedReply]] = defaultdict(list)
+        for each in replies:
+            noted = self._ledger.outcome(each.key)
+            if noted is not None:
+                self._settle(Settled(each, self._from_note(each, noted)))
+            else:
+                calendars[each.reference.mailbox, each.reference.calendar_id].append(each)
+        at_once = asyncio.Semaphore(_SIDE_BY_SIDE)
+        async with asyncio.TaskGroup() as group:
+            for calendar in calendars.values():
+                group.create_task(self._answer_calendar(calendar, at_once))
+        return [self._settled[each.key] for each in replies]
+
+    async def _answer_calendar(self, replies: list[PlannedReply], at_once: asyncio.Semaphore) -> None:
+        async with at_once:
+            for chunk in _chunks(replies):
+                await self._answer_chunk(chunk)
+
+    async def _answer_chunk(self, chunk: Sequence[PlannedReply]) -> None:
+        if self._hopeless is not None:
+            for each in chunk:
+                self._settle(self._failed(each, self._hopeless, "Not tried, as others failed before it. "))
+            return
+        page, calendar = self._ledger.page(), ListedCalendar(self._client, chunk)
+        await calendar.look()
+        async with asyncio.TaskGroup() as group:
+            for each in chunk:
+                group.create_task(self._answer(each, calendar, page))
+        await page.write()
+
+    async def _answer(self, each: PlannedReply, calendar: ListedCalendar, page: Page) -> None:
+        try:
+            settled = await self._outcome(each, calendar, page)
+        finally:
+            calendar.leave()
+        if settled.error is None:
+            page.settle(each.key, _to_note(settled.outcome))
+        elif isinstance(settled.error, _HOPELESS):
+            self._hopeless = settled.error
+        self._settle(settled)
+
+    async def _outcome(self, each: PlannedReply, calendar: ListedCalendar, page: Page) -> Settled:
+        try:
+            outcome = await set_participation_status(
+                calendar,
+                each.reference,
+                each.reply,
+                scope=each.scope,
+                planned=each.planned,
+                memory=page.memory(each.key),
+                steps_at=logging.DEBUG,
+                **self._options,
+            )
+        except InvitationChangedError as changed:
+            return Settled(each, self._without_effect(each, Result.SKIPPED, str(changed)))
+        except EventNotFoundError as gone:
+            if each.planned is None or self._options["force"]:
+                return self._failed(each, gone)
+            detail = f"It is gone from the calendar since the reply was planned. {gone}"
+            return Settled(each, self._without_effect(each, Result.SKIPPED, detail))
+        except RsvpError as error:
+            return self._failed(each, error)
+        if outcome.time is None and each.planned is not None:
+            outcome = replace(outcome, subject=each.planned.subject, time=each.planned.time)
+        return Settled(each, outcome)
+
+    def _settle(self, settled: Settled) -> None:
+        self._settled[settled.planned.key] = settled
+        self._progress(settled)
+
+    def _failed(self, each: PlannedReply, error: RsvpError, prefix: str = "") -> Settled:
+        detail = f"{prefix}{type(error).__name__}: {error}"
+        return Settled(each, self._without_effect(each, Result.FAILED, detail), error)
+
+    def _without_effect(self, each: PlannedReply, result: Result, detail: str) -> Outcome:
+        planned = each.planned
+        return Outcome(
+            result=result,
+            service=self._client.service,
+            reference=each.reference,
+            reply=each.reply,
+            subject=planned.subject if planned else None,
+            time=planned.time if planned else None,
+            link=planned.link if planned else None,
+            detail=detail,
+        )
+
+    def _from_note(self, each: PlannedReply, note: dict[str, Any]) -> Outcome:
+        planned = each.planned
+        return Outcome(
+            result=Result(note["result"]),
+            service=self._client.service,
+            reference=each.reference,
+            reply=each.reply,
+            subject=planned.subject if planned else None,
+            time=planned.time if planned else None,
+            before=ParticipationStatus(note["before"]) if note["before"] else None,
+            after=ParticipationStatus(note["after"]) if note["after"] else None,
+            organizer_notified=note["notified"],
+            verified=note["verified"],
+            detail=note["detail"],
+            link=planned.link if planned else None,
+        )
+
+
+def _to_note(outcome: Outcome) -> dict[str, Any]:
+    """Return what of an outcome cannot be told from the reply; JSON-plain and short."""
+    return {
+        "result": str(outcome.result),
+        "before": str(outcome.before) if outcome.before else None,
+        "after": str(outcome.after) if outcome.after else None,
+        "notified": outcome.organizer_notified,
+        "verified": outcome.verified,
+        "detail": outcome.detail[:_LONGEST_DETAIL],
+    }
+
+
+def _chunks(replies: list[PlannedReply]) -> Iterator[list[PlannedReply]]:
+    """Yield the replies in chunks of those that lie close together in time."""
+    ordered = sorted(replies, key=_start)
+    for first in range(0, len(ordered), _CHUNK):
+        yield ordered[first : first + _CHUNK]
+
+
+def _start(each: PlannedReply) -> float:
+    if each.planned is None:
+        return float("inf")
+    start = each.planned.time.start
+    if isinstance(start, pendulum.DateTime):
+        return start.timestamp()
+    return pendulum.datetime(start.year, start.month, start.day).timestamp()

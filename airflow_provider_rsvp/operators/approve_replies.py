@@ -1,0 +1,132 @@
+"""A person's yes or no to a plan, between planning and sending."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_rsvp.policies import Plan
+
+_RANGE = re.compile(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?")
+
+
+class ApproveRepliesOperator(HITLOperator):
+    """
+    Show a plan to a person in Airflow's UI and wait for an answer: send all of it, some lines of it, or nothing.
+
+    The person may also replace the comment of all replies. Nothing is sent by this task; it returns the plan with
+    what was approved, for ``SendRepliesOperator``. Without an answer in time nothing is approved. A plan without
+    replies is not asked about.
+
+    :param plan: a plan, as ``PlanRepliesOperator`` or ``PlanUndoOperator`` returns it; templated
+    :param subject: the headline of the question; templated
+    :param response_timeout: how long to wait for an answer; None for ever
+    :param kwargs: as ``HITLOperator`` takes them: ``assigned_users``, ``notifiers``
+    :return: the plan, as :meth:`airflow_provider_rsvp.policies.Plan.to_dict` gives it
+    :raises AirflowFailException: the plan is malformed, or the answer names lines that are not there
+    """
+
+    template_fields: Collection[str] = (*HITLOperator.template_fields, "plan")
+    ui_color = "#dbeafe"
+
+    ALL = "Send all"
+    SOME = "Send the lines named below"
+    NONE = "Send nothing"
+
+    def __init__(
+        self,
+        *,
+        plan: Mapping[str, Any],
+        subject: str = "May these replies be sent?",
+        response_timeout: timedelta | None = timedelta(days=1),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            subject=subject,
+            body="",
+            options=[self.ALL, self.SOME, self.NONE],
+            defaults=[self.NONE],
+            params={
+                "lines": Param(
+                    "",
+                    type=["string", "null"],
+                    title="Lines",
+                    description=f"With '{self.SOME}': their numbers, such as 1, 3-5.",
+                ),
+                "comment": Param(
+                    "",
+                    type=["string", "null"],
+                    title="Comment",
+                    description="In place of the comment of every reply; leave it empty to keep them.",
+                ),
+            },
+            response_timeout=response_timeout,
+            **kwargs,
+        )
+        self.plan = plan
+
+    def execute(self, context: Context) -> Any:
+        """Ask, unless there is nothing to ask about."""
+        from airflow_provider_rsvp.operators.failing import failing_at_once
+
+        with failing_at_once():
+            plan = self._read()
+        if not plan.replies:
+            self.log.info("The plan holds no replies, so there is nothing to approve.")
+            return plan.to_dict()
+        self.body = plan.as_markdown()
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Return the plan with what was approved."""
+        from airflow_provider_rsvp.operators.failing import failing_at_once
+
+        answer = super().execute_complete(context, event)
+        with failing_at_once():
+            plan = self._approved(self._read(), answer["chosen_options"], answer["params_input"] or {})
+        self.log.info("Approved by %s:\n%s", answer.get("responded_by_user") or "no one", plan.as_text())
+        return plan.to_dict()
+
+    def _read(self) -> Plan:
+        from airflow_provider_rsvp.policies import Plan
+
+        return Plan.from_dict(self.plan)
+
+    def _approved(self, plan: Plan, chosen: list[str], entered: Mapping[str, Any]) -> Plan:
+        numbers = {
+            self.ALL: lambda: set(range(1, len(plan.decisions) + 1)),
+            self.SOME: lambda: line_numbers(entered.get("lines")),
+        }.get(chosen[0] if chosen else self.NONE, set[int])()
+        comment = str(entered.get("comment") or "").strip()
+        approved = plan.pick(numbers)
+        return approved.with_comment(comment) if comment else approved
+
+
+def line_numbers(text: Any) -> set[int]:
+    """
+    Return the numbers that a text such as ``1, 3-5`` names.
+
+    :raises InvalidInputError: it names none, or holds anything else
+    """
+    from airflow_provider_rsvp.exceptions import InvalidInputError
+
+    numbers: set[int] = set()
+    for part in re.split(r"[,;]", str(text or "")):
+        found = _RANGE.fullmatch(part.strip())
+        if found is None:
+            raise InvalidInputError(
+                f"lines: {text!r} does not name lines; write their numbers, such as 1, 3-5."
+            )
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last < first:
+            raise InvalidInputError(f"lines: {part.strip()!r} runs backwards.")
+        numbers.update(range(first, last + 1))
+    return numbers

@@ -1,0 +1,342 @@
+"""Many replies, as one step of a DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from airflow.sdk import BaseOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.sdk import Context
+
+    from airflow_provider_rsvp.bulk import PlannedReply, Report, ReportLine, Settled
+    from airflow_provider_rsvp.hooks.base import CalendarHook
+    from airflow_provider_rsvp.policies import Plan
+
+_LONGEST_TABLE = 200
+_NAMED_FAILURES = 20
+
+
+class SendRepliesOperator(BaseOperator):
+    """
+    Send the replies of a plan, or of several: thousands in one task, each through the reply protocol.
+
+    Looks first, sends once, reads back, in batches where the service takes them, and several mailboxes side by side.
+    Each reply has its own outcome, and one failure never loses another: the task fails at the end, after all outcomes
+    are stored, and a retry touches only what is not settled. An invitation that is gone, moved, cancelled or answered
+    by hand since it was planned is skipped. All parameters but the timeouts are templated.
+
+    XCom: the report as ``return_value``, also where the task fails. Each asset among ``outlets`` gets the counts as the
+    extra of its event. The counters ``rsvp.replies.replied``, ``.unchanged``, ``.skipped`` and ``.failed`` are raised.
+
+    :param replies: a plan as ``PlanRepliesOperator``, ``ApproveRepliesOperator`` or ``PlanUndoOperator`` returns it,
+        several plans, or a list of dicts with arguments of ``SetParticipationStatusOperator``
+    :param conn_id: a connection to any of the calendar services; default is each plan's own
+    :param max_replies: a fuse: with more replies than these nothing is sent and the task fails
+    :param dry_run: look and check everything, and send nothing; what would be sent is ``skipped``
+    :param on_unsupported: ``fail`` before anything is sent where the service cannot express a reply, or ``skip`` that
+        reply
+    :param max_age: how old a plan may be, in seconds or as a ``timedelta``; None for any age
+    :param force: send although the status stands or the invitation changed; once per task run at most
+    :param verify: read back after clear answers; where an answer proves nothing, it is always read back
+    :param report_path: a file for the report, ``.json`` or ``.csv``, as ``ObjectStoragePath`` takes it
+    :param answer_timeout: seconds to wait for one answer of the service
+    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :param settle_timeout: seconds to read back until replies show
+    :return: the report, as :meth:`airflow_provider_rsvp.bulk.Report.to_dict` gives it
+    :raises AirflowFailException: it cannot be done, or no retry can mend what failed; Airflow does not retry
+    :raises PassingError: some replies failed for reasons that may pass; Airflow retries these
+    """
+
+    template_fields: Sequence[str] = (
+        "replies",
+        "conn_id",
+        "max_replies",
+        "dry_run",
+        "on_unsupported",
+        "max_age",
+        "force",
+        "verify",
+        "report_path",
+    )
+    ui_color = "#dbeafe"
+
+    def __init__(
+        self,
+        *,
+        replies: Mapping[str, Any] | Iterable[Mapping[str, Any]],
+        conn_id: str | None = None,
+        max_replies: int | str = 100,
+        dry_run: bool | str = False,
+        on_unsupported: Literal["fail", "skip"] = "fail",
+        max_age: timedelta | float | str | None = None,
+        force: bool | str = False,
+        verify: bool | str = True,
+        report_path: str | None = None,
+        answer_timeout: float = 30.0,
+        throttle_timeout: float = 300.0,
+        settle_timeout: float = 30.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.replies = replies
+        self.conn_id = conn_id
+        self.max_replies = max_replies
+        # Takes the place of a method of Airflow's, which only `airflow tasks test --dry-run` calls.
+        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.on_unsupported = on_unsupported
+        self.max_age = max_age
+        self.force = force
+        self.verify = verify
+        self.report_path = report_path
+        self.answer_timeout = answer_timeout
+        self.throttle_timeout = throttle_timeout
+        self.settle_timeout = settle_timeout
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Send the replies."""
+        from airflow_provider_rsvp.operators.failing import failing_at_once
+
+        with failing_at_once():
+            replies = self._checked(self._replies())
+            report, may_pass = self._send(replies, context)
+            self._store(report, context)
+            if report.failures:
+                context["ti"].xcom_push(key="return_value", value=report.to_dict())
+                raise _failure(report, may_pass)
+        return report.to_dict()
+
+    def _replies(self) -> dict[str, list[PlannedReply]]:
+        """Return the replies of each connection."""
+        from airflow_provider_rsvp.bulk.planned import PlannedReply, without_repeats
+        from airflow_provider_rsvp.exceptions import InvalidInputError
+        from airflow_provider_rsvp.policies import Plan
+
+        found: dict[str, list[PlannedReply]] = {}
+        given = [self.replies] if isinstance(self.replies, Mapping | Plan) else self.replies
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise InvalidInputError(f"replies: expected a plan or a list, not {type(given).__name__}.")
+        for number, each in enumerate(given):
+            if isinstance(each, Plan) or (isinstance(each, Mapping) and "decisions" in each):
+                plan = each if isinstance(each, Plan) else Plan.from_dict(each)
+                self._check_age(plan)
+                conn_id = self._connection_of(plan)
+                found.setdefault(conn_id, []).extend(PlannedReply.of(line) for line in self._sendable(plan))
+            elif isinstance(each, Mapping):
+                try:
+                    reply = PlannedReply.from_arguments(each)
+                except InvalidInputError as error:
+                    raise InvalidInputError(f"replies[{number}].{error}") from None
+                found.setdefault(self._connection_of(None), []).append(reply)
+            else:
+                raise InvalidInputError(f"replies[{number}]: expected a mapping, not {type(each).__name__}.")
+        return {conn_id: without_repeats(replies) for conn_id, replies in found.items()}
+
+    def _connection_of(self, plan: Plan | None) -> str:
+        from airflow_provider_rsvp.exceptions import InvalidInputError
+
+        planned = plan.conn_id if plan else None
+        if self.conn_id and planned and planned != self.conn_id:
+            raise InvalidInputError(
+                f"conn_id: the plan was made for connection {planned!r}, not for {self.conn_id!r}; nothing was sent."
+            )
+        conn_id = self.conn_id or planned
+        if not conn_id:
+            raise InvalidInputError("conn_id: is needed, as the replies name no connection.")
+        return conn_id
+
+    def _check_age(self, plan: Plan) -> None:
+        import pendulum
+
+        from airflow_provider_rsvp.exceptions import InvalidInputError
+
+        if self.max_age is None:
+            return
+        try:
+            limit = (
+                self.max_age
+                if isinstance(self.max_age, timedelta)
+                else timedelta(seconds=float(self.max_age))
+            )
+        except ValueError:
+            raise InvalidInputError(f"max_age: {self.max_age!r} is not a number of seconds.") from None
+        if pendulum.now("UTC") - plan.created_at > limit:
+            raise InvalidInputError(
+                f"max_age: the plan was made at {plan.created_at.isoformat()}, which is more than {limit} ago; "
+                "nothing was sent. Plan again."
+            )
+
+    def _sendable(self, plan: Plan) -> list[Any]:
+        """Return the decisions whose reply is to be sent; those that cannot be sent are refused or skipped."""
+        self._refuse_or_skip(
+            [f"{each.invitation.subject!r}: {each.unsupported}" for each in plan.unsupported]
+        )
+        return [each for each in plan.replies if each.sendable]
+
+    def _refuse_or_skip(self, lines: list[str]) -> None:
+        from airflow_provider_rsvp.exceptions import InvalidInputError, UnsupportedByServiceError
+
+        if self.on_unsupported not in ("fail", "skip"):
+            raise InvalidInputError(f"on_unsupported: {self.on_unsupported!r} is not one of 'fail', 'skip'.")
+        if not lines:
+            return
+        listed = "\n".join(f"  {line}" for line in lines)
+        if self.on_unsupported == "fail":
+            raise UnsupportedByServiceError(
+                f"{len(lines)} of the replies cannot be sent, so nothing was sent. Change them, or set "
+                f"on_unsupported='skip'.\n{listed}"
+            )
+        self.log.warning("%d of the replies cannot be sent and are left out:\n%s", len(lines), listed)
+
+    def _checked(
+        self, replies: dict[str, list[PlannedReply]]
+    ) -> list[tuple[str, CalendarHook, list[PlannedReply]]]:
+        """Return what goes out on which connection, after all checks that need no request."""
+        from airflow_provider_rsvp.exceptions import InvalidInputError
+        from airflow_provider_rsvp.hooks.base import get_calendar_hook
+        from airflow_provider_rsvp.operators.report_files import check_report_path
+        from airflow_provider_rsvp.policies.support import why_unsupported
+
+        if self.report_path:
+            check_report_path(self.report_path)
+        checked = []
+        for conn_id, asked in replies.items():
+            hook = get_calendar_hook(
+                conn_id,
+                answer_timeout=self.answer_timeout,
+                throttle_timeout=self.throttle_timeout,
+                settle_timeout=self.settle_timeout,
+            )
+            reasons = {
+                each.key: why_unsupported(
+                    hook.capabilities, hook.hook_name, each.reference, each.reply, each.scope
+                )
+                for each in asked
+            }
+            self._refuse_or_skip(
+                [f"{each.reference}: {reasons[each.key]}" for each in asked if reasons[each.key] is not None]
+            )
+            checked.append((conn_id, hook, [each for each in asked if reasons[each.key] is None]))
+        total = sum(len(asked) for _, _, asked in checked)
+        limit = _whole_number(self.max_replies)
+        if total > limit:
+            raise InvalidInputError(
+                f"max_replies: {total} replies are to be sent, and at most {limit} may be; nothing was sent. "
+                "Look at the plan, and raise max_replies if it is meant."
+            )
+        return checked
+
+    def _send(
+        self, checked: list[tuple[str, CalendarHook, list[PlannedReply]]], context: Context
+    ) -> tuple[Report, bool]:
+        """Return the report, and whether a retry may mend one of the failures."""
+        import asyncio
+
+        import pendulum
+
+        from airflow_provider_rsvp.bulk import Report, ReportLine
+        from airflow_provider_rsvp.model import parse_flag
+        from airflow_provider_rsvp.operators.ledger import task_ledger
+
+        dry_run = parse_flag(self.dry_run, "dry_run")
+        options = {
+            "dry_run": dry_run,
+            "force": parse_flag(self.force, "force"),
+            "verify": parse_flag(self.verify, "verify"),
+            "progress": self._progress(sum(len(asked) for _, _, asked in checked)),
+        }
+
+        async def send_all() -> list[list[Settled]]:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(
+                        hook.asend_replies(asked, ledger=task_ledger(context, conn_id), **options)
+                    )
+                    for conn_id, hook, asked in checked
+                ]
+            return [task.result() for task in tasks]
+
+        settled = asyncio.run(send_all())
+        lines = tuple(
+            ReportLine.of(conn_id, each)
+            for (conn_id, _, _), outcomes in zip(checked, settled, strict=True)
+            for each in outcomes
+        )
+        may_pass = any(each.may_pass for outcomes in settled for each in outcomes)
+        return Report(lines=lines, created_at=pendulum.now("UTC"), dry_run=dry_run), may_pass
+
+    def _progress(self, total: int) -> Any:
+        """Return what counts the replies as they are settled, and says so now and then."""
+        from collections import Counter
+
+        counts: Counter[str] = Counter()
+        step = max(25, total // 20)
+
+        def note(settled: Settled) -> None:
+            counts[str(settled.outcome.result)] += 1
+            done = counts.total()
+            if done % step == 0 or done == total:
+                parts = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
+                self.log.info("%d of %d replies settled: %s.", done, total, parts)
+
+        return note
+
+    def _store(self, report: Report, context: Context) -> None:
+        from airflow.sdk import Asset
+
+        from airflow_provider_rsvp.operators.counting import count_replies
+        from airflow_provider_rsvp.operators.report_files import write_report
+
+        self.log.info("The report:\n%s", _shown(report))
+        if self.report_path:
+            write_report(report, self.report_path)
+            self.log.info("The report is in %s.", self.report_path)
+        count_replies(report, context)
+        for outlet in self.outlets:
+            if isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra.update({"dry_run": report.dry_run, **report.counts})
+
+
+def _shown(report: Report) -> str:
+    """Return the report as text; of a long one, what did not go as planned."""
+    from dataclasses import replace
+
+    from airflow_provider_rsvp.model import Result
+
+    if len(report.lines) <= _LONGEST_TABLE:
+        return report.as_text()
+    told = [line for line in report.lines if line.outcome.result in (Result.FAILED, Result.SKIPPED)]
+    table = replace(report, lines=tuple(told[:_LONGEST_TABLE])).as_text() if told else ""
+    return f"{table}\n{report.summary()} The XCom holds all lines; a table this long shows what failed or was skipped."
+
+
+def _failure(report: Report, may_pass: bool) -> Exception:
+    from airflow_provider_rsvp.exceptions import PassingError, PermanentError
+
+    failures = report.failures
+    lines = "\n".join(f"  {_described(line)}" for line in failures[:_NAMED_FAILURES])
+    more = f"\n  and {len(failures) - _NAMED_FAILURES} more" if len(failures) > _NAMED_FAILURES else ""
+    kind = PassingError if may_pass else PermanentError
+    return kind(
+        f"{len(failures)} of {len(report.lines)} replies failed; all outcomes are in the XCom.\n{lines}{more}"
+    )
+
+
+def _described(line: ReportLine) -> str:
+    return f"{line.outcome.subject or str(line.outcome.reference)!r}: {line.outcome.detail}"
+
+
+def _whole_number(value: int | str) -> int:
+    from airflow_provider_rsvp.exceptions import InvalidInputError
+
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = -1
+    if number < 0 or isinstance(value, bool):
+        raise InvalidInputError(f"max_replies: {value!r} is not a whole number.")
+    return number

@@ -1,0 +1,107 @@
+"""
+Bitrix24's method ``batch``: up to fifty commands in one request.
+
+Source: Bitrix24 REST documentation, ``batch``. In a batch, each ``calendar.meeting.status.set`` is followed by a
+``calendar.meeting.status.get``, because its answer ``true`` also comes when nothing was done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from airflow_provider_rsvp.services.wire import Answer, Batching, Purpose, Request
+
+SIZE = 50
+"""Commands in one batch."""
+
+SHOWN = "status_shown"
+"""Where the answer to a setting carries what the reading after it showed; no name of Bitrix24's own."""
+
+_SET = "calendar.meeting.status.set"
+_GET = "calendar.meeting.status.get"
+_LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
+
+
+def _commands(request: Request) -> dict[str, str] | None:
+    """Return the commands that stand for a request; None for one that goes alone."""
+    if request.purpose is Purpose.TOKEN or not isinstance(request.json, dict):
+        return None
+    match request.url:
+        case "batch":
+            commands: dict[str, str] = request.json["cmd"]
+            return commands
+        case "calendar.meeting.status.set":
+            event = {"eventId": request.json["eventId"]}
+            return {"set": f"{_SET}?{urlencode(request.json)}", "get": f"{_GET}?{urlencode(event)}"}
+        case "calendar.meeting.status.get":
+            return {"get": f"{_GET}?{urlencode(request.json)}"}
+        case _:
+            return None
+
+
+def _weight(request: Request) -> int | None:
+    commands = _commands(request)
+    return None if commands is None else len(commands)
+
+
+def _pack(requests: Sequence[Request]) -> Request:
+    commands = {
+        f"{number}_{name}": command
+        for number, request in enumerate(requests)
+        for name, command in (_commands(request) or {}).items()
+    }
+    purposes = {request.purpose for request in requests}
+    return Request(
+        what=f"run {len(commands)} commands in one request",
+        method="POST",
+        url="batch",
+        purpose=Purpose.SEND if Purpose.SEND in purposes else Purpose.READ,
+        json={"halt": 0, "cmd": commands},
+    )
+
+
+def _unpack(requests: Sequence[Request], answer: Answer) -> Sequence[Answer | None]:
+    body = answer.json_or_none()
+    result = body.get("result") if isinstance(body, dict) else None
+    if not answer.ok or not isinstance(result, dict):
+        # The batch as a whole failed, or is not what it should be: so is the answer to each.
+        return [answer] * len(requests)
+    results, errors = _map(result.get("result")), _map(result.get("result_error"))
+    return [_answer(number, request, results, errors) for number, request in enumerate(requests)]
+
+
+def _answer(
+    number: int, request: Request, results: Mapping[str, Any], errors: Mapping[str, Any]
+) -> Answer | None:
+    names = list(_commands(request) or {})
+    shown = {name: results[f"{number}_{name}"] for name in names if f"{number}_{name}" in results}
+    refused = {name: errors[f"{number}_{name}"] for name in names if f"{number}_{name}" in errors}
+    first = refused.get(names[0])
+    if isinstance(first, dict) and str(first.get("error")).casefold() in _LOAD_CODES:
+        # The rest of its commands only read, so nothing was done.
+        return _as_answer(503, first)
+    if request.url == "batch":
+        return _as_answer(200, {"result": {"result": shown, "result_error": refused}})
+    if first is not None:
+        return _as_answer(400, first if isinstance(first, dict) else {"error": ""})
+    if names[0] not in shown:
+        return None
+    body = {"result": shown[names[0]]}
+    if request.url == _SET:
+        body[SHOWN] = shown.get("get")
+    return _as_answer(200, body)
+
+
+def _as_answer(status: int, body: dict[str, Any]) -> Answer:
+    return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+def _map(value: Any) -> dict[str, Any]:
+    """Return a map that PHP may have sent as an empty list."""
+    return value if isinstance(value, dict) else {}
+
+
+BATCHING = Batching(SIZE, _weight, _pack, _unpack)

@@ -1,0 +1,77 @@
+"""
+Microsoft Graph's JSON batching: up to twenty requests in one.
+
+Sources: Microsoft Graph, ``JSON batching``, ``Throttling guidance``, ``Known issues``. No request names another one in
+``dependsOn``: what belongs together is sent one after the other, so that each answer can be looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from airflow_provider_rsvp.services.wire import Answer, Batching, Purpose, Request
+
+SIZE = 20
+"""Requests in one batch."""
+
+
+def _weight(request: Request) -> int | None:
+    # Inside a batch only addresses relative to the version are understood, which those of next pages are not.
+    alone = request.purpose is Purpose.TOKEN or "://" in request.url or request.form is not None
+    return None if alone else 1
+
+
+def _pack(requests: Sequence[Request]) -> Request:
+    purposes = {request.purpose for request in requests}
+    return Request(
+        what=f"make {len(requests)} requests in one",
+        method="POST",
+        url="$batch",
+        purpose=Purpose.SEND if Purpose.SEND in purposes else Purpose.READ,
+        json={"requests": [_item(number, request) for number, request in enumerate(requests)]},
+    )
+
+
+def _item(number: int, request: Request) -> dict[str, Any]:
+    query = f"?{urlencode(request.query, quote_via=quote)}" if request.query else ""
+    item: dict[str, Any] = {
+        "id": str(number),
+        "method": request.method,
+        "url": f"/{request.url.lstrip('/')}{query}",
+        "headers": dict(request.headers),
+    }
+    if request.json is not None:
+        item["headers"]["Content-Type"] = "application/json"
+        item["body"] = request.json
+    return item
+
+
+def _unpack(requests: Sequence[Request], answer: Answer) -> Sequence[Answer | None]:
+    body = answer.json_or_none()
+    responses = body.get("responses") if isinstance(body, dict) else None
+    if not isinstance(responses, list):
+        # The batch as a whole failed, or is not what it should be: so is the answer to each.
+        return [answer] * len(requests)
+    found = {str(each.get("id")): each for each in responses if isinstance(each, dict)}
+    return [_answer(found.get(str(number))) for number in range(len(requests))]
+
+
+def _answer(response: dict[str, Any] | None) -> Answer | None:
+    status = response.get("status") if response else None
+    if response is None or not isinstance(status, int):
+        return None
+    headers = response.get("headers")
+    body = response.get("body")
+    return Answer(
+        status,
+        {str(name).lower(): str(value) for name, value in headers.items()}
+        if isinstance(headers, dict)
+        else {},
+        b"" if body is None else json.dumps(body).encode(),
+    )
+
+
+BATCHING = Batching(SIZE, _weight, _pack, _unpack)

@@ -1,0 +1,120 @@
+"""Letting requests that are under way at once travel together, where the service takes batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from airflow_provider_rsvp.services.wire import Answer, Batching, Request
+
+_GATHERING = 0.002
+"""Seconds for which a batch waits for company: little beside a round trip, enough for all that are ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """No connection came about, so the request surely had no effect."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The request left, or may have left, and no whole answer came."""
+
+    reason: str
+
+
+Carried = Answer | Unreached | Unanswered
+"""What came of one HTTP request."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    request: Request
+    weight: int
+    future: asyncio.Future[tuple[Carried, str | None]]
+
+
+class Batcher:
+    """
+    Gathers requests into batches; each still gets an answer of its own.
+
+    Whatever befalls a batch befalls each request in it. Belongs to one event loop.
+
+    :param carry: makes one HTTP request, when its turn comes; also returns the access token that went along
+    """
+
+    def __init__(
+        self, batching: Batching, carry: Callable[[Request], Awaitable[tuple[Carried, str | None]]]
+    ) -> None:
+        self._batching = batching
+        self._carry = carry
+        self._waiting: list[_Waiting] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._gathering = False
+
+    def takes(self, request: Request) -> bool:
+        """Return whether a request can travel in a batch."""
+        return self._batching.weight(request) is not None
+
+    async def carry(self, request: Request) -> tuple[Carried, str | None]:
+        """Return what came of the request, and the access token that went along."""
+        weight = self._batching.weight(request)
+        assert weight is not None
+        future: asyncio.Future[tuple[Carried, str | None]] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(request, weight, future))
+        if not self._gathering:
+            self._gathering = True
+            self._start(self._gather())
+        return await future
+
+    def _start(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _gather(self) -> None:
+        await asyncio.sleep(_GATHERING)
+        self._gathering = False
+        while self._waiting:
+            self._start(self._carry_batch(self._take()))
+
+    def _take(self) -> list[_Waiting]:
+        """Take as many as one batch holds, in the order in which they came."""
+        taken: list[_Waiting] = []
+        room = self._batching.size
+        while self._waiting and (not taken or self._waiting[0].weight <= room):
+            each = self._waiting.pop(0)
+            # One that is no longer awaited, because its task ended, must not go out.
+            if not each.future.done():
+                taken.append(each)
+                room -= each.weight
+        return taken
+
+    async def _carry_batch(self, batch: list[_Waiting]) -> None:
+        requests = [each.request for each in batch]
+        try:
+            carried, token = await self._carried(requests)
+        except BaseException as error:
+            for each in batch:
+                if not each.future.done():
+                    each.future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for each, answer in zip(batch, carried, strict=True):
+            if not each.future.done():
+                each.future.set_result((answer, token))
+
+    async def _carried(self, requests: list[Request]) -> tuple[list[Carried], str | None]:
+        if len(requests) == 1:
+            carried, token = await self._carry(requests[0])
+            return [carried], token
+        carried, token = await self._carry(self._batching.pack(requests))
+        if not isinstance(carried, Answer):
+            return [carried] * len(requests), token
+        answers = self._batching.unpack(requests, carried)
+        missing = Unanswered("the answer to the batch does not mention it")
+        return [missing if answer is None else answer for answer in answers], token
