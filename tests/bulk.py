@@ -36,7 +36,7 @@ class Task:
     store: StateStore | None = field(default_factory=StateStore)
     tries: int = 0
     pushed: dict[str, Any] = field(default_factory=dict)
-    events: dict[Any, Any] = field(default_factory=dict)
+    events: Any = None
 
     def context(self) -> Any:
         self.tries += 1

@@ -13,6 +13,7 @@ from typing import Any
 import pendulum
 import pytest
 from airflow.sdk import Asset
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from bulk import (
     SERVICES,
     StateStore,
@@ -343,7 +344,7 @@ class TestTheReport:
     def test_counts_go_with_the_event_of_each_asset(self, crowd: Sandbox) -> None:
         asset = Asset("replies_sent")
         task = Task()
-        task.events[asset] = Event()
+        task.events = OutletEventAccessors()
         operator = SendRepliesOperator(task_id="send", replies=plans(accounts("graph", 1)), outlets=[asset])
 
         operator.execute(task.context())
@@ -364,10 +365,3 @@ class TestTheReport:
 
         said = re.findall(r"(\d+) of 90 replies settled: \1 replied", capsys.readouterr().out)
         assert said == ["25", "50", "75", "90"]
-
-
-class Event:
-    """What Airflow collects for the event of an asset."""
-
-    def __init__(self) -> None:
-        self.extra: dict[str, Any] = {}
