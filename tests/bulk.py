@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from state_store import StateStore
+
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
@@ -17,16 +19,6 @@ EVERYTHING = {
     "rules": [{"name": "everything suits", "when": {"subject": "bulk"}, "then": {"action": "accept"}}]
 }
 SERVICES = ("cronofy", "bitrix24", "graph")
-
-
-class StateStore(dict[str, Any]):
-    """Airflow's task state store, as one task instance sees it over its tries."""
-
-    def set(self, key: str, value: Any) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        self.pop(key, None)
 
 
 @dataclass

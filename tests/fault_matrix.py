@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from state_store import StateStore
 from stored_tokens import forget_stored_tokens
 
 from airflow_provider_rsvp.operators.failing import AirflowFailException
@@ -223,16 +224,6 @@ def operator_for(subject: Subject, event_id: str) -> SetParticipationStatusOpera
         throttle_timeout=2.0,
         settle_timeout=SETTLE_TIMEOUT,
     )
-
-
-class StateStore(dict[str, Any]):
-    """Airflow's task state store, as one task instance sees it over its tries."""
-
-    def set(self, key: str, value: Any) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        self.pop(key, None)
 
 
 def _run(operator: SetParticipationStatusOperator) -> tuple[str, str, int]:

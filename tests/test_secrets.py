@@ -22,10 +22,12 @@ from urllib.parse import quote, quote_plus
 import pendulum
 import pytest
 from airflow.sdk import DAG
+from bulk import Task
 from certificates import key_and_certificate
 from dagruns import run
-from fault_matrix import StateStore
+from state_store import StateStore
 
+from airflow_provider_rsvp.bulk import Report
 from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
@@ -144,6 +146,23 @@ def test_nothing_shows_under_any_fault(
     _search(canaries, ear.heard + said)
 
 
+@pytest.mark.parametrize("conn_id", ["cronofy_refresh", "bitrix24_default", "msgraph_calendar_default"])
+def test_nothing_shows_of_many_replies(
+    sandbox: Sandbox, canaries: set[str], ear: Ear, conn_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "WAIT_FOR_OTHER_WORKER", (0.01,))
+    said: list[str] = []
+    for fault in FAULTS:
+        for operation in ("send", "batch", "list", "token"):
+            sandbox.reset()
+            tokens.forget_grants()
+            sandbox.faults([{**fault, "operation": operation, "seconds": 0.5}])
+            said += _send_many(sandbox, conn_id, CONNECTIONS[conn_id])
+            canaries |= _obtained()
+
+    _search(canaries, ear.heard + said)
+
+
 @pytest.mark.parametrize("conn_id", CONNECTIONS)
 def test_nothing_shows_in_a_repr(sandbox: Sandbox, canaries: set[str], conn_id: str) -> None:
     hook = get_calendar_hook(conn_id)
@@ -220,6 +239,19 @@ def _reply(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
         return [json.dumps(operator.execute(context)), json.dumps(store)]
     except Exception as error:
         return ["".join(traceback.format_exception(error)), repr(error), json.dumps(store)]
+
+
+def _send_many(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
+    task = Task()
+    slugs = ("planning", "release", "lunch")
+    replies = [{"event_id": sandbox.event_id(service, slug), "status": "accepted"} for slug in slugs]
+    options: dict[str, Any] = {"answer_timeout": 0.2, "throttle_timeout": 0.0, "settle_timeout": 0.05}
+    try:
+        report = task.send(replies, conn_id=conn_id, **options)
+    except Exception as error:
+        return ["".join(traceback.format_exception(error)), repr(error), json.dumps(task.store)]
+    raised = [repr(task.pushed["error"])] if "error" in task.pushed else []
+    return [*raised, json.dumps(report), json.dumps(task.store), Report.from_dict(report).as_csv()]
 
 
 def _obtained() -> set[str]:

@@ -16,7 +16,6 @@ from airflow.sdk import Asset
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from bulk import (
     SERVICES,
-    StateStore,
     Task,
     accounts,
     counts,
@@ -25,6 +24,7 @@ from bulk import (
     plans,
 )
 from replies import reply
+from state_store import StateStore
 
 from airflow_provider_rsvp.exceptions import PassingError
 from airflow_provider_rsvp.operators.failing import AirflowFailException
