@@ -96,5 +96,6 @@ class PlanUndoOperator(BaseOperator):
 
         if self.report_path is not None:
             return read_report(self.report_path)
-        assert self.report is not None
+        if self.report is None:
+            raise InvalidInputError("report: there is none; did the task that sends end without one?")
         return Report.from_dict(self.report)
