@@ -208,18 +208,19 @@ def test_of_a_batch_only_what_was_refused_for_load_is_repeated(
     assert set(mails_per_event(crowd).values()) == {1}
 
 
-class TestAnAnswerThatLeavesSomeOut:
-    BODIES = {
-        "graph": {"responses": [{"id": "1", "status": 202}, {"id": "x", "status": 202}, 7, {"id": "2"}]},
-        "bitrix24": {"result": {"result": {"1_set": True, "1_get": "Y"}, "result_error": []}},
-    }
+MENTION_ONE = {
+    "graph": {"responses": [{"id": "1", "status": 202}, {"id": "x", "status": 202}, 7, {"id": "2"}]},
+    "bitrix24": {"result": {"result": {"1_set": True, "1_get": "Y"}, "result_error": []}},
+}
 
+
+class TestAnAnswerThatLeavesSomeOut:
     @pytest.mark.parametrize("service", BATCHING)
     @pytest.mark.parametrize("when", ["before", "after"])
     def test_is_unclear_for_these_and_read_back(self, crowd: Sandbox, service: str, when: str) -> None:
         plan = plans(accounts(service, 1))
         rule = {"service": service, "operation": "batch", "kind": "status", "status": 200, "when": when}
-        crowd.faults([{**rule, "body": self.BODIES[service]}])
+        crowd.faults([{**rule, "body": MENTION_ONE[service]}])
         task, before = Task(), len(crowd.requests())
 
         report = task.send(plan, settle_timeout=0.3)

@@ -21,7 +21,7 @@ class PlanUndoOperator(BaseOperator):
     Plan how to restore what stood before the replies of a report; sends nothing.
 
     The log shows the plan as a table, and names what cannot be restored: a status that the service cannot be told, or
-    an event that was deleted when it was declined. XComs: the plan as ``return_value``, and ``markdown``. All
+    an event that was seen to be gone once it was declined. XComs: the plan as ``return_value``, and ``markdown``. All
     parameters are templated.
 
     :param report: a report, as ``SendRepliesOperator`` returns it
