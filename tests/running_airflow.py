@@ -10,6 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -42,8 +44,29 @@ class RunningAirflow:
 
     def trigger(self, dag_id: str) -> None:
         """Start a run, as the UI does."""
-        token = self._post("/auth/token", {}, method="GET")["access_token"]
-        self._post(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None}, token=token)
+        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
+
+    def question(self, dag_id: str, task_id: str) -> dict[str, Any]:
+        """What a task of the DAG's only run asks a person, as the UI reads it; empty if it asks nothing yet."""
+        try:
+            return self._ask("GET", self._question_path(dag_id, task_id))
+        except urllib.error.HTTPError as error:
+            if error.code != 404:
+                raise
+            return {}
+
+    def waits_for_a_person(self, dag_id: str, task_id: str) -> bool:
+        """Whether a task asks a person, and the scheduler has seen its process end."""
+        # An answer that comes before that makes Airflow fail the task: "finished with state success, but the task
+        # instance's state attribute is queued". No person is so quick.
+        log = (self.home / "standalone.log").read_text(errors="replace")
+        seen = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}," in log
+        return seen and bool(self.question(dag_id, task_id))
+
+    def answer(self, dag_id: str, task_id: str, option: str, **entered: str) -> None:
+        """Answer the question of a task, as the UI does."""
+        body = {"chosen_options": [option], "params_input": entered}
+        self._ask("PATCH", self._question_path(dag_id, task_id), body)
 
     def task_instances(self) -> dict[tuple[str, str], TaskInstance]:
         """The task instances by DAG id and task id."""
@@ -73,17 +96,23 @@ class RunningAirflow:
         except OSError:
             return False
 
-    def _post(
-        self, path: str, body: dict[str, Any], *, token: str | None = None, method: str = "POST"
+    def _question_path(self, dag_id: str, task_id: str) -> str:
+        rows = self._rows("select run_id from dag_run where dag_id = ?", dag_id)
+        run_id = urllib.parse.quote(rows[0][0] if rows else "none", safe="")
+        return f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        token = self._request("GET", "/auth/token", {})["access_token"]
+        return self._request(method, path, {"Authorization": f"Bearer {token}"}, body)
+
+    def _request(
+        self, method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         request = urllib.request.Request(
             self.address + path,
             method=method,
-            data=json.dumps(body).encode() if method == "POST" else None,
-            headers={
-                "Content-Type": "application/json",
-                **({"Authorization": f"Bearer {token}"} if token else {}),
-            },
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Content-Type": "application/json", **headers},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             result: dict[str, Any] = json.load(answer)

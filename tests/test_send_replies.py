@@ -26,12 +26,15 @@ from bulk import (
 from replies import reply
 from state_store import StateStore
 
+from airflow_provider_rsvp.bulk import PlannedReply
 from airflow_provider_rsvp.exceptions import PassingError
+from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
 from airflow_provider_rsvp.sandbox import Sandbox
 
 MAILBOXES, INVITATIONS = 3, 90
+RELEASE = {"name": "the release", "when": {"subject": "release"}, "then": {"action": "accept"}}
 
 
 @pytest.fixture
@@ -316,6 +319,51 @@ class TestPlainReplies:
 
         assert counts(report) == {"failed": 1}
         assert "EventNotFoundError" in report["outcomes"][0]["detail"]
+
+
+class TestTheSameEventTwice:
+    @pytest.mark.parametrize("status", ["accepted", "declined"])
+    def test_under_two_names_gets_one_reply(self, sandbox: Sandbox, status: str) -> None:
+        mailbox = "alice@contoso.example"
+        replies: list[dict[str, Any]] = [
+            {"ical_uid": "release@sandbox.example", "status": "accepted"},
+            {"event_id": sandbox.event_id("graph", "release", mailbox), "status": status},
+            {
+                "event_id": sandbox.event_id("graph", "lunch", mailbox),
+                "mailbox": mailbox,
+                "status": "accepted",
+            },
+        ]
+        task = Task()
+
+        report = task.send(replies, conn_id="msgraph_calendar_default")
+
+        assert counts(report) == {"replied": 2, "skipped": 1}
+        assert "Another of the replies is for the same event" in str(report["outcomes"])
+        assert set(mails_per_event(sandbox).values()) == {1}
+        # The next try of the task does not take it up again.
+        assert counts(task.send(replies, conn_id="msgraph_calendar_default")) == counts(report)
+        assert len(sandbox.mail()) == 2
+
+    def test_given_to_the_hook_twice_it_is_sent_once(self, sandbox: Sandbox) -> None:
+        planned = PlannedReply.from_arguments(
+            {"event_id": sandbox.event_id("bitrix24", "release"), "status": "accepted"}
+        )
+
+        settled = get_calendar_hook("bitrix24_default").send_replies([planned, planned])
+
+        assert [str(each.outcome.result) for each in settled] == ["replied", "replied"]
+        assert len(sandbox.mail()) == 1
+
+
+class TestAConnectionThatIsIncomplete:
+    def test_fails_before_anything_is_sent_on_another(self, sandbox: Sandbox, connect: Any) -> None:
+        (plan,) = plans([{"conn_id": "bitrix24_default"}], {"rules": [RELEASE]})
+        broken = {**plan, "conn_id": connect("bitrix24_default", password=None, login="")}
+
+        refused([plan, broken], "ConfigurationError: Connection 'changed'")
+
+        assert sandbox.mail() == []
 
 
 class TestTheReport:

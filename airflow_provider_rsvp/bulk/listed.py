@@ -9,7 +9,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rsvp.bulk.planned import PlannedReply
-from airflow_provider_rsvp.exceptions import RsvpError
+from airflow_provider_rsvp.exceptions import PermanentError, RsvpError
 from airflow_provider_rsvp.model import (
     Account,
     EventReference,
@@ -30,6 +30,12 @@ _OTHERS_PER_REPLY, _OTHERS = 10, 250
 """How many events that no reply is for may be read before the listing costs more than it saves."""
 
 _Key = tuple[str | None, pendulum.DateTime | None]
+Address = tuple[str | None, str | None, float]
+"""Tells an event from all others of a connection, however its reference was written: mailbox, event id, start."""
+
+
+class SameEventError(PermanentError):
+    """Two replies lead to the same event; the second must not go out."""
 
 
 class ListedCalendar:
@@ -40,12 +46,14 @@ class ListedCalendar:
     for one by one. Reading back waits until all replies that are still under way have come to it.
 
     :param replies: of one mailbox and calendar; :meth:`leave` is called at the end of each
+    :param taken: the events that others of the connection's replies have come to
     """
 
-    def __init__(self, client: CalendarClient, replies: Sequence[PlannedReply]) -> None:
+    def __init__(self, client: CalendarClient, replies: Sequence[PlannedReply], taken: set[Address]) -> None:
         self.service = client.service
         self.capabilities = client.capabilities
         self._client = client
+        self._taken = taken
         self._reference = replies[0].reference
         self._window = _window([each.planned.time for each in replies if each.planned is not None])
         self._expected = {_key(each.reference) for each in replies if each.planned is not None}
@@ -68,11 +76,19 @@ class ListedCalendar:
         self._client.check(reference, reply, scope)
 
     async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
-        """Return the event as the listing showed it, or read it."""
+        """
+        Return the event as the listing showed it, or read it.
+
+        :raises SameEventError: another reply has come to it
+        """
         found = self._found.pop(_key(reference), None)
-        if found is not None and _stands_for(found.recurrence, scope):
-            return found
-        return await self._client.observe(reference, scope)
+        if found is None or not _stands_for(found.recurrence, scope):
+            found = await self._client.observe(reference, scope)
+        address = (found.reference.mailbox, found.reference.event_id, _instant(found.time.start).timestamp())
+        if address in self._taken:
+            raise SameEventError("Another of the replies is for the same event, so this one was not sent.")
+        self._taken.add(address)
+        return found
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
         """Read back the status, together with all others that wait for theirs."""

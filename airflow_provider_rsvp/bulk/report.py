@@ -14,9 +14,9 @@ import pendulum
 
 from airflow_provider_rsvp.bulk.sending import Settled
 from airflow_provider_rsvp.exceptions import InvalidInputError
-from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Result, Scope, TimeRange
+from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Result, Scope
 from airflow_provider_rsvp.policies.plain import reply_from_plain, time_range_from_plain
-from airflow_provider_rsvp.policies.reading import Reader
+from airflow_provider_rsvp.policies.reading import PolicyError, Reader
 from airflow_provider_rsvp.policies.rendering import Line, markdown_table, text_table
 from airflow_provider_rsvp.times import UTC, format_when, parse_instant
 
@@ -101,35 +101,37 @@ class ReportLine:
             return str(given[name].value) if name in given else None
 
         original = text("original_start")
-        reference = reader.build(
-            lambda: EventReference.parse(
-                event_id=text("event_id"),
-                ical_uid=None if "event_id" in given else text("ical_uid"),
-                original_start=parse_instant(original, field="original_start") if original else None,
-                mailbox=text("mailbox"),
-                calendar_id=text("calendar_id"),
+        try:
+            return cls(
+                conn_id=parts["conn_id"].text(),
+                outcome=Outcome(
+                    result=Result(parts["outcome"].choice(tuple(Result))),
+                    service=parts["service"].text(),
+                    reference=EventReference(
+                        event_id=text("event_id"),
+                        ical_uid=text("ical_uid"),
+                        original_start=parse_instant(original, field="original_start") if original else None,
+                        mailbox=text("mailbox"),
+                        calendar_id=text("calendar_id"),
+                    ),
+                    reply=reply_from_plain(parts["reply"]),
+                    subject=text("subject"),
+                    time=time_range_from_plain(reader) if "start" in given else None,
+                    before=status("status_before"),
+                    after=status("status_after"),
+                    organizer_notified="organizer_notified" in given and given["organizer_notified"].flag(),
+                    verified="verified" in given and given["verified"].flag(),
+                    detail=text("detail") or "",
+                    link=text("link"),
+                ),
+                scope=Scope(parts["scope"].choice(tuple(Scope))),
+                rule=text("rule"),
+                reason=text("reason"),
             )
-        )
-        return cls(
-            conn_id=parts["conn_id"].text(),
-            outcome=Outcome(
-                result=Result(parts["outcome"].choice(tuple(Result))),
-                service=parts["service"].text(),
-                reference=reference,
-                reply=reply_from_plain(parts["reply"]),
-                subject=text("subject"),
-                time=_time(reader) if "start" in given else None,
-                before=status("status_before"),
-                after=status("status_after"),
-                organizer_notified="organizer_notified" in given and given["organizer_notified"].flag(),
-                verified="verified" in given and given["verified"].flag(),
-                detail=text("detail") or "",
-                link=text("link"),
-            ),
-            scope=Scope(parts["scope"].choice(tuple(Scope))),
-            rule=text("rule"),
-            reason=text("reason"),
-        )
+        except PolicyError:
+            raise
+        except InvalidInputError as error:
+            reader.fail(str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +248,3 @@ def _harmless(value: Any) -> str:
     """Return a cell that a spreadsheet takes for text."""
     text = "" if value is None else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _time(reader: Reader) -> TimeRange:
-    return time_range_from_plain(reader, all_day="T" not in str(reader.value["start"]))

@@ -17,7 +17,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rsvp.bulk.ledger import Ledger, NoLedger, Page
-from airflow_provider_rsvp.bulk.listed import ListedCalendar
+from airflow_provider_rsvp.bulk.listed import Address, ListedCalendar, SameEventError
 from airflow_provider_rsvp.bulk.planned import PlannedReply
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
@@ -27,7 +27,9 @@ from airflow_provider_rsvp.exceptions import (
     RsvpError,
     UntrustedHostError,
 )
-from airflow_provider_rsvp.model import Outcome, ParticipationStatus, Result
+from airflow_provider_rsvp.model import Outcome, ParticipationStatus, Result, TimeRange
+from airflow_provider_rsvp.policies.plain import time_range_from_plain
+from airflow_provider_rsvp.policies.reading import Reader
 from airflow_provider_rsvp.replying import Settling, set_participation_status
 from airflow_provider_rsvp.services.client import CalendarClient
 
@@ -35,7 +37,7 @@ _CHUNK = 100
 """Replies that are looked at, sent and read back together."""
 _SIDE_BY_SIDE = 16
 """Mailboxes that are answered for at once."""
-_LONGEST_DETAIL = 300
+_LONGEST_DETAIL, _LONGEST_SUBJECT = 300, 100
 
 _HOPELESS = (CredentialsError, UntrustedHostError)
 """What is wrong with the whole connection, so that no other reply need be tried."""
@@ -73,7 +75,8 @@ async def send_replies(
     """
     Answer many invitations, and say of each what became of it, in the order of the replies.
 
-    An invitation that is gone, moved, cancelled or answered by hand since its reply was planned is skipped.
+    An invitation that is gone, moved, cancelled or answered by hand since its reply was planned is skipped, and so is
+    the second of two replies to the same event.
 
     :param force: send although the invitation changed or the status stands; still at most once per task run
     :param verify: read back after clear answers too
@@ -103,11 +106,12 @@ class _Sender:
         self._ledger = ledger
         self._progress = progress
         self._settled: dict[str, Settled] = {}
+        self._taken: set[Address] = set()
         self._hopeless: RsvpError | None = None
 
     async def send(self, replies: Sequence[PlannedReply]) -> list[Settled]:
         calendars: dict[tuple[str | None, str | None], list[PlannedReply]] = defaultdict(list)
-        for each in replies:
+        for each in {each.key: each for each in replies}.values():
             noted = self._ledger.outcome(each.key)
             if noted is not None:
                 self._settle(Settled(each, self._from_note(each, noted)))
@@ -129,7 +133,7 @@ class _Sender:
             for each in chunk:
                 self._settle(self._failed(each, self._hopeless, "Not tried, as others failed before it. "))
             return
-        page, calendar = self._ledger.page(), ListedCalendar(self._client, chunk)
+        page, calendar = self._ledger.page(), ListedCalendar(self._client, chunk, self._taken)
         await calendar.look()
         async with asyncio.TaskGroup() as group:
             for each in chunk:
@@ -142,7 +146,7 @@ class _Sender:
         finally:
             calendar.leave()
         if settled.error is None:
-            page.settle(each.key, _to_note(settled.outcome))
+            page.settle(each.key, _to_note(each, settled.outcome))
         elif isinstance(settled.error, _HOPELESS):
             self._hopeless = settled.error
         self._settle(settled)
@@ -159,8 +163,8 @@ class _Sender:
                 steps_at=logging.DEBUG,
                 **self._options,
             )
-        except InvitationChangedError as changed:
-            return Settled(each, self._without_effect(each, Result.SKIPPED, str(changed)))
+        except (InvitationChangedError, SameEventError) as reason:
+            return Settled(each, self._without_effect(each, Result.SKIPPED, str(reason)))
         except EventNotFoundError as gone:
             if each.planned is None or self._options["force"]:
                 return self._failed(each, gone)
@@ -200,8 +204,8 @@ class _Sender:
             service=self._client.service,
             reference=each.reference,
             reply=each.reply,
-            subject=planned.subject if planned else None,
-            time=planned.time if planned else None,
+            subject=planned.subject if planned else note["subject"],
+            time=planned.time if planned else _time(note["time"]),
             before=ParticipationStatus(note["before"]) if note["before"] else None,
             after=ParticipationStatus(note["after"]) if note["after"] else None,
             organizer_notified=note["notified"],
@@ -211,9 +215,16 @@ class _Sender:
         )
 
 
-def _to_note(outcome: Outcome) -> dict[str, Any]:
+def _to_note(each: PlannedReply, outcome: Outcome) -> dict[str, Any]:
     """Return what of an outcome cannot be told from the reply; JSON-plain and short."""
+    seen = {}
+    if each.planned is None:
+        seen = {
+            "subject": outcome.subject[:_LONGEST_SUBJECT] if outcome.subject else None,
+            "time": outcome.time.to_dict() if outcome.time else None,
+        }
     return {
+        **seen,
         "result": str(outcome.result),
         "before": str(outcome.before) if outcome.before else None,
         "after": str(outcome.after) if outcome.after else None,
@@ -221,6 +232,10 @@ def _to_note(outcome: Outcome) -> dict[str, Any]:
         "verified": outcome.verified,
         "detail": outcome.detail[:_LONGEST_DETAIL],
     }
+
+
+def _time(note: dict[str, str] | None) -> TimeRange | None:
+    return time_range_from_plain(Reader(note)) if note else None
 
 
 def _chunks(replies: list[PlannedReply]) -> Iterator[list[PlannedReply]]:

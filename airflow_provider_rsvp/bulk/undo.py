@@ -31,8 +31,7 @@ def plan_from_report(
     """
     Return the plan that restores what stood before; nothing is read and nothing is sent.
 
-    What cannot be restored has a reply all the same, and says why not in
-    :attr:`~airflow_provider_rsvp.policies.Decision.unsupported`.
+    What cannot be restored says why not in :attr:`~airflow_provider_rsvp.policies.Decision.unsupported`.
 
     :param conn_id: the connection that the plan is for; default is the one that the report is of
     :param capabilities: of the service; with them, statuses that it cannot be told are named
@@ -73,6 +72,10 @@ class _Planner:
     def decide(self, line: ReportLine) -> Decision:
         outcome = line.outcome
         sent = outcome.reply.status
+        if outcome.result is Result.FAILED:
+            return self._left(
+                line, f"Its sending failed, so what stood before is not known: {outcome.detail}"
+            )
         if outcome.result is not Result.REPLIED:
             return self._left(line, f"Nothing was sent: {outcome.result}.")
         if outcome.before is sent:

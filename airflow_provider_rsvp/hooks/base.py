@@ -97,6 +97,16 @@ class CalendarHook(BaseHook, ABC):
         :raises ConfigurationError: the connection is missing something or contradicts itself
         """
 
+    def check_connection(self) -> None:
+        """
+        Check the connection as far as that goes without a request.
+
+        :raises ConfigurationError: it is missing something or contradicts itself
+        """
+        if self._connection is None:
+            self._connection = self.get_connection(self.conn_id)
+        self.build(Fields(self._connection, self.conn_type))
+
     async def describe(self, calendar: Calendar) -> Account:
         """Return who the connection is; asks the service."""
         account = await calendar.client.account()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
+from airflow.sdk.definitions.param import ParamsDict
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,28 +50,30 @@ class ApproveRepliesOperator(HITLOperator):
         response_timeout: timedelta | None = timedelta(days=1),
         **kwargs: Any,
     ) -> None:
+        form = {
+            "lines": Param(
+                "",
+                type=["string", "null"],
+                title="Lines",
+                description=f"With '{self.SOME}': their numbers, such as 1, 3-5.",
+            ),
+            "comment": Param(
+                "",
+                type=["string", "null"],
+                title="Comment",
+                description="In place of the comment of every reply; leave it empty to keep them.",
+            ),
+        }
         super().__init__(
             subject=subject,
             body="",
             options=[self.ALL, self.SOME, self.NONE],
             defaults=[self.NONE],
-            params={
-                "lines": Param(
-                    "",
-                    type=["string", "null"],
-                    title="Lines",
-                    description=f"With '{self.SOME}': their numbers, such as 1, 3-5.",
-                ),
-                "comment": Param(
-                    "",
-                    type=["string", "null"],
-                    title="Comment",
-                    description="In place of the comment of every reply; leave it empty to keep them.",
-                ),
-            },
             response_timeout=response_timeout,
-            **kwargs,
+            **{**kwargs, "params": form},
         )
+        # Airflow adds the params of the DAG, which are no part of the question.
+        self.params = ParamsDict(form)
         self.plan = plan
 
     def execute(self, context: Context) -> Any:

@@ -75,9 +75,8 @@ class ListInvitationsOperator(BaseOperator):
         from airflow_provider_rsvp.hooks.base import get_calendar_hook
         from airflow_provider_rsvp.listing import Kind, listed
         from airflow_provider_rsvp.operators.failing import failing_at_once
+        from airflow_provider_rsvp.operators.mailboxes import read_mailboxes
 
-        given = [self.mailboxes] if isinstance(self.mailboxes, str) else list(self.mailboxes or [])
-        mailboxes: list[str | None] = [*dict.fromkeys(given)] or [None]
         rows = []
         with (
             failing_at_once(),
@@ -86,14 +85,15 @@ class ListInvitationsOperator(BaseOperator):
             ) as hook,
         ):
             include = Kind.parse_all(self.include)
-            for mailbox in mailboxes:
-                events = hook.list_invitations(
-                    self.start,
-                    self.end,
-                    mailbox=mailbox,
-                    calendar_id=self.calendar_id or None,
-                    timezone=self.timezone or None,
-                )
+            read = read_mailboxes(
+                hook,
+                self.mailboxes,
+                self.start,
+                self.end,
+                calendar_id=self.calendar_id,
+                timezone=self.timezone,
+            )
+            for mailbox, events in read.items():
                 lines = listed(events, include)
                 self.log.info(
                     "%s: %d invitations to list among %d events.",

@@ -121,22 +121,21 @@ class PlanRepliesOperator(BaseOperator):
         import pendulum
 
         from airflow_provider_rsvp.hooks.base import get_calendar_hook
+        from airflow_provider_rsvp.operators.mailboxes import read_mailboxes
         from airflow_provider_rsvp.policies import plan
 
-        given = [self.mailboxes] if isinstance(self.mailboxes, str) else list(self.mailboxes or [])
-        mailboxes: list[str | None] = [*dict.fromkeys(given)] or [None]
-        events = []
         with get_calendar_hook(
             self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
         ) as hook:
-            for mailbox in mailboxes:
-                events += hook.list_invitations(
-                    self.start,
-                    self.end,
-                    mailbox=mailbox,
-                    calendar_id=self.calendar_id or None,
-                    timezone=self.timezone or None,
-                )
+            read = read_mailboxes(
+                hook,
+                self.mailboxes,
+                self.start,
+                self.end,
+                calendar_id=self.calendar_id,
+                timezone=self.timezone,
+            )
+        events = [event for found in read.values() for event in found]
         return plan(
             policy,
             [event for event in events if event.is_attendee and not event.is_organizer],
@@ -145,7 +144,7 @@ class PlanRepliesOperator(BaseOperator):
             hook.capabilities,
             conn_id=self.conn_id,
             service=hook.hook_name,
-            mailbox=mailboxes[0] if len(mailboxes) == 1 else None,
+            mailbox=next(iter(read)) if len(read) == 1 else None,
         )
 
 

@@ -21,7 +21,7 @@ class PlanUndoOperator(BaseOperator):
     Plan how to restore what stood before the replies of a report; sends nothing.
 
     The log shows the plan as a table, and names what cannot be restored: a status that the service cannot be told, or
-    an event that was deleted when it was declined. XComs: the plan as ``return_value``, and ``markdown``. All
+    an event that was seen to be gone once it was declined. XComs: the plan as ``return_value``, and ``markdown``. All
     parameters are templated.
 
     :param report: a report, as ``SendRepliesOperator`` returns it
@@ -96,5 +96,6 @@ class PlanUndoOperator(BaseOperator):
 
         if self.report_path is not None:
             return read_report(self.report_path)
-        assert self.report is not None
+        if self.report is None:
+            raise InvalidInputError("report: there is none; did the task that sends end without one?")
         return Report.from_dict(self.report)

@@ -162,7 +162,7 @@ class SendRepliesOperator(BaseOperator):
                 if isinstance(self.max_age, timedelta)
                 else timedelta(seconds=float(self.max_age))
             )
-        except ValueError:
+        except (TypeError, ValueError, OverflowError):
             raise InvalidInputError(f"max_age: {self.max_age!r} is not a number of seconds.") from None
         if pendulum.now("UTC") - plan.created_at > limit:
             raise InvalidInputError(
@@ -211,6 +211,7 @@ class SendRepliesOperator(BaseOperator):
                 throttle_timeout=self.throttle_timeout,
                 settle_timeout=self.settle_timeout,
             )
+            hook.check_connection()
             reasons = {
                 each.key: why_unsupported(
                     hook.capabilities, hook.hook_name, each.reference, each.reply, each.scope

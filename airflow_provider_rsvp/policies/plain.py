@@ -116,13 +116,16 @@ def reply_from_plain(reader: Reader) -> Reply:
         reader.fail(str(error))
 
 
-def time_range_from_plain(reader: Reader, *, all_day: bool) -> TimeRange:
+def time_range_from_plain(reader: Reader, *, all_day: bool | None = None) -> TimeRange:
     """
     Return the time range whose parts are ``start`` and ``end``.
 
+    :param all_day: whether they are dates; None where their form tells
     :raises PolicyError: one is missing or is none
     """
     parts = reader.mapping(required=("start", "end"))
+    if all_day is None:
+        all_day = "T" not in parts["start"].text()
     if not all_day:
         start, end = (parse_instant(parts[name].text(), field=name) for name in ("start", "end"))
         return TimeRange(start, end)

@@ -65,10 +65,12 @@ def _pack(requests: Sequence[Request]) -> Request:
 
 def _unpack(requests: Sequence[Request], answer: Answer) -> Sequence[Answer | None]:
     body = answer.json_or_none()
-    result = body.get("result") if isinstance(body, dict) else None
-    if not answer.ok or not isinstance(result, dict):
-        # The batch as a whole failed, or is not what it should be: so is the answer to each.
+    if not answer.ok or (isinstance(body, dict) and "error" in body):
+        # The batch as a whole failed, and so did each request in it.
         return [answer] * len(requests)
+    result = body.get("result") if isinstance(body, dict) else None
+    if not isinstance(result, dict):
+        return [None] * len(requests)
     results, errors = _map(result.get("result")), _map(result.get("result_error"))
     return [_answer(number, request, results, errors) for number, request in enumerate(requests)]
 

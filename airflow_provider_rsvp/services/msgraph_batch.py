@@ -50,11 +50,13 @@ def _item(number: int, request: Request) -> dict[str, Any]:
 
 
 def _unpack(requests: Sequence[Request], answer: Answer) -> Sequence[Answer | None]:
+    if not answer.ok:
+        # The batch as a whole failed, and so did each request in it.
+        return [answer] * len(requests)
     body = answer.json_or_none()
     responses = body.get("responses") if isinstance(body, dict) else None
     if not isinstance(responses, list):
-        # The batch as a whole failed, or is not what it should be: so is the answer to each.
-        return [answer] * len(requests)
+        return [None] * len(requests)
     found = {str(each.get("id")): each for each in responses if isinstance(each, dict)}
     return [_answer(found.get(str(number))) for number in range(len(requests))]
 

@@ -79,7 +79,9 @@ class Batcher:
         await asyncio.sleep(_GATHERING)
         self._gathering = False
         while self._waiting:
-            self._start(self._carry_batch(self._take()))
+            batch = self._take()
+            if batch:
+                self._start(self._carry_batch(batch))
 
     def _take(self) -> list[_Waiting]:
         """Take as many as one batch holds, in the order in which they came."""

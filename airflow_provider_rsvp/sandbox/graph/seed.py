@@ -10,7 +10,7 @@ from airflow_provider_rsvp.sandbox import seed
 from airflow_provider_rsvp.sandbox.graph import ids
 from airflow_provider_rsvp.sandbox.seed import Sample
 from airflow_provider_rsvp.sandbox.wire import Service
-from airflow_provider_rsvp.sandbox.world import Calendar, Mailbox, Person, World
+from airflow_provider_rsvp.sandbox.world import Calendar, Mailbox, Person, Status, World
 
 TENANT_ID = "c0a1e500-0000-4000-8000-5a4db0c07e4a"
 DOMAIN = "contoso.example"
@@ -83,8 +83,11 @@ CAROL = User(3, "carol", "Carol Chen", seed.TOKYO, keeps_declined=True)
 ROOM = User(4, "room-tokyo", "Room Tokyo", seed.TOKYO)
 RESTRICTED = User(5, "restricted", "Rosa Restricted", seed.BERLIN, restricted=True)
 UNLICENSED = User(6, "unlicensed", "Uwe Unlicensed", seed.BERLIN, enabled=False)
+DORA = User(7, "dora", "Dora Diaz", seed.BERLIN, keeps_declined=True)
+ERIK = User(8, "erik", "Erik Eklund", seed.NEW_YORK)
 ATTENDING = (ALICE, BOB, CAROL)
-USERS = (*ATTENDING, ROOM, RESTRICTED, UNLICENSED)
+DEPARTMENT = (DORA, ERIK)
+USERS = (*ATTENDING, ROOM, RESTRICTED, UNLICENSED, *DEPARTMENT)
 
 NO_RESPONSE = Sample("no-response", "Company briefing", "vera", 5, "15:00", note="no response requested")
 NO_PROPOSALS = Sample("no-proposals", "Keynote", "vera", 5, "16:00", note="no new time proposals allowed")
@@ -93,6 +96,13 @@ TEAM = Sample("team", "Team calendar entry", "peter", 5, "11:00", note="in the c
 ROOM_BOOKING = Sample(
     "room-booking", "Room booking", "olga", 2, "13:00", zone=seed.TOKYO, note="for the room"
 )
+DRILL = Sample("fire-drill", "Fire drill", "olga", 3, "10:00", 30, note="for the department")
+AGENDA = (
+    Sample("handbook", "Handbook review", "peter", 5, "14:00", status=Status.ACCEPTED),
+    Sample("jour-fixe", "Jour fixe", "vera", 8, "09:30", status=Status.TENTATIVE),
+    Sample("outlook", "Budget outlook", seed.OUTSIDE, 9, "15:00"),
+)
+"""Of the first of the department."""
 SECRET = Sample("confidential", "Confidential talk", "vera", 2, "13:00", note="no application may see it")
 
 
@@ -178,6 +188,11 @@ def fill(service: Service, world: World) -> None:
         service.invite(box, meeting, calendar_id=calendar_id, note=sample.note)
         if sample is seed.CANCELLED:
             world.cancel(meeting)
+    department = [boxes[user] for user in DEPARTMENT]
+    for sample, guests in ((DRILL, department), *((each, department[:1]) for each in AGENDA)):
+        meeting = seed.meeting(sample, people[sample.organizer], [box.person for box in guests])
+        for box in guests:
+            service.invite(box, meeting, status=sample.status, note=sample.note)
     own = seed.meeting(seed.OWN, alice.person, [box.person for box in attending[1:]])
     service.invite(alice, own, note=seed.OWN.note)
     for box in attending[1:]:

@@ -1,0 +1,285 @@
+"""``ApproveRepliesOperator``: a person's answer, given through Airflow's API as its UI does, and what is sent then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pendulum
+import pytest
+from bulk import Task, accounts, plans
+from hypothesis import given
+from hypothesis import strategies as st
+from running_airflow import RunningAirflow, running_airflow, wait_until
+
+from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator, line_numbers
+from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.policies import Plan
+from airflow_provider_rsvp.sandbox import Sandbox
+
+DAG_FILE = """
+from datetime import timedelta
+
+from airflow.sdk import DAG
+from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator
+from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
+from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
+
+POLICY = {policy!r}
+
+for dag_id, (mailbox, days, seconds) in {dags!r}.items():
+    # The params of the DAG are not those of the question.
+    with DAG(dag_id, schedule=None, params={{"comment": "of the DAG"}}):
+        plan = PlanRepliesOperator(
+            task_id="plan", conn_id="msgraph_calendar_default", policy=POLICY, mailboxes=mailbox, end=f"+{{days}}d"
+        )
+        approved = ApproveRepliesOperator(
+            task_id="approve", plan=plan.output, response_timeout=timedelta(seconds=seconds)
+        )
+        SendRepliesOperator(task_id="send", replies=approved.output)
+"""
+POLICY = {
+    "rules": [{"name": "no", "when": {"subject": "bulk"}, "then": {"action": "decline", "comment": "No."}}]
+}
+PATIENT, IMPATIENT = 3600, 3
+DAGS = {
+    "approve_all": ("bulk1@contoso.example", 60, PATIENT),
+    "approve_some": ("bulk2@contoso.example", 60, PATIENT),
+    "approve_none": ("bulk3@contoso.example", 60, PATIENT),
+    "approve_with_a_comment": ("bulk4@contoso.example", 60, PATIENT),
+    "approve_wrong_lines": ("bulk5@contoso.example", 60, PATIENT),
+    "approve_nobody_answers": ("bulk6@contoso.example", 60, IMPATIENT),
+    "approve_nothing_planned": ("bulk7@contoso.example", 0, PATIENT),
+}
+TEMPLATE = "Bulk {{ 6 * 7 }} {% for %}"
+INVITATIONS = 6
+"""In each mailbox."""
+
+
+@pytest.fixture(scope="module")
+def crowd() -> Iterator[Sandbox]:
+    with Sandbox(bulk={"mailboxes": len(DAGS), "invitations": INVITATIONS * len(DAGS)}) as sandbox:
+        sandbox.invite(
+            service="graph",
+            mailbox=DAGS["approve_none"][0],
+            subject=TEMPLATE,
+            start=pendulum.now("UTC").add(days=3).isoformat(),
+        )
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def airflow(crowd: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAirflow]:
+    connections = {
+        f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
+        for conn_id, connection in crowd.connections().items()
+    }
+    home = tmp_path_factory.mktemp("airflow")
+    with running_airflow(
+        home, {"approve.py": DAG_FILE.format(dags=DAGS, policy=POLICY)}, connections
+    ) as running:
+        running.wait_until_ready(len(DAGS))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ended(crowd: Sandbox, airflow: RunningAirflow) -> Callable[[str], dict[str, Any]]:
+    """Run all DAGs and answer what they ask; then tell of one what it gave, what it mailed, and how it ended."""
+    for dag_id in DAGS:
+        airflow.trigger(dag_id)
+    answers = {
+        "approve_all": (ApproveRepliesOperator.ALL, {"lines": "", "comment": ""}),
+        "approve_some": (ApproveRepliesOperator.SOME, {"lines": "1, 3-4", "comment": ""}),
+        "approve_none": (ApproveRepliesOperator.NONE, {"lines": "1", "comment": ""}),
+        "approve_with_a_comment": (ApproveRepliesOperator.ALL, {"lines": "", "comment": "Next time."}),
+        "approve_wrong_lines": (ApproveRepliesOperator.SOME, {"lines": "1-99", "comment": ""}),
+    }
+    questions = {}
+    for dag_id, (option, entered) in answers.items():
+        wait_until(
+            lambda dag_id=dag_id: airflow.waits_for_a_person(dag_id, "approve"),  # type: ignore[misc]
+            seconds=120,
+            what=lambda dag_id=dag_id: f"{dag_id} asks. {airflow.task_logs()[-4000:]}",  # type: ignore[misc]
+        )
+        questions[dag_id] = airflow.question(dag_id, "approve")
+        airflow.answer(dag_id, "approve", option, **entered)
+    wait_until(
+        lambda: all((dag_id, "send") in _finished(airflow) for dag_id in DAGS),
+        seconds=180,
+        what=lambda: f"all ends: {airflow.task_instances()} {airflow.task_logs()[-4000:]}",
+    )
+
+    def tell(dag_id: str) -> dict[str, Any]:
+        mails = [mail for mail in crowd.mail() if mail["mailbox"] == DAGS[dag_id][0]]
+        return {
+            "question": questions.get(dag_id),
+            "comments": [mail["comment"] for mail in mails],
+            "events": [mail["event_id"] for mail in mails],
+            "states": [_finished(airflow)[dag_id, task] for task in ("approve", "send")],
+            "plan": airflow.returned(dag_id, "plan"),
+            "approved": airflow.returned(dag_id, "approve"),
+            "report": airflow.returned(dag_id, "send"),
+        }
+
+    return tell
+
+
+@pytest.mark.airflow
+@pytest.mark.timeout(400)
+class TestInARunningAirflow:
+    def test_all(self, ended: Callable[[str], dict[str, Any]]) -> None:
+        found = ended("approve_all")
+
+        assert found["states"] == ["success", "success"]
+        assert found["comments"] == ["No."] * INVITATIONS
+        assert found["report"]["counts"]["replied"] == INVITATIONS
+
+    def test_the_question_shows_the_plan(self, ended: Callable[[str], dict[str, Any]]) -> None:
+        found = ended("approve_all")
+
+        assert found["question"]["body"] == Plan.from_dict(found["plan"]).as_markdown()
+        assert found["question"]["body"].count("| Bulk meeting") == INVITATIONS
+        assert set(found["question"]["params"]) == {"lines", "comment"}
+        assert found["question"]["options"] == [
+            ApproveRepliesOperator.ALL,
+            ApproveRepliesOperator.SOME,
+            ApproveRepliesOperator.NONE,
+        ]
+
+    def test_some_lines(self, ended: Callable[[str], dict[str, Any]]) -> None:
+        found = ended("approve_some")
+
+        lines = found["plan"]["decisions"]
+        chosen = [lines[number - 1]["invitation"]["ical_uid"] for number in (1, 3, 4)]
+        assert sorted(line["ical_uid"] for line in found["report"]["outcomes"]) == sorted(chosen)
+        assert len(found["comments"]) == 3
+        assert [line["reply"] is None for line in found["approved"]["decisions"]] == [
+            number not in (1, 3, 4) for number in range(1, INVITATIONS + 1)
+        ]
+
+    @pytest.mark.parametrize("dag_id", ["approve_none", "approve_nobody_answers"])
+    def test_none_and_no_answer_in_time_send_nothing(
+        self, ended: Callable[[str], dict[str, Any]], dag_id: str
+    ) -> None:
+        found = ended(dag_id)
+
+        assert found["states"] == ["success", "success"]
+        assert found["comments"] == []
+        assert found["report"]["outcomes"] == []
+        assert {line["reason"][:13] for line in found["approved"]["decisions"]} == {"Not approved."}
+
+    def test_what_strangers_wrote_is_no_template(self, ended: Callable[[str], dict[str, Any]]) -> None:
+        found = ended("approve_none")
+
+        assert r"Bulk {{ 6 \* 7 }} {% for %}" in found["question"]["body"]
+        assert TEMPLATE in {line["invitation"]["subject"] for line in found["approved"]["decisions"]}
+
+    def test_another_comment(self, ended: Callable[[str], dict[str, Any]]) -> None:
+        assert ended("approve_with_a_comment")["comments"] == ["Next time."] * INVITATIONS
+
+    def test_lines_that_are_not_there_fail_the_task_and_nothing_is_sent(
+        self, ended: Callable[[str], dict[str, Any]]
+    ) -> None:
+        found = ended("approve_wrong_lines")
+
+        assert found["states"] == ["failed", "upstream_failed"]
+        assert found["comments"] == []
+
+    def test_nobody_is_asked_about_nothing(
+        self, ended: Callable[[str], dict[str, Any]], airflow: RunningAirflow
+    ) -> None:
+        found = ended("approve_nothing_planned")
+
+        assert found["states"] == ["success", "success"]
+        assert airflow.question("approve_nothing_planned", "approve") == {}
+        assert found["approved"] == found["plan"]
+
+
+def _finished(airflow: RunningAirflow) -> dict[tuple[str, str], str]:
+    ends = ("success", "failed", "upstream_failed", "skipped")
+    return {
+        task: instance.state
+        for task, instance in airflow.task_instances().items()
+        if instance.state is not None and instance.state in ends
+    }
+
+
+def answered(plan: dict[str, Any], option: str, **entered: str) -> Plan:
+    """Return what the operator makes of an answer that Airflow passes to it."""
+    event = {
+        "chosen_options": [option],
+        "params_input": {"lines": "", "comment": "", **entered},
+        "responded_at": pendulum.now("UTC"),
+        "responded_by_user": {"id": "1", "name": "Ada"},
+    }
+    operator = ApproveRepliesOperator(task_id="approve", plan=plan)
+    return Plan.from_dict(operator.execute_complete(Task().context(), event))
+
+
+class TestAnswers:
+    @pytest.fixture
+    def plan(self, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+        sandbox.reset(bulk={"mailboxes": 1, "invitations": 5}, limits=False)
+        (plan,) = plans(accounts("graph", 1))
+        return plan
+
+    @pytest.mark.parametrize(
+        ("lines", "match"),
+        [
+            ("", "lines: '' does not name lines"),
+            ("all", "lines: 'all' does not name lines"),
+            ("1,,2", "does not name lines"),
+            ("-1", "does not name lines"),
+            ("3-1", "lines: '3-1' runs backwards"),
+            ("0", "the plan has no line 0; it has 5"),
+            ("4-6", "the plan has no line 6; it has 5"),
+            ("1-999999", "the plan has no line 6; it has 5"),
+        ],
+    )
+    def test_lines_that_are_none(self, plan: dict[str, Any], lines: str, match: str) -> None:
+        with pytest.raises(AirflowFailException, match=match):
+            answered(plan, ApproveRepliesOperator.SOME, lines=lines)
+
+    def test_lines_count_with_their_option_only(self, plan: dict[str, Any]) -> None:
+        assert len(answered(plan, ApproveRepliesOperator.ALL, lines="nonsense").replies) == 5
+        assert answered(plan, ApproveRepliesOperator.NONE, lines="1-5").replies == ()
+
+    def test_an_empty_comment_keeps_what_was_planned(self, plan: dict[str, Any]) -> None:
+        plan["decisions"][0]["reply"]["comment"] = "Sorry."
+
+        kept = answered(plan, ApproveRepliesOperator.ALL, comment="  ")
+
+        assert [each.reply.comment for each in kept.replies if each.reply] == ["Sorry."] + [None] * 4
+
+    def test_a_silent_reply_gets_no_comment(self, plan: dict[str, Any]) -> None:
+        plan["decisions"][0]["reply"]["notify_organizer"] = False
+
+        changed = answered(plan, ApproveRepliesOperator.ALL, comment="Soon.")
+
+        assert [each.reply.comment for each in changed.replies if each.reply] == [None] + ["Soon."] * 4
+
+    def test_a_plan_that_is_none(self, sandbox: Sandbox) -> None:
+        with pytest.raises(AirflowFailException, match="created_at"):
+            ApproveRepliesOperator(task_id="approve", plan={"decisions": []}).execute(Task().context())
+
+
+@given(st.sets(st.integers(1, 400), min_size=1, max_size=30), st.randoms())
+def test_numbers_and_ranges_name_their_lines(wanted: set[int], dice: Any) -> None:
+    parts, left = [], sorted(wanted)
+    while left:
+        first = last = left.pop(0)
+        while left and left[0] == last + 1 and dice.random() < 0.7:
+            last = left.pop(0)
+        parts.append(str(first) if first == last else f"{first} - {last}")
+    dice.shuffle(parts)
+
+    assert line_numbers(dice.choice([",", ", ", " ; "]).join(parts)) == wanted
+
+
+@given(st.text(alphabet="0123456789,;- x", max_size=12))
+def test_any_text_names_lines_or_is_refused(text: str) -> None:
+    with suppress(InvalidInputError):
+        assert line_numbers(text)
