@@ -179,7 +179,7 @@ def _pause(answer: Answer) -> float | None:
 
 DIALECT = Dialect(
     SERVICE,
-    Limits(buckets=(Bucket(50, 2.0),), at_once=8),
+    Limits(buckets=(Bucket(50, 2.0),), at_once=25),
     token_refused=_token_refused,
     refused_for_load=_refused_for_load,
     pause=_pause,
