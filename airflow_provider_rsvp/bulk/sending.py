@@ -2,8 +2,9 @@
 Sending many replies, each through the one reply protocol.
 
 Mailboxes go side by side; the replies of one go in chunks, so that the look is never long before the sending, and
-memory does not grow with their number. Where the service takes batches, a chunk is looked at while the one before it is
-under way, and is large enough to fill the batches. One failure never loses another.
+memory does not grow with their number. While one chunk is read back, the next one is under way; where the service takes
+batches, it is so from the first look on, and a chunk is large enough to fill the batches. One failure never loses
+another.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _CHUNK = 100
 _BATCHES = 20
 """Batches that such replies fill, where they are all of one mailbox."""
 _OVERLAPPING = 2
-"""Chunks of one calendar that are under way at once, where the service takes batches."""
+"""Chunks of one calendar that are looked at and sent at once, where the service takes batches."""
 _SIDE_BY_SIDE = 64
 """Mailboxes that are answered for at once."""
 _LONGEST_DETAIL = 300
@@ -134,15 +135,15 @@ class _Sender:
         async with at_once, asyncio.TaskGroup() as group:
             for chunk in _chunks(replies, size):
                 await places.acquire()
-                answering = group.create_task(self._answer_chunk(chunk))
-                answering.add_done_callback(lambda _: places.release())
+                group.create_task(self._answer_chunk(chunk, places.release))
 
-    async def _answer_chunk(self, chunk: Sequence[PlannedReply]) -> None:
+    async def _answer_chunk(self, chunk: Sequence[PlannedReply], sent: Callable[[], None]) -> None:
         if self._hopeless is not None:
+            sent()
             for each in chunk:
                 self._settle(self._failed(each, self._hopeless, "Not tried, as others failed before it. "))
             return
-        page, calendar = self._ledger.page(), ListedCalendar(self._client, chunk)
+        page, calendar = self._ledger.page(), ListedCalendar(self._client, chunk, sent)
         await calendar.look()
         async with asyncio.TaskGroup() as group:
             for each in chunk:

@@ -130,17 +130,25 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class SlidingWindow:
+    """At most ``most`` requests within any stretch of so many seconds."""
+
+    most: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """
     A service's documented limits.
 
-    :param buckets: each request counts against all of them
+    :param buckets: how often; each request counts against all of them
     :param per_mailbox: requests under way at once for one mailbox, those inside a batch too; None for as many as
         there may be altogether
     :param at_once: requests under way at once altogether; a batch is one
     """
 
-    buckets: tuple[Bucket, ...] = ()
+    buckets: tuple[Bucket | SlidingWindow, ...] = ()
     per_mailbox: int | None = None
     at_once: int = 32
 

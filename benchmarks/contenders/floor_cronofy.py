@@ -28,7 +28,8 @@ class _Work:
         self._given = connection(job)
         self._targets = targets(job)
         many = _UNLIMITED if job.get("unlimited") else 0
-        self._limits = (Window(many or 50, 1.0), Window(many or 500, 60.0))
+        # Spread over the second: of two bursts a second apart, the first may arrive late.
+        self._limits = (Window(many or 1, 1 / 50), Window(many or 500, 60.0))
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def run(self) -> int:

@@ -83,9 +83,7 @@ class _Work:
             f"startDateTime={min(each.start for each in self._targets)}"
             f"&endDateTime={max(each.end for each in self._targets)}"
         ).replace("+", "%2B")
-        urls = [
-            f"/users/{box}/calendarView?{window}&$select=id,responseStatus&$top=1000" for box in boxes
-        ]
+        urls = [f"/users/{box}/calendarView?{window}&$select=id,responseStatus&$top=1000" for box in boxes]
         batches = [urls[first : first + _IN_ONE] for first in range(0, len(urls), _IN_ONE)]
         found = await asyncio.gather(
             *(

@@ -18,7 +18,7 @@ class Window:
     def __init__(self, most: int, seconds: float) -> None:
         self._sent: deque[float] = deque(maxlen=most)
         # The service counts when a request arrives, which is not exactly when it leaves.
-        self._seconds = seconds * 1.01
+        self._seconds = seconds * 1.04
         self._lock = asyncio.Lock()
 
     async def take(self) -> None:

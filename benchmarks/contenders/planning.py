@@ -9,9 +9,7 @@ from typing import Any
 from benchmarks.child import serve
 from benchmarks.contenders.replies import FIRST, offer_connections
 
-_EVERYTHING = {
-    "rules": [{"name": "everything", "when": {"subject": "bulk"}, "then": {"action": "accept"}}]
-}
+_EVERYTHING = {"rules": [{"name": "everything", "when": {"subject": "bulk"}, "then": {"action": "accept"}}]}
 
 
 def prepare(job: dict[str, Any]) -> Callable[[], Any]:
