@@ -1,7 +1,7 @@
 """
 The floor for Bitrix24: bare aiohttp, one listing, and batches of fifty commands in which a get follows each set.
 
-Sources: Bitrix24 REST documentation, ``batch`` (fifty commands), ``Limits`` (fifty requests at once, then two a second),
+Sources: Bitrix24 REST documentation, ``batch`` (fifty commands), ``Limits`` (fifty requests, then two a second),
 ``calendar.meeting.status.set`` (whose ``true`` also comes when nothing was done, so only the get proves the set).
 """
 

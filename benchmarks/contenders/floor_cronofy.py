@@ -1,8 +1,8 @@
 """
 The floor for Cronofy: bare aiohttp, a listing, one request for each reply, and a listing again.
 
-Sources: Cronofy API reference, ``Read Events`` (pages), ``Participation Status`` (not in a batch), ``Rate limits`` (fifty
-requests a second and five hundred a minute for one application).
+Sources: Cronofy API reference, ``Read Events`` (pages), ``Participation Status`` (not in a batch), ``Rate limits``
+(fifty requests a second and five hundred a minute for one application).
 """
 
 from __future__ import annotations
