@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -536,10 +536,11 @@ def assertion_form(assertion: str) -> dict[str, str]:
 
 
 def read_token(request: Request, answer: Answer) -> Grant:
-    """Return what was granted."""
-    asserted = "assertion" in (request.form or {})
-    advice = _ASSERTION_ADVICE if asserted else _REFRESH_ADVICE
-    return read_grant("Google's token endpoint", request, answer, advice=advice)
+    """Return what was granted; where no new refresh token came along, the old one stays in use."""
+    form = request.form or {}
+    advice = _ASSERTION_ADVICE if "assertion" in form else _REFRESH_ADVICE
+    grant = read_grant("Google's token endpoint", request, answer, advice=advice)
+    return grant if grant.refresh_token else replace(grant, refresh_token=form.get("refresh_token"))
 
 
 def permissions(scope: str) -> tuple[str, ...]:

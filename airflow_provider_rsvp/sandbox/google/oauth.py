@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _SERVICE = "google"
 _LIFETIME = 3599.0
 _LONGEST_ASSERTION = 3600
+_AUDIENCE = "https://oauth2.googleapis.com/token"
+"""What Google's own libraries name, wherever they send it."""
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -81,7 +83,7 @@ def _claims(call: Call, assertion: object) -> dict[str, Any]:
             str(assertion),
             keys.public_key(),
             algorithms=["RS256"],
-            audience=f"{call.origin}/{call.service}{call.path}",
+            audience=[_AUDIENCE, f"{call.origin}/{call.service}{call.path}"],
             options={"require": ["iss", "aud", "exp", "iat"]},
         )
     except jwt.InvalidSignatureError:
