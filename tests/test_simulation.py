@@ -30,11 +30,13 @@ CONNECTIONS = {
     "cronofy": "cronofy_bulk_1",
     "bitrix24": "bitrix24_bulk_1",
     "graph": "msgraph_calendar_default",
+    "google": "google_calendar_default",
 }
 STATUSES = {
     "cronofy": ("accepted", "tentative", "declined"),
     "bitrix24": ("accepted", "declined"),
     "graph": ("accepted", "tentative", "declined"),
+    "google": ("accepted", "tentative", "declined"),
 }
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "cut"},
@@ -82,7 +84,7 @@ def test_none_twice_none_lost_none_untrue(
             for fault in FAULTS
         ]
     )
-    mailbox = "bulk1@contoso.example" if service == "graph" else None
+    mailbox = {"graph": "bulk1@contoso.example", "google": "bulk1@workspace.example"}.get(service)
 
     outcomes = asyncio.run(_reply_to_all(CONNECTIONS[service], mailbox, wanted))
 

@@ -26,6 +26,7 @@ REFRESHING = {
     "cronofy_refresh": "cronofy",
     "bitrix24_oauth": "bitrix24",
     "msgraph_calendar_delegated": "graph",
+    "google_calendar_user": "google",
 }
 READ = Request(what="read", method="GET", url="x", purpose=Purpose.READ)
 

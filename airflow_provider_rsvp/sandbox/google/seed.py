@@ -73,7 +73,7 @@ SHARES = {
 
 TEAM = Sample("team", "Team calendar entry", "peter", 5, "11:00", note="in the calendar Team")
 GROUP = Sample("group", "All hands", "olga", 5, "13:00", note="a group is invited, not the mailbox")
-OPTIONAL = Sample("optional", "Brown bag lunch", "vera", 5, "12:00", note="optional")
+OPTIONAL = Sample("optional", "Book club", "vera", 5, "12:00", note="optional")
 CONFIDENTIAL = Sample("confidential", "Doctor's appointment", "olga", 5, "08:00", note="private")
 COMMENTED = Sample("commented", "Budget talk", "peter", 6, "14:00", note="answered with a comment")
 ROOM_BOOKING = Sample(
