@@ -429,7 +429,9 @@ async def find_one(client, service):
         else {"ical_uid": "training@sandbox.example"}
     )
     reference = EventReference(**which, original_start=TRAINING)
-    return [await client.observe(reference, Scope.INSTANCE if service in ("graph", "google") else Scope.SERIES)]
+    return [
+        await client.observe(reference, Scope.INSTANCE if service in ("graph", "google") else Scope.SERIES)
+    ]
 
 
 async def list_all(client, service):

@@ -161,7 +161,7 @@ def _key_file(fields: Fields) -> Mapping[str, Any]:
         )
     for part in ("client_email", "private_key"):
         if not isinstance(key.get(part), str) or not key[part]:
-            raise fields.error(name, f"the key file lacks {part!r}; is it that of a service account?")
+            raise fields.error(name, f"the key file lacks {part!r}; give that of a service account")
     return {part: value for part, value in key.items() if isinstance(value, str)}
 
 
