@@ -47,6 +47,7 @@ from airflow_provider_rsvp.sandbox.google import ids, seed
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.google_calendar import DIALECT
 from airflow_provider_rsvp.services.wire import Answer
+from airflow_provider_rsvp.transport.tokens import forget_grants
 
 ALICE, BOB, CAROL = seed.ALICE.address, seed.BOB.address, seed.CAROL.address
 SIGNED_IN, DELEGATED = "google_calendar_static", "google_calendar_default"
@@ -923,3 +924,21 @@ def test_the_tokens_of_a_service_account_end_within_the_hour(sandbox):
     assert worked
     ends = message.partition("The access token ends ")[2].removesuffix(" UTC.")
     assert timedelta() < pendulum.parse(ends, tz="UTC") - pendulum.now("UTC") <= timedelta(hours=1)
+
+
+@pytest.mark.airflow
+def test_a_refresh_token_that_is_replaced_after_all_is_the_one_used_next(sandbox, database):
+    """Google does not do so today; here the new one is another user's, which shows that it was used."""
+    granted = {
+        "access_token": seed.ALICE.access_token,
+        "refresh_token": seed.BOB.refresh_token,
+        "expires_in": 0,
+    }
+    sandbox.faults([{"operation": "token", "kind": "status", "status": 200, "body": granted}])
+    for who in (ALICE, BOB):
+        forget_grants()  # what another process starts with
+        with get_calendar_hook("google_calendar_user") as hook:
+            assert (
+                hook.get_invitation(EventReference(event_id=event_id("standup", who))).subject
+                == "Daily standup"
+            )
