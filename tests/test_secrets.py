@@ -34,11 +34,19 @@ from airflow_provider_rsvp.operators.set_participation_status import SetParticip
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport import tokens
 
-SECRET_EXTRAS = ("client_secret", "refresh_token", "access_token", "private_key", "private_key_passphrase")
+SECRET_EXTRAS = (
+    "client_secret",
+    "refresh_token",
+    "access_token",
+    "private_key",
+    "private_key_passphrase",
+    "service_account_key",
+)
 OPERATIONS = {
     "cronofy": ("observe", "send", "account"),
     "bitrix24": ("observe", "send", "batch", "account"),
     "graph": ("observe", "send"),
+    "google": ("observe", "send", "account"),
 }
 WITH_TOKENS = (
     "cronofy_refresh",
@@ -46,6 +54,8 @@ WITH_TOKENS = (
     "msgraph_calendar_default",
     "msgraph_calendar_delegated",
     "msgraph_calendar_certificate",
+    "google_calendar_default",
+    "google_calendar_user",
 )
 CONNECTIONS = {
     "cronofy_default": "cronofy",
@@ -57,6 +67,9 @@ CONNECTIONS = {
     "msgraph_calendar_delegated": "graph",
     "msgraph_calendar_static": "graph",
     "msgraph_calendar_certificate": "graph",
+    "google_calendar_default": "google",
+    "google_calendar_user": "google",
+    "google_calendar_static": "google",
 }
 FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": status, "times": None} for status in (400, 401, 403, 404, 409, 429, 500, 503)
@@ -120,8 +133,11 @@ def canaries(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     for connection in connections.values():
         extra: Any = connection.get("extra") or {}
         secrets |= {str(extra[name]) for name in SECRET_EXTRAS if extra.get(name)}
-    # Of the key each line, as no text would show it as a whole.
-    return secrets | {passphrase} | set(key.splitlines()[1:-1])
+    delegated: Any = connections["google_calendar_default"]["extra"]
+    key_file = json.loads(delegated["service_account_key"])
+    # Of the keys each line, as no text would show one as a whole.
+    lines = (key + key_file["private_key"]).splitlines()
+    return secrets | {passphrase} | {line for line in lines if not line.startswith("-----")}
 
 
 @pytest.mark.parametrize("conn_id", CONNECTIONS)

@@ -33,11 +33,14 @@ CONNECTIONS = {
     "cronofy": "cronofy_bulk_1",
     "bitrix24": "bitrix24_bulk_1",
     "graph": "msgraph_calendar_default",
+    "google": "google_calendar_default",
 }
+MAILBOXES = {"graph": "bulk1@contoso.example", "google": "bulk1@workspace.example"}
 STATUSES = {
     "cronofy": ("accepted", "tentative", "declined"),
     "bitrix24": ("accepted", "declined"),
     "graph": ("accepted", "tentative", "declined"),
+    "google": ("accepted", "tentative", "declined"),
 }
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "cut"},
@@ -62,7 +65,7 @@ def test_none_twice_none_lost_none_untrue(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, service: str, seed: int
 ) -> None:
     wanted = _prepare(sandbox, monkeypatch, service, random.Random(f"{service} {seed}"))
-    mailbox = "bulk1@contoso.example" if service == "graph" else None
+    mailbox = MAILBOXES.get(service)
 
     outcomes = asyncio.run(_reply_to_all(CONNECTIONS[service], mailbox, wanted))
 
@@ -77,7 +80,7 @@ def test_none_twice_none_lost_none_untrue(
 @pytest.mark.parametrize("service", CONNECTIONS)
 def test_nor_in_bulk(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, service: str, seed: int) -> None:
     wanted = _prepare(sandbox, monkeypatch, service, random.Random(f"bulk {service} {seed}"))
-    mailbox = "bulk1@contoso.example" if service == "graph" else None
+    mailbox = MAILBOXES.get(service)
 
     # By their subjects, as Outlook shows an event under several ids.
     by_subject = {

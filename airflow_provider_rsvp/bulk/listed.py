@@ -46,7 +46,7 @@ class ListedCalendar:
     for one by one. Reading back waits until all replies that are still under way have come to it.
 
     :param replies: of one mailbox and calendar; :meth:`leave` is called at the end of each
-    :param taken: the events that others of the connection's replies have come to
+    :param taken: the events that the connection's replies have come to, and how each was addressed
     :param sent: called once, when none of them is left to be sent
     """
 
@@ -54,7 +54,7 @@ class ListedCalendar:
         self,
         client: CalendarClient,
         replies: Sequence[PlannedReply],
-        taken: set[Address],
+        taken: dict[Address, tuple[EventReference, Scope]],
         sent: Callable[[], None],
     ) -> None:
         self.service = client.service
@@ -93,9 +93,8 @@ class ListedCalendar:
         if found is None or not _stands_for(found.recurrence, scope):
             found = await self._client.observe(reference, scope)
         address = (found.reference.mailbox, found.reference.event_id, _instant(found.time.start).timestamp())
-        if address in self._taken:
+        if self._taken.setdefault(address, (reference, scope)) != (reference, scope):
             raise SameEventError("Another of the replies is for the same event, so this one was not sent.")
-        self._taken.add(address)
         return found
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:

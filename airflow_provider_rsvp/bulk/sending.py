@@ -23,13 +23,14 @@ from airflow_provider_rsvp.bulk.listed import Address, ListedCalendar, SameEvent
 from airflow_provider_rsvp.bulk.planned import PlannedReply
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
+    EventCancelledError,
     EventNotFoundError,
     InvitationChangedError,
     PassingError,
     RsvpError,
     UntrustedHostError,
 )
-from airflow_provider_rsvp.model import Outcome, ParticipationStatus, Result, TimeRange
+from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Result, Scope, TimeRange
 from airflow_provider_rsvp.policies.plain import time_range_from_plain
 from airflow_provider_rsvp.policies.reading import Reader
 from airflow_provider_rsvp.replying import Settling, set_participation_status
@@ -112,7 +113,7 @@ class _Sender:
         self._ledger = ledger
         self._progress = progress
         self._settled: dict[str, Settled] = {}
-        self._taken: set[Address] = set()
+        self._taken: dict[Address, tuple[EventReference, Scope]] = {}
         self._hopeless: RsvpError | None = None
 
     async def send(self, replies: Sequence[PlannedReply]) -> list[Settled]:
@@ -179,10 +180,10 @@ class _Sender:
             )
         except (InvitationChangedError, SameEventError) as reason:
             return Settled(each, self._without_effect(each, Result.SKIPPED, str(reason)))
-        except EventNotFoundError as gone:
+        except (EventCancelledError, EventNotFoundError) as gone:
             if each.planned is None or self._options["force"]:
                 return self._failed(each, gone)
-            detail = f"It is gone from the calendar since the reply was planned. {gone}"
+            detail = f"It is cancelled or gone from the calendar since the reply was planned. {gone}"
             return Settled(each, self._without_effect(each, Result.SKIPPED, detail))
         except RsvpError as error:
             return self._failed(each, error)
