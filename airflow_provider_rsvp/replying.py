@@ -54,10 +54,10 @@ from airflow_provider_rsvp.model import (
 from airflow_provider_rsvp.services.client import CalendarClient, Sent
 from airflow_provider_rsvp.times import UTC, format_when, parse_instant
 
-MOST_LOOKS = 3
-"""How often one try looks at an event that changes each time before the reply reaches it."""
-
 log = logging.getLogger(__name__)
+
+_BEGINNINGS = 3
+"""How often the protocol begins, if the event changes between the look and the sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,16 +325,18 @@ class _Protocol:
         self._verify = verify or not client.capabilities.answer_is_proof
         self._memory = memory
         self._settling = settling
+        self._began_again = False
 
     async def run(self, reference: EventReference, scope: Scope, force: bool) -> Outcome:
-        for _ in range(MOST_LOOKS - 1):
+        for _ in range(_BEGINNINGS - 1):
             try:
-                return await self._look_and_send(reference, scope, force)
-            except EventChangedError as changed:
-                log.info("%s Looking again.", changed)
-        return await self._look_and_send(reference, scope, force)
+                return await self._run_once(reference, scope, force)
+            except EventChangedError as error:
+                log.info("%s Beginning again with a look.", error)
+                self._began_again = True
+        return await self._run_once(reference, scope, force)
 
-    async def _look_and_send(self, reference: EventReference, scope: Scope, force: bool) -> Outcome:
+    async def _run_once(self, reference: EventReference, scope: Scope, force: bool) -> Outcome:
         intent = await self._memory.load()
         if intent is not None and intent.status is not self._reply.status:
             intent = None
@@ -352,6 +354,8 @@ class _Protocol:
         stands = invitation.status is self._reply.status and not self._comment_differs(invitation)
         if stands and intent is not None:
             return self._sent_earlier(invitation, intent)
+        if stands and self._began_again:
+            return self._shown_after_all(invitation)
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
         check_invitation(invitation, self._reply, scope)
@@ -486,6 +490,18 @@ class _Protocol:
             notified=self._reply.notify_organizer,
             verified=verified,
             detail=detail,
+        )
+
+    def _shown_after_all(self, invitation: Invitation) -> Outcome:
+        """Return the outcome where a proxy may have repeated the sending, and was told that the event had changed."""
+        return self._outcome(
+            invitation,
+            Result.REPLIED,
+            before=None,
+            after=invitation.status,
+            notified=self._reply.notify_organizer,
+            verified=True,
+            detail="The service said that the event had changed meanwhile; it shows the reply now.",
         )
 
     def _unchanged(self, invitation: Invitation) -> Outcome:
