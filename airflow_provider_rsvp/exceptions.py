@@ -25,7 +25,7 @@
         ├── ServiceUnavailableError    not reachable, or failing on its side
         ├── ThrottledError             too many requests, for longer than we may wait
         ├── MalformedAnswerError       the answer is not what the service documents
-        ├── EventChangedError          the event changed after it was looked at, and the reply was refused
+        ├── EventChangedError          the event changed between the look and the sending; nothing was sent
         └── UnclearOutcomeError        a reply may or may not have been sent
 
 No message holds a secret. A message says what was asked, what the service said, and what to do.
@@ -127,7 +127,7 @@ class MalformedAnswerError(PassingError):
 
 
 class EventChangedError(PassingError):
-    """The event changed after it was looked at, so the service refused the reply; nothing was done by it."""
+    """The event changed between the look and the sending; nothing was sent."""
 
 
 class UnclearOutcomeError(PassingError):

@@ -55,10 +55,10 @@ from airflow_provider_rsvp.model import (
 from airflow_provider_rsvp.services.client import CalendarClient, Sent
 from airflow_provider_rsvp.times import UTC, format_when, parse_instant
 
-MOST_LOOKS = 3
-"""How often one try looks at an event that changes each time before the reply reaches it."""
-
 log = logging.getLogger(__name__)
+
+_BEGINNINGS = 3
+"""How often the protocol begins, if the event changes between the look and the sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,6 +357,7 @@ class _Protocol:
         self._memory = memory
         self._settling = settling
         self._steps_at = steps_at
+        self._began_again = False
 
     async def run(
         self,
@@ -366,14 +367,15 @@ class _Protocol:
         planned: Invitation | None,
         dry_run: bool,
     ) -> Outcome:
-        for _ in range(MOST_LOOKS - 1):
+        for _ in range(_BEGINNINGS - 1):
             try:
-                return await self._look_and_send(reference, scope, force, planned, dry_run)
-            except EventChangedError as changed:
-                log.log(self._steps_at, "%s Looking again.", changed)
-        return await self._look_and_send(reference, scope, force, planned, dry_run)
+                return await self._run_once(reference, scope, force, planned, dry_run)
+            except EventChangedError as error:
+                log.log(self._steps_at, "%s Beginning again with a look.", error)
+                self._began_again = True
+        return await self._run_once(reference, scope, force, planned, dry_run)
 
-    async def _look_and_send(
+    async def _run_once(
         self,
         reference: EventReference,
         scope: Scope,
@@ -399,6 +401,8 @@ class _Protocol:
         stands = invitation.status is self._reply.status and not self._comment_differs(invitation)
         if stands and intent is not None:
             return self._sent_earlier(invitation, intent)
+        if stands and self._began_again:
+            return self._shown_after_all(invitation)
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
         if planned is not None and not force:
@@ -537,6 +541,18 @@ class _Protocol:
             notified=self._reply.notify_organizer,
             verified=verified,
             detail=detail,
+        )
+
+    def _shown_after_all(self, invitation: Invitation) -> Outcome:
+        """Return the outcome where a proxy may have repeated the sending, and was told that the event had changed."""
+        return self._outcome(
+            invitation,
+            Result.REPLIED,
+            before=None,
+            after=invitation.status,
+            notified=self._reply.notify_organizer,
+            verified=True,
+            detail="The service said that the event had changed meanwhile; it shows the reply now.",
         )
 
     def _unchanged(self, invitation: Invitation) -> Outcome:
