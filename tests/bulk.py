@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.sdk.execution_time.context import OutletEventAccessors
+
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
@@ -36,7 +38,7 @@ class Task:
     store: StateStore | None = field(default_factory=StateStore)
     tries: int = 0
     pushed: dict[str, Any] = field(default_factory=dict)
-    events: dict[Any, Any] = field(default_factory=dict)
+    events: OutletEventAccessors = field(default_factory=OutletEventAccessors)
 
     def context(self) -> Any:
         self.tries += 1

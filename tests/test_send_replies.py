@@ -391,7 +391,6 @@ class TestTheReport:
     def test_counts_go_with_the_event_of_each_asset(self, crowd: Sandbox) -> None:
         asset = Asset("replies_sent")
         task = Task()
-        task.events[asset] = Event()
         operator = SendRepliesOperator(task_id="send", replies=plans(accounts("graph", 1)), outlets=[asset])
 
         operator.execute(task.context())
@@ -412,10 +411,3 @@ class TestTheReport:
 
         said = re.findall(r"(\d+) of 90 replies settled: \1 replied", capsys.readouterr().out)
         assert said == ["25", "50", "75", "90"]
-
-
-class Event:
-    """What Airflow collects for the event of an asset."""
-
-    def __init__(self) -> None:
-        self.extra: dict[str, Any] = {}
