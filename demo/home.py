@@ -12,8 +12,11 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLES = PROJECT / "example_dags"
-POOLS = {"rsvp_msgraph": (4, "Replies to Microsoft Graph that may be under way at once")}
-"""The pools that the examples use: slots and description by name."""
+POOLS = {
+    "rsvp_msgraph": {"slots": 4, "description": "Replies to Microsoft Graph that may be under way at once"},
+    "rsvp_department": {"slots": 2, "description": "Calendars of the department that are read at once"},
+}
+"""The pools that the examples use, as ``airflow pools import`` takes them."""
 
 
 def settings(home: Path, connections: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
@@ -46,14 +49,16 @@ def prepare(home: Path, environment: Mapping[str, str], log: Path) -> bool:
     :raises subprocess.CalledProcessError: Airflow could not
     """
     home.mkdir(parents=True, exist_ok=True)
+    pools = json.dumps({name: {**pool, "include_deferred": False} for name, pool in POOLS.items()})
     made = database(home).with_suffix(".made")
-    if made.exists() and database(home).exists():
+    if database(home).exists() and made.exists() and made.read_text() == pools:
         return False
     database(home).unlink(missing_ok=True)
     airflow(["db", "migrate"], environment, log)
-    for pool, (slots, description) in POOLS.items():
-        airflow(["pools", "set", pool, str(slots), description], environment, log)
-    made.touch()
+    file = home / "pools.json"
+    file.write_text(pools)
+    airflow(["pools", "import", str(file)], environment, log)
+    made.write_text(pools)
     return True
 
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from airflow.models import DagRun
     from airflow.sdk import DAG, Context
 
+ASK_A_PERSON = frozenset({"rsvp_approval"})
+"""DAGs that wait for an answer, which nobody gives to a run without a scheduler."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -106,7 +109,12 @@ def _returned(run: DagRun) -> tuple[list[str], list[dict[str, Any]]]:
         values = [XComModel.deserialize_value(each) for each in returned]
     mapped = sorted((each for each in tasks if each.map_index >= 0), key=lambda each: each.map_index)
     names = [str(each.rendered_map_index) for each in mapped]
-    return names, [value for value in values if isinstance(value, dict) and "outcome" in value]
+    return names, [outcome for value in values if isinstance(value, dict) for outcome in _outcomes(value)]
+
+
+def _outcomes(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the outcomes that a task returned: of one reply, or of many."""
+    return [value] if "outcome" in value else value.get("outcomes", [])
 
 
 if __name__ == "__main__":

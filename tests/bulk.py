@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from state_store import StateStore
 
 from airflow_provider_rsvp.operators.failing import AirflowFailException
@@ -33,7 +34,7 @@ class Task:
     store: StateStore | None = field(default_factory=StateStore)
     tries: int = 0
     pushed: dict[str, Any] = field(default_factory=dict)
-    events: Any = None
+    events: OutletEventAccessors = field(default_factory=OutletEventAccessors)
 
     def context(self) -> Any:
         self.tries += 1

@@ -19,6 +19,7 @@ from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperat
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.policies import Plan
 from airflow_provider_rsvp.sandbox import Sandbox
+from demo.home import EXAMPLES
 
 DAG_FILE = """
 from datetime import timedelta
@@ -54,6 +55,8 @@ DAGS = {
     "approve_nobody_answers": ("bulk6@contoso.example", 60, IMPATIENT),
     "approve_nothing_planned": ("bulk7@contoso.example", 0, PATIENT),
 }
+EXAMPLE = "rsvp_approval"
+MAILBOXES = {dag_id: mailbox for dag_id, (mailbox, _, _) in DAGS.items()} | {EXAMPLE: "alice@contoso.example"}
 TEMPLATE = "Bulk {{ 6 * 7 }} {% for %}"
 INVITATIONS = 6
 """In each mailbox."""
@@ -78,17 +81,19 @@ def airflow(crowd: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for conn_id, connection in crowd.connections().items()
     }
     home = tmp_path_factory.mktemp("airflow")
-    with running_airflow(
-        home, {"approve.py": DAG_FILE.format(dags=DAGS, policy=POLICY)}, connections
-    ) as running:
-        running.wait_until_ready(len(DAGS))
+    files = {
+        "approve.py": DAG_FILE.format(dags=DAGS, policy=POLICY),
+        f"{EXAMPLE}.py": (EXAMPLES / f"{EXAMPLE}.py").read_text(),
+    }
+    with running_airflow(home, files, connections) as running:
+        running.wait_until_ready(len(MAILBOXES))
         yield running
 
 
 @pytest.fixture(scope="module")
 def ended(crowd: Sandbox, airflow: RunningAirflow) -> Callable[[str], dict[str, Any]]:
     """Run all DAGs and answer what they ask; then tell of one what it gave, what it mailed, and how it ended."""
-    for dag_id in DAGS:
+    for dag_id in MAILBOXES:
         airflow.trigger(dag_id)
     answers = {
         "approve_all": (ApproveRepliesOperator.ALL, {"lines": "", "comment": ""}),
@@ -96,6 +101,7 @@ def ended(crowd: Sandbox, airflow: RunningAirflow) -> Callable[[str], dict[str, 
         "approve_none": (ApproveRepliesOperator.NONE, {"lines": "1", "comment": ""}),
         "approve_with_a_comment": (ApproveRepliesOperator.ALL, {"lines": "", "comment": "Next time."}),
         "approve_wrong_lines": (ApproveRepliesOperator.SOME, {"lines": "1-99", "comment": ""}),
+        EXAMPLE: (ApproveRepliesOperator.ALL, {"lines": "", "comment": ""}),
     }
     questions = {}
     for dag_id, (option, entered) in answers.items():
@@ -107,13 +113,13 @@ def ended(crowd: Sandbox, airflow: RunningAirflow) -> Callable[[str], dict[str, 
         questions[dag_id] = airflow.question(dag_id, "approve")
         airflow.answer(dag_id, "approve", option, **entered)
     wait_until(
-        lambda: all((dag_id, "send") in _finished(airflow) for dag_id in DAGS),
+        lambda: all((dag_id, "send") in _finished(airflow) for dag_id in MAILBOXES),
         seconds=180,
         what=lambda: f"all ends: {airflow.task_instances()} {airflow.task_logs()[-4000:]}",
     )
 
     def tell(dag_id: str) -> dict[str, Any]:
-        mails = [mail for mail in crowd.mail() if mail["mailbox"] == DAGS[dag_id][0]]
+        mails = [mail for mail in crowd.mail() if mail["mailbox"] == MAILBOXES[dag_id]]
         return {
             "question": questions.get(dag_id),
             "comments": [mail["comment"] for mail in mails],
@@ -179,6 +185,16 @@ class TestInARunningAirflow:
 
     def test_another_comment(self, ended: Callable[[str], dict[str, Any]]) -> None:
         assert ended("approve_with_a_comment")["comments"] == ["Next time."] * INVITATIONS
+
+    def test_the_example(self, ended: Callable[[str], dict[str, Any]]) -> None:
+        found = ended(EXAMPLE)
+
+        assert found["question"]["subject"] == "May these replies of alice@contoso.example be sent?"
+        assert set(found["question"]["params"]) == {"lines", "comment"}
+        assert found["report"]["counts"]["failed"] == 0
+        told = [line for line in found["report"]["outcomes"] if line["organizer_notified"]]
+        assert len(found["comments"]) == len(told) > 5
+        assert "Please ask my office for an appointment." in found["comments"]
 
     def test_lines_that_are_not_there_fail_the_task_and_nothing_is_sent(
         self, ended: Callable[[str], dict[str, Any]]

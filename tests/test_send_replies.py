@@ -8,12 +8,12 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pendulum
 import pytest
 from airflow.sdk import Asset
-from airflow.sdk.execution_time.context import OutletEventAccessors
 from bulk import (
     SERVICES,
     Task,
@@ -29,6 +29,7 @@ from state_store import StateStore
 from airflow_provider_rsvp.bulk import PlannedReply
 from airflow_provider_rsvp.exceptions import PassingError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
+from airflow_provider_rsvp.operators import counting
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
 from airflow_provider_rsvp.sandbox import Sandbox
@@ -393,7 +394,6 @@ class TestTheReport:
     def test_counts_go_with_the_event_of_each_asset(self, crowd: Sandbox) -> None:
         asset = Asset("replies_sent")
         task = Task()
-        task.events = OutletEventAccessors()
         operator = SendRepliesOperator(task_id="send", replies=plans(accounts("graph", 1)), outlets=[asset])
 
         operator.execute(task.context())
@@ -405,6 +405,24 @@ class TestTheReport:
             "skipped": 0,
             "failed": 0,
         }
+
+    def test_each_try_counts_what_it_settled(self, crowd: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+        counted: list[tuple[str, int, dict[str, str]]] = []
+        stats = SimpleNamespace(incr=lambda name, count, tags: counted.append((name, count, tags)))
+        monkeypatch.setattr(counting, "Stats", stats)
+        plan = plans(accounts("bitrix24", 1))
+        crowd.faults(
+            [{"operation": "send", "event_id": planned_events(plan)[0], "kind": "status", "status": 500}]
+        )
+        task, tags = Task(), {"dag_id": "bulk", "task_id": "send"}
+
+        task.send(plan, dry_run=True)
+        assert counted == []
+        task.send(plan, settle_timeout=0.3)
+        assert sorted(counted) == [("rsvp.replies.failed", 1, tags), ("rsvp.replies.replied", 29, tags)]
+        counted.clear()
+        assert counts(task.send(plan)) == {"replied": 30}
+        assert counted == [("rsvp.replies.replied", 1, tags)]
 
     def test_progress_is_logged_while_it_runs(
         self, crowd: Sandbox, capsys: pytest.CaptureFixture[str]

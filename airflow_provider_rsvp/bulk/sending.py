@@ -56,11 +56,13 @@ class Settled:
     One reply and what became of it.
 
     :param error: why it failed; None if it did not
+    :param earlier: whether an earlier try of the task settled it
     """
 
     planned: PlannedReply
     outcome: Outcome
     error: RsvpError | None = None
+    earlier: bool = False
 
     @property
     def may_pass(self) -> bool:
@@ -121,7 +123,7 @@ class _Sender:
         for each in {each.key: each for each in replies}.values():
             noted = self._ledger.outcome(each.key)
             if noted is not None:
-                self._settle(Settled(each, self._from_note(each, noted)))
+                self._settle(Settled(each, self._from_note(each, noted), earlier=True))
             else:
                 calendars[each.reference.mailbox, each.reference.calendar_id].append(each)
         at_once = asyncio.Semaphore(_SIDE_BY_SIDE)

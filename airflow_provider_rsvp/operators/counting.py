@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_rsvp.bulk import Report
+    from airflow_provider_rsvp.bulk import Settled
 
 try:
     from airflow.sdk.observability.stats import Stats
@@ -15,9 +17,8 @@ except ImportError:  # Airflow 3.1 has it here only
     from airflow.stats import Stats
 
 
-def count_replies(report: Report, context: Context) -> None:
-    """Add the outcomes of a report to the counters ``rsvp.replies.replied`` and so on, tagged with DAG and task."""
+def count_replies(settled: Iterable[Settled], context: Context) -> None:
+    """Add what this try settled to the counters ``rsvp.replies.replied`` and so on, tagged with DAG and task."""
     tags = {"dag_id": context["ti"].dag_id, "task_id": context["ti"].task_id}
-    for result, count in report.counts.items():
-        if count:
-            Stats.incr(f"rsvp.replies.{result}", count, tags=tags)
+    for result, count in Counter(each.outcome.result for each in settled if not each.earlier).items():
+        Stats.incr(f"rsvp.replies.{result}", count, tags=tags)

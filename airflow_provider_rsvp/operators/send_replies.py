@@ -241,6 +241,7 @@ class SendRepliesOperator(BaseOperator):
 
         from airflow_provider_rsvp.bulk import Report, ReportLine
         from airflow_provider_rsvp.model import parse_flag
+        from airflow_provider_rsvp.operators.counting import count_replies
         from airflow_provider_rsvp.operators.ledger import task_ledger
 
         dry_run = parse_flag(self.dry_run, "dry_run")
@@ -262,6 +263,8 @@ class SendRepliesOperator(BaseOperator):
             return [task.result() for task in tasks]
 
         settled = asyncio.run(send_all())
+        if not dry_run:
+            count_replies([each for outcomes in settled for each in outcomes], context)
         lines = tuple(
             ReportLine.of(conn_id, each)
             for (conn_id, _, _), outcomes in zip(checked, settled, strict=True)
@@ -289,14 +292,12 @@ class SendRepliesOperator(BaseOperator):
     def _store(self, report: Report, context: Context) -> None:
         from airflow.sdk import Asset
 
-        from airflow_provider_rsvp.operators.counting import count_replies
         from airflow_provider_rsvp.operators.report_files import write_report
 
         self.log.info("The report:\n%s", _shown(report))
         if self.report_path:
             write_report(report, self.report_path)
             self.log.info("The report is in %s.", self.report_path)
-        count_replies(report, context)
         for outlet in self.outlets:
             if isinstance(outlet, Asset):
                 context["outlet_events"][outlet].extra.update({"dry_run": report.dry_run, **report.counts})
