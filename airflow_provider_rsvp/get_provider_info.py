@@ -140,6 +140,47 @@ _MSGRAPH_CALENDAR = {
 }
 
 
+_CALDAV = {
+    "connection-type": "caldav",
+    "hook-name": "CalDAV",
+    "hook-class-name": "airflow_provider_rsvp.hooks.caldav.CalDAVHook",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {
+            "host": "Server or CalDAV address",
+            "login": "User",
+            "password": "Password",
+        },
+        "placeholders": {
+            "host": "calendar.example.com or https://cloud.example.com/remote.php/dav/",
+            "login": "alice",
+            "password": "where there is a second factor, an app password",
+        },
+    },
+    "conn-fields": {
+        "access_token": _secret("Access token", "Instead of a user and password (bearer token)."),
+        "calendar_id": _text(
+            "Calendar ID",
+            "The calendar of tasks that name none, such as Default. Empty: the server's default.",
+        ),
+        "addresses": _text(
+            "Own addresses",
+            "The user's own mail addresses, with commas, where the server does not tell them.",
+        ),
+        "smtp_conn_id": _text(
+            "Mail connection ID",
+            "An smtp connection: for replies where the server sends none itself, and for proposed times.",
+        ),
+        "server": _text(
+            "Server software",
+            "Only where the server hides it. Default: auto.",
+            enum=["auto", "cyrus", "sabre", "other"],
+        ),
+        "allow_http": _ALLOW_HTTP,
+    },
+}
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata."""
     return {
@@ -156,6 +197,7 @@ def get_provider_info() -> dict[str, Any]:
                 ("Cronofy", "https://docs.cronofy.com/developers/api/events/participation-status/"),
                 ("Bitrix24", "https://apidocs.bitrix24.com/api-reference/calendar/"),
                 ("Microsoft Graph Calendar", "https://learn.microsoft.com/graph/api/event-accept"),
+                ("CalDAV", "https://www.rfc-editor.org/rfc/rfc6638"),
             )
         ],
         "operators": [
@@ -174,8 +216,9 @@ def get_provider_info() -> dict[str, Any]:
                 ("Cronofy", "airflow_provider_rsvp.hooks.cronofy"),
                 ("Bitrix24", "airflow_provider_rsvp.hooks.bitrix24"),
                 ("Microsoft Graph Calendar", "airflow_provider_rsvp.hooks.msgraph"),
+                ("CalDAV", "airflow_provider_rsvp.hooks.caldav"),
             )
         ],
-        "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR],
+        "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR, _CALDAV],
         "extra-links": ["airflow_provider_rsvp.operators.links.EventLink"],
     }

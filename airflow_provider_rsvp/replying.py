@@ -29,6 +29,7 @@ from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
     DraftEventError,
     EventCancelledError,
+    EventChangedError,
     EventNotFoundError,
     MalformedAnswerError,
     NotAnInvitationError,
@@ -54,6 +55,9 @@ from airflow_provider_rsvp.services.client import CalendarClient, Sent
 from airflow_provider_rsvp.times import UTC, parse_instant
 
 log = logging.getLogger(__name__)
+
+_BEGINNINGS = 3
+"""How often the protocol begins, if the event changes between the look and the sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +297,14 @@ class _Protocol:
         self._settling = settling
 
     async def run(self, reference: EventReference, scope: Scope, force: bool) -> Outcome:
+        for _ in range(_BEGINNINGS - 1):
+            try:
+                return await self._run_once(reference, scope, force)
+            except EventChangedError as error:
+                log.info("%s Beginning again with a look.", error)
+        return await self._run_once(reference, scope, force)
+
+    async def _run_once(self, reference: EventReference, scope: Scope, force: bool) -> Outcome:
         intent = await self._memory.load()
         if intent is not None and intent.status is not self._reply.status:
             intent = None

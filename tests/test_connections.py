@@ -534,7 +534,8 @@ class TestPlainHttp:
 class TestAnotherType:
     def test_one_that_answers_no_invitations(self, connection):
         with pytest.raises(
-            ConfigurationError, match=r"'changed' is of type 'http'.*cronofy, bitrix24 or msgraph_calendar"
+            ConfigurationError,
+            match=r"'changed' is of type 'http'.*cronofy, bitrix24, msgraph_calendar or caldav",
         ):
             get_calendar_hook(connection("http", host="host.example"))
 
