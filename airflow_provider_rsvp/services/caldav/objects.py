@@ -51,7 +51,8 @@ class Event:
     @property
     def length(self) -> timedelta:
         """How long it takes; for an all-day event in days."""
-        return timedelta(seconds=(self.time.end - self.time.start).total_seconds())
+        length = _moment(self.time.end, UTC) - _moment(self.time.start, UTC)
+        return timedelta(seconds=length.total_seconds())
 
     def first(self, name: str) -> Line | None:
         """Return the event's first line of a name."""
