@@ -258,7 +258,11 @@ def running() -> Iterator[Cyrus]:
             for port in (imap, http):
                 _await(port, master, log)
             _make_mailboxes(imap)
-            yield Cyrus(f"http://127.0.0.1:{http}")
+            cyrus = Cyrus(f"http://127.0.0.1:{http}")
+            for user in ("alice", "bob"):
+                # A user's calendars come about when they first ask for them, and invitations do not wait for it.
+                assert cyrus.inbox(user) == []
+            yield cyrus
         finally:
             _stop(master)
     finally:

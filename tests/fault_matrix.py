@@ -7,7 +7,7 @@ misbehaves once or for ever at one step, and holds what the task reported agains
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -169,15 +169,21 @@ class Finding:
         )
 
 
-def cells() -> Iterator[Cell]:
-    """All cells of the matrix."""
-    for subject in SUBJECTS:
+def cells(
+    subjects: Sequence[Subject] = SUBJECTS, only_send: Mapping[str, dict[str, Any]] | None = None
+) -> Iterator[Cell]:
+    """
+    All cells of the matrix.
+
+    :param only_send: further faults of the sending
+    """
+    for subject in subjects:
         for step, place in subject.steps.items():
             faults = dict(_BEFORE)
             if step in ("send", "token"):
                 faults |= _AFTER
             if step == "send":
-                faults |= _ONLY_SEND
+                faults |= {**_ONLY_SEND, **(only_send or {})}
             for fault, rule in faults.items():
                 if fault == "429 without" and step != "send":
                     continue
@@ -204,7 +210,7 @@ def examine(sandbox: Sandbox, cell: Cell) -> Finding:
     event_id = sandbox.event_id(subject.service, subject.slug)
     sandbox.faults([{"service": subject.service, **cell.rule}])
     operator = operator_for(subject, event_id)
-    reported, message, tries = _run(operator)
+    reported, message, tries = run_tries(operator)
     struck = sum(rule["struck"] for rule in sandbox.faults())
     sandbox.faults([])
     mails = [mail for mail in sandbox.mail() if mail["event_id"] == event_id]
@@ -235,7 +241,8 @@ class StateStore(dict[str, Any]):
         self.pop(key, None)
 
 
-def _run(operator: SetParticipationStatusOperator) -> tuple[str, str, int]:
+def run_tries(operator: SetParticipationStatusOperator) -> tuple[str, str, int]:
+    """Run a task try after try; return what it reported, what it said, and the number of tries."""
     store = StateStore()
     message = ""
     for number in range(1, TRIES + 1):

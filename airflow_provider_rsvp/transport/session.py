@@ -109,6 +109,8 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=self._patience.answer, sock_connect=self._patience.connect),
             trust_env=True,
         )
+        # Else aiohttp sends a PUT again by itself when the connection breaks after it had left.
+        self._client._retry_connection = False
         return self
 
     async def __aexit__(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import cyrus_server
 import pytest
+import radicale_server
+from caldav_connections import MAIL_PASSWORD, set_connection, set_mail_connection
 from caldav_proxy import Proxy
-from cyrus_server import PASSWORD, Cyrus
-
-_FIELDS = ("host", "login", "password")
+from cyrus_server import ALICE, Cyrus
+from radicale_server import Radicale
+from smtp_sink import SmtpSink
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +41,40 @@ def cyrus(running_cyrus: Cyrus, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -
     return running_cyrus
 
 
+@pytest.fixture(scope="session")
+def running_radicale() -> Iterator[Radicale]:
+    with radicale_server.running() as radicale:
+        yield radicale
+
+
+@pytest.fixture(scope="session")
+def radicale_proxy(running_radicale: Radicale) -> Iterator[Proxy]:
+    with Proxy(running_radicale.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def radicale(
+    running_radicale: Radicale, radicale_proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Radicale]:
+    """A server without scheduling: ``caldav_plain`` has no mail connection, ``caldav_mail`` has one."""
+    radicale_proxy.faults()
+    set_connection(monkeypatch, "caldav_plain", radicale_proxy.url, addresses=ALICE)
+    set_connection(
+        monkeypatch, "caldav_mail", radicale_proxy.url, addresses=ALICE, smtp_conn_id="mail_server"
+    )
+    yield running_radicale
+    radicale_proxy.faults()
+
+
+@pytest.fixture
+def sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmtpSink]:
+    """A mail server, to which ``mail_server`` is the connection."""
+    with SmtpSink(MAIL_PASSWORD) as sink:
+        set_mail_connection(monkeypatch, sink.port)
+        yield sink
+
+
 @pytest.fixture
 def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Define a connection, and return its id."""
@@ -48,13 +83,3 @@ def connect(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
         return set_connection(monkeypatch, conn_id, host, **values)
 
     return define
-
-
-def set_connection(monkeypatch: pytest.MonkeyPatch, conn_id: str, host: str, **values: Any) -> str:
-    """Define Alice's connection but for some values; None takes one away."""
-    connection: dict[str, Any] = {"conn_type": "caldav", "host": host, "login": "alice", "password": PASSWORD}
-    for name, value in values.items():
-        place = connection if name in _FIELDS else connection.setdefault("extra", {})
-        place[name] = value
-    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
-    return conn_id

@@ -7,7 +7,7 @@ import re
 
 import pendulum
 import pytest
-from cyrus_server import ALICE, BOB, CALENDAR, partstats
+from cyrus_server import ALICE, BOB, CALENDAR, calendar_text, partstats
 from replies import listing, look, reply
 
 from airflow_provider_rsvp.exceptions import (
@@ -95,17 +95,11 @@ class TestOneEvent:
     def test_a_server_that_cannot_deliver_is_believed(self, cyrus):
         """Nobody is at home at the organizer's address."""
         uid = "event-from-nowhere"
-        text = cyrus_text(uid).replace(BOB, "nobody@elsewhere.test")
+        text = calendar_text(uid).replace(BOB, "nobody@elsewhere.test")
         cyrus.put("alice", uid, text)
         outcome = reply(CONN, "accepted", event_id=f"{CALENDAR}/{uid}.ics")
         assert not outcome.organizer_notified
         assert "could not deliver" in outcome.detail
-
-
-def cyrus_text(uid, *properties, **fields):
-    from cyrus_server import calendar_text
-
-    return calendar_text(uid, *properties, **fields)
 
 
 def unfolded_lines(data):
@@ -244,9 +238,9 @@ class TestSeries:
 
     def test_a_moved_instance_keeps_its_id(self, cyrus):
         event = cyrus.invite(WEEKLY)
-        moved = cyrus_text(event.uid, WEEKLY).replace(
+        moved = calendar_text(event.uid, WEEKLY).replace(
             "END:VCALENDAR\n",
-            cyrus_text(
+            calendar_text(
                 event.uid,
                 f"RECURRENCE-ID:{SECOND}",
                 DTSTART=SECOND.replace("10000", "15000"),
@@ -272,19 +266,14 @@ class TestSeries:
 
 class TestPreconditions:
     def test_my_own_event(self, cyrus, proxy):
+        own = calendar_text("own-event").replace(BOB, "x@example.test").replace(ALICE, BOB)
+        cyrus.put("alice", "own-event", own.replace("x@example.test", ALICE))
         with pytest.raises(OwnEventError):
-            own = (
-                cyrus_text("own-event")
-                .replace(BOB, "x@example.test")
-                .replace(ALICE, BOB)
-                .replace("x@example.test", ALICE)
-            )
-            cyrus.put("alice", "own-event", own)
             reply(CONN, "accepted", event_id=f"{CALENDAR}/own-event.ics")
         assert proxy.of("send") == []
 
     def test_an_event_without_guests(self, cyrus):
-        text = re.sub(r"(ATTENDEE|ORGANIZER).*\n", "", cyrus_text("focus"))
+        text = re.sub(r"(ATTENDEE|ORGANIZER).*\n", "", calendar_text("focus"))
         cyrus.put("alice", "focus", text)
         with pytest.raises(NotAnInvitationError):
             reply(CONN, "accepted", event_id=f"{CALENDAR}/focus.ics")
@@ -525,7 +514,7 @@ class TestIds:
         from urllib.parse import quote
 
         uid = f"uid-{abs(hash(name))}"
-        cyrus.put("alice", quote(name), cyrus_text(uid))
+        cyrus.put("alice", quote(name), calendar_text(uid))
         found = look(CONN, ical_uid=uid)
         assert look(CONN, event_id=found.reference.event_id).reference.ical_uid == uid
         assert reply(CONN, "tentative", event_id=found.reference.event_id).after == "tentative"

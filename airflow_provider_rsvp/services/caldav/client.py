@@ -18,6 +18,7 @@ from airflow_provider_rsvp.services.caldav import CAPABILITIES, SERVICE, Softwar
 from airflow_provider_rsvp.services.caldav.discovery import Collection, Home, Silence, discover
 from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
 from airflow_provider_rsvp.services.caldav.itip import Mailer
+from airflow_provider_rsvp.services.caldav.lines import Document
 from airflow_provider_rsvp.services.caldav.places import EventId, below_home, path_of
 from airflow_provider_rsvp.services.caldav.sending import Sending
 from airflow_provider_rsvp.services.caldav.store import Store, SyncTokenEnded
@@ -153,7 +154,8 @@ class CalDAVCalendar:
     async def account(self) -> Account:
         """Read who the user is, which calendars there are, and what the server can do."""
         home = await self._home()
-        addresses = ", ".join(sorted(each.removeprefix("mailto:") for each in home.addresses))
+        mail = (each for each in home.addresses if each.startswith("mailto:"))
+        addresses = ", ".join(sorted(each.removeprefix("mailto:") for each in mail))
         writable = [each for each in home.calendars if not each.read_only]
         notes = [
             f"{len(writable)} of {len(home.calendars)} calendars can be answered from: "
@@ -194,8 +196,9 @@ class CalDAVCalendar:
         for calendar in calendars:
             answer = await self._store.report(calendar.path, query_by_uid(str(reference.ical_uid)), what)
             for response in answer.responses:
-                if response.text(_DATA) is not None:
-                    return EventId(path_of(response.href, what).removeprefix(home.path))
+                with reading(what):
+                    if _has_uid(response.text(_DATA) or "", str(reference.ical_uid)):
+                        return EventId(path_of(response.href, what).removeprefix(home.path))
         raise EventNotFoundError(f"The server shows no {reference}.")
 
     async def _window(self, home: Home, calendar: Collection, window: Window) -> list[Invitation]:
@@ -239,6 +242,11 @@ class CalDAVCalendar:
         if sync is not None:
             return f"{_SYNC}{sync}"
         return f"{_CTAG}{tag}" if tag is not None else None
+
+
+def _has_uid(data: str, uid: str) -> bool:
+    """Return whether an object has a UID; a server's answer may hold those, too, that only contain it."""
+    return any(line.name == "UID" and line.value == uid for line in Document.read(data.encode()).lines)
 
 
 def _read(home: Home, responses: Sequence[Response], window: Window, what: str) -> list[Invitation]:

@@ -160,7 +160,7 @@ async def discover(store: Store, start: str, software: Software, addresses: Iter
     own |= {comparable(each if ":" in each else f"mailto:{each}") for each in addresses}
     if not homes:
         raise ConfigurationError(f"host: the server has no calendars for {name}.")
-    if not own:
+    if not any(each.startswith("mailto:") for each in own):
         raise ConfigurationError(
             "addresses: the server does not say which addresses are the user's own; name them in the connection."
         )

@@ -292,15 +292,17 @@ class Sending:
         :raises UnsupportedByServiceError: the server does not keep it
         """
         what = f"note the reply to {held.reference}"
-        failure: RsvpError | None = None
+        failure: str | None = None
         try:
             await self._store.put(held.resource, document.to_bytes(), what, Purpose.READ)
         except (ServiceUnavailableError, MalformedAnswerError) as error:
-            failure = error
+            failure = str(error)
         fresh = await self._again(held)
         if self._noted(fresh) == note:
             return fresh
-        raise failure or UnsupportedByServiceError(
+        if failure is not None:
+            raise ServiceUnavailableError(f"{failure} Nothing was mailed.")
+        raise UnsupportedByServiceError(
             "notify_organizer: the server does not keep the note by which a reply is mailed once at most; set the "
             "status with notify_organizer=False, and write to the organizer."
         )
