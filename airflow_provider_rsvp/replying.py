@@ -295,6 +295,7 @@ class _Protocol:
         self._verify = verify or not client.capabilities.answer_is_proof
         self._memory = memory
         self._settling = settling
+        self._began_again = False
 
     async def run(self, reference: EventReference, scope: Scope, force: bool) -> Outcome:
         for _ in range(_BEGINNINGS - 1):
@@ -302,6 +303,7 @@ class _Protocol:
                 return await self._run_once(reference, scope, force)
             except EventChangedError as error:
                 log.info("%s Beginning again with a look.", error)
+                self._began_again = True
         return await self._run_once(reference, scope, force)
 
     async def _run_once(self, reference: EventReference, scope: Scope, force: bool) -> Outcome:
@@ -322,6 +324,8 @@ class _Protocol:
         stands = invitation.status is self._reply.status and not self._comment_differs(invitation)
         if stands and intent is not None:
             return self._sent_earlier(invitation, intent)
+        if stands and self._began_again:
+            return self._shown_after_all(invitation)
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
         check_invitation(invitation, self._reply, scope)
@@ -448,6 +452,18 @@ class _Protocol:
             notified=self._reply.notify_organizer,
             verified=verified,
             detail=detail,
+        )
+
+    def _shown_after_all(self, invitation: Invitation) -> Outcome:
+        """Return the outcome where a proxy may have repeated the sending, and was told that the event had changed."""
+        return self._outcome(
+            invitation,
+            Result.REPLIED,
+            before=None,
+            after=invitation.status,
+            notified=self._reply.notify_organizer,
+            verified=True,
+            detail="The service said that the event had changed meanwhile; it shows the reply now.",
         )
 
     def _unchanged(self, invitation: Invitation) -> Outcome:

@@ -16,11 +16,14 @@ STEPS: dict[str, dict[str, Any]] = {
     "send": {"operation": "send"},
     "read back": {"operation": "observe", "skip": 1},
 }
-CHANGED = {"412": {"kind": "status", "status": 412}}
-SUBJECTS = [
-    Subject(f"CalDAV, {status}", "caldav", "caldav_default", "", status, steps=STEPS)
-    for status in ("accepted", "declined")
-]
+CHANGED = {
+    "412": {"kind": "status", "status": 412},
+    "412, after it took effect": {"kind": "status", "status": 412, "when": "after"},
+}
+ACCEPT = Subject("CalDAV, accept", "caldav", "caldav_default", "", "accepted", steps=STEPS)
+DECLINE = Subject(
+    "CalDAV, decline", "caldav", "caldav_default", "", "declined", steps={"send": STEPS["send"]}
+)
 
 
 def cells(subject: Subject) -> list[Cell]:
@@ -59,8 +62,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class TestAccept(Matrix):
-    subject = SUBJECTS[0]
+    subject = ACCEPT
 
 
 class TestDecline(Matrix):
-    subject = SUBJECTS[1]
+    subject = DECLINE
