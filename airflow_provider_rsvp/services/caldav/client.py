@@ -16,6 +16,7 @@ from airflow_provider_rsvp.model import (
 )
 from airflow_provider_rsvp.services.caldav import CAPABILITIES, SERVICE, Software
 from airflow_provider_rsvp.services.caldav.discovery import Collection, Home, Silence, discover
+from airflow_provider_rsvp.services.caldav.instances import instance_text
 from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
 from airflow_provider_rsvp.services.caldav.itip import Mailer
 from airflow_provider_rsvp.services.caldav.lines import Document
@@ -203,9 +204,7 @@ class CalDAVCalendar:
 
     async def _window(self, home: Home, calendar: Collection, window: Window) -> list[Invitation]:
         what = f"list the events of {calendar.calendar_id}"
-        start, end = (
-            moment.in_timezone("UTC").format("YYYYMMDD[T]HHmmss[Z]") for moment in (window.start, window.end)
-        )
+        start, end = instance_text(window.start), instance_text(window.end)
         answer = await self._store.report(calendar.path, query_by_time(start, end), what)
         return _read(home, answer.responses, window, what)
 

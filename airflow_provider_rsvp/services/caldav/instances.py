@@ -15,9 +15,11 @@ Instance: TypeAlias = pendulum.DateTime | pendulum.Date
 
 def instance_text(instance: Instance) -> str:
     """Return an instance as iCalendar writes it: ``20270105T100000Z``, or ``20270105``."""
+    # Written by hand, as nothing else fills up a year of fewer than four digits.
     if isinstance(instance, pendulum.DateTime):
-        return instance.in_timezone(UTC).format("YYYYMMDD[T]HHmmss[Z]")
-    return instance.format("YYYYMMDD")
+        utc = instance.in_timezone(UTC)
+        return f"{_day(utc)}T{utc.hour:02d}{utc.minute:02d}{utc.second:02d}Z"
+    return _day(instance)
 
 
 def parse_instance(text: str) -> Instance:
@@ -31,3 +33,7 @@ def parse_instance(text: str) -> Instance:
         return pendulum.date(day.year, day.month, day.day)
     moment = datetime.strptime(text, "%Y%m%dT%H%M%SZ")
     return pendulum.instance(moment, tz=UTC)
+
+
+def _day(day: pendulum.Date) -> str:
+    return f"{day.year:04d}{day.month:02d}{day.day:02d}"

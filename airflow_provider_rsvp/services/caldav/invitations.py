@@ -115,7 +115,7 @@ class Reader:
             # A rule that cannot be read must not hide everything else in the window.
             master = obj.master or obj.events[0]
             fields = self._fields(obj, event_id, master, master.time, None, series=True)
-            fields["cannot_respond"] = f"its recurrence rule is not one that can be read here ({error})."
+            fields["cannot_respond"] = f"its recurrence rule cannot be read ({error})."
             yield Invitation(**fields)
             return
         for occurrence in found:

@@ -22,6 +22,7 @@ import pendulum
 from airflow_provider_rsvp.exceptions import CannotRespondError
 from airflow_provider_rsvp.model import ParticipationStatus, Person, Reply, TimeRange
 from airflow_provider_rsvp.services.caldav.edits import MARK
+from airflow_provider_rsvp.services.caldav.instances import instance_text
 from airflow_provider_rsvp.services.caldav.lines import Document, Line, escaped, unescaped
 from airflow_provider_rsvp.times import UTC, format_when
 
@@ -146,11 +147,13 @@ class Letter:
         return b"".join(line.raw.rstrip(b"\r\n") + b"\r\n" for line in lines)
 
     def _event(self, event: Sequence[Line]) -> list[Line]:
-        times = [Line.write(name, _utc(moment)) for name, moment in self._proposed()] or _named(event, _TIMES)
+        times = [Line.write(name, instance_text(moment)) for name, moment in self._proposed()] or _named(
+            event, _TIMES
+        )
         lines = [
             Line.write("BEGIN", "VEVENT"),
             *_named(event, ("UID", "RECURRENCE-ID", "SEQUENCE", "SUMMARY")),
-            Line.write("DTSTAMP", _utc(pendulum.now(UTC))),
+            Line.write("DTSTAMP", instance_text(pendulum.now(UTC))),
             *times,
             _bare(self.organizer),
             _bare(self.attendee.with_parameter("PARTSTAT", self.reply.status.upper())),
@@ -216,11 +219,6 @@ def _bare(line: Line) -> Line:
     for name in _OF_THE_SERVER:
         line = line.with_parameter(name, None)
     return line
-
-
-def _utc(moment: pendulum.DateTime | pendulum.Date) -> str:
-    assert isinstance(moment, pendulum.DateTime)
-    return moment.in_timezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _one_line(text: str) -> str:

@@ -46,7 +46,7 @@ class Line:
 
         :raises ValueError: it is not UTF-8
         """
-        text = re.sub(rb"\r?\n[ \t]", b"", raw).rstrip(b"\r\n").decode()
+        text = unfolded(raw).rstrip(b"\r\n").decode()
         content = _CONTENT.fullmatch(text)
         if content is None:
             return cls(raw, "", (), text)
@@ -178,6 +178,11 @@ class Document:
     def line_break(self) -> bytes:
         """How the object breaks its lines."""
         return b"\r\n" if self.lines and self.lines[0].raw.endswith(b"\r\n") else b"\n"
+
+
+def unfolded(data: bytes) -> bytes:
+    """Return content lines without their folds, which may lie within a character."""
+    return re.sub(rb"\r?\n[ \t]", b"", data)
 
 
 def comparable(address: str) -> str:

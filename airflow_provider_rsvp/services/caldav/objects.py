@@ -19,7 +19,7 @@ from icalendar.prop import vRecur
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import TimeRange
 from airflow_provider_rsvp.services.caldav.instances import Instance
-from airflow_provider_rsvp.services.caldav.lines import Block, Document, Line
+from airflow_provider_rsvp.services.caldav.lines import Block, Document, Line, unfolded
 from airflow_provider_rsvp.times import UTC, parse_instant, parse_zone
 
 _READABLE_RULES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
@@ -129,7 +129,7 @@ class CalendarObject:
         :raises InvalidInputError: a time or zone in it does not exist
         """
         document = Document.read(data)
-        calendar = Calendar.from_ical(data)
+        calendar = Calendar.from_ical(unfolded(data))
         if calendar.name != "VCALENDAR":
             raise ValueError("no VCALENDAR")
         zones = _Zones(calendar, floating)
@@ -302,20 +302,24 @@ def _walls(master: Event, first: datetime, last: datetime) -> list[datetime]:
         for wall in rrulestr(text, dtstart=master.wall).between(first, last, inc=True):
             found.add(wall)
             if len(found) > _MOST_INSTANCES:
-                raise ValueError("more instances than a calendar can mean")
+                raise ValueError("it means more instances than a calendar can hold")
     zones = _Zones(Component(), master.zone or UTC)
     found |= {wall for wall in _dates(component, "RDATE", master, zones) if first <= wall <= last}
     return sorted(found - set(_dates(component, "EXDATE", master, zones)))
 
 
-def _rule(rule: vRecur, master: Event) -> str:
+def _rule(rule: object, master: Event) -> str:
     """Return a rule as text, with its end by the series' own clock."""
-    (frequency,) = rule["FREQ"]
+    if not isinstance(rule, vRecur):
+        raise ValueError("it is malformed")
+    (frequency,) = rule.get("FREQ") or [""]
     if str(frequency).upper() not in _READABLE_RULES:
-        raise ValueError("a rule of more than one instance a day")
+        raise ValueError("it means more than one instance a day, or is malformed")
+    if str((rule.get("RSCALE") or ["GREGORIAN"])[0]).upper() != "GREGORIAN":
+        raise ValueError("it is of another than the Gregorian calendar")
     interval = int((rule.get("INTERVAL") or [1])[0])
     if not 0 < interval <= _LONGEST_INTERVAL:
-        raise ValueError("a rule whose interval is none")
+        raise ValueError("its interval is none")
     changed: Any = vRecur(rule)
     if rule.get("UNTIL"):
         (until,) = rule["UNTIL"]
