@@ -12,6 +12,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLES = PROJECT / "example_dags"
+ON_A_REAL_SERVER = frozenset({"rsvp_caldav"})
+"""The examples for which there is nothing in the sandbox."""
+
 POOLS = {"rsvp_msgraph": (4, "Replies to Microsoft Graph that may be under way at once")}
 """The pools that the examples use: slots and description by name."""
 

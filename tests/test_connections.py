@@ -33,6 +33,7 @@ PLAIN = {
     "cronofy": {"password": SECRET},
     "bitrix24": {"host": "portal.example", "login": "1", "password": SECRET},
     "msgraph_calendar": {"access_token": SECRET},
+    "caldav": {"host": "calendar.example", "login": "alice", "password": SECRET},
 }
 """The least that a connection of each type needs."""
 
@@ -466,6 +467,22 @@ class TestCertificates:
             {"access_token": SECRET, "login_host": "no host"},
             "login_host",
             "white space",
+        ),
+        ("caldav", {"login": "alice", "password": SECRET}, "host", "the server's address is needed"),
+        ("caldav", {"host": "c.example", "password": SECRET}, "login", "the user is needed"),
+        ("caldav", {"host": "c.example", "login": "alice"}, "password", "the user's password is needed"),
+        ("caldav", {"host": "c.example", "login": "a:b", "password": SECRET}, "login", "a colon"),
+        (
+            "caldav",
+            {"host": "c.example", "login": "alice", "password": SECRET, "access_token": SECRET},
+            "access_token",
+            "not both",
+        ),
+        (
+            "caldav",
+            {**PLAIN["caldav"], "server": "exchange"},
+            "server",
+            "'exchange' is not one of auto, cyrus, sabre, other",
         ),
     ],
 )

@@ -71,7 +71,7 @@ class Multistatus:
         """
         root = parse(answer, what)
         if root.tag != f"{DAV}multistatus":
-            raise MalformedAnswerError(f"Could not {what}: the answer is XML, but no DAV:multistatus.")
+            raise _not_dav(answer, what)
         responses = tuple(_response(each, what) for each in root.findall(f"{DAV}response"))
         token = (root.findtext(f"{DAV}sync-token") or "").strip()
         return cls(responses, token or None)
@@ -110,11 +110,7 @@ def parse(answer: Answer, what: str) -> Element:
         parser.Parse(answer.body, True)
         return builder.close()
     except (expat.ExpatError, ValueError, LookupError, AssertionError):
-        kind = answer.headers.get("content-type", "no content type").split(";")[0]
-        raise MalformedAnswerError(
-            f"Could not {what}: the answer (HTTP {answer.status}, {kind}, {len(answer.body)} bytes) is not XML that "
-            "CalDAV knows. Is the host in the connection a CalDAV server, and is nothing in between?"
-        ) from None
+        raise _not_dav(answer, what) from None
 
 
 def conditions(answer: Answer) -> frozenset[str]:
@@ -161,6 +157,14 @@ def sync_collection(token: str) -> bytes:
 
 
 _OBJECT = (f"{DAV}getetag", f"{CALDAV}schedule-tag", f"{CALDAV}calendar-data")
+
+
+def _not_dav(answer: Answer, what: str) -> MalformedAnswerError:
+    kind = answer.headers.get("content-type", "no content type").split(";")[0]
+    return MalformedAnswerError(
+        f"Could not {what}: the answer (HTTP {answer.status}, {kind}, {len(answer.body)} bytes) is not what CalDAV "
+        "documents. Is the host in the connection a CalDAV server, and is nothing in between?"
+    )
 
 
 def _query(within: str) -> bytes:
