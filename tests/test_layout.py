@@ -125,8 +125,8 @@ def test_the_package_asks_for_airflow_its_http_provider_and_pendulum():
 
 
 def test_whatever_else_it_imports_comes_along_with_them_or_with_an_extra():
-    installed = {"airflow-provider-rsvp"}
-    todo = {"airflow-provider-rsvp", "icalendar"}
+    installed = {"airflow-provider-rsvp", "icalendar"}
+    todo = set(installed)
     while todo:
         with suppress(metadata.PackageNotFoundError):  # for another platform or Python
             todo |= needed_by(todo.pop()) - installed
