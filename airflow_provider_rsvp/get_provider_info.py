@@ -181,6 +181,47 @@ _GOOGLE_CALENDAR = {
 }
 
 
+_CALDAV = {
+    "connection-type": "caldav",
+    "hook-name": "CalDAV",
+    "hook-class-name": "airflow_provider_rsvp.hooks.caldav.CalDAVHook",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {
+            "host": "Server or CalDAV address",
+            "login": "User",
+            "password": "Password",
+        },
+        "placeholders": {
+            "host": "calendar.example.com or https://cloud.example.com/remote.php/dav/",
+            "login": "alice",
+            "password": "where there is a second factor, an app password",
+        },
+    },
+    "conn-fields": {
+        "access_token": _secret("Access token", "Instead of a user and password (bearer token)."),
+        "calendar_id": _text(
+            "Calendar ID",
+            "The calendar of tasks that name none, such as Default. Empty: the server's default.",
+        ),
+        "addresses": _text(
+            "Own addresses",
+            "The user's own mail addresses, with commas, where the server does not tell them.",
+        ),
+        "smtp_conn_id": _text(
+            "Mail connection ID",
+            "An smtp connection: for replies where the server sends none itself, and for proposed times.",
+        ),
+        "server": _text(
+            "Server software",
+            "Only where the server hides it. Default: auto.",
+            enum=["auto", "cyrus", "sabre", "other"],
+        ),
+        "allow_http": _ALLOW_HTTP,
+    },
+}
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata."""
     return {
@@ -201,6 +242,7 @@ def get_provider_info() -> dict[str, Any]:
                     "Google Calendar",
                     "https://developers.google.com/workspace/calendar/api/v3/reference/events",
                 ),
+                ("CalDAV", "https://www.rfc-editor.org/rfc/rfc6638"),
             )
         ],
         "operators": [
@@ -220,8 +262,9 @@ def get_provider_info() -> dict[str, Any]:
                 ("Bitrix24", "airflow_provider_rsvp.hooks.bitrix24"),
                 ("Microsoft Graph Calendar", "airflow_provider_rsvp.hooks.msgraph"),
                 ("Google Calendar", "airflow_provider_rsvp.hooks.google_calendar"),
+                ("CalDAV", "airflow_provider_rsvp.hooks.caldav"),
             )
         ],
-        "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR, _GOOGLE_CALENDAR],
+        "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR, _GOOGLE_CALENDAR, _CALDAV],
         "extra-links": ["airflow_provider_rsvp.operators.links.EventLink"],
     }

@@ -12,6 +12,9 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLES = PROJECT / "example_dags"
+ON_A_REAL_SERVER = frozenset({"rsvp_caldav"})
+"""The examples for which there is nothing in the sandbox."""
+
 POOLS = {
     "rsvp_msgraph": {"slots": 4, "description": "Replies to Microsoft Graph that may be under way at once"},
     "rsvp_department": {"slots": 2, "description": "Calendars of the department that are read at once"},

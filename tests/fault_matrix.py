@@ -7,7 +7,7 @@ misbehaves once or for ever at one step, and holds what the task reported agains
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -190,15 +190,21 @@ class Finding:
         )
 
 
-def cells() -> Iterator[Cell]:
-    """All cells of the matrix."""
-    for subject in SUBJECTS:
+def cells(
+    subjects: Sequence[Subject] = SUBJECTS, only_send: Mapping[str, dict[str, Any]] | None = None
+) -> Iterator[Cell]:
+    """
+    All cells of the matrix.
+
+    :param only_send: further faults of the sending
+    """
+    for subject in subjects:
         for step, place in subject.steps.items():
             faults = dict(_BEFORE)
             if step in ("send", "token"):
                 faults |= _AFTER
             if step == "send":
-                faults |= _ONLY_SEND
+                faults |= {**_ONLY_SEND, **(only_send or {})}
             for fault, rule in faults.items():
                 if fault == "429 without" and step != "send":
                     continue
@@ -228,7 +234,7 @@ def examine(sandbox: Sandbox, cell: Cell) -> Finding:
         rules.append({"service": subject.service, "operation": "send", "kind": "cut", "when": "after"})
     sandbox.faults(rules)
     operator = operator_for(subject, event_id)
-    reported, message, tries = _run(operator)
+    reported, message, tries = run_tries(operator)
     struck = min(int(str(rule["struck"])) for rule in sandbox.faults())
     sandbox.faults([])
     mails = [mail for mail in sandbox.mail() if mail["event_id"] == event_id]
@@ -249,7 +255,8 @@ def operator_for(subject: Subject, event_id: str) -> SetParticipationStatusOpera
     )
 
 
-def _run(operator: SetParticipationStatusOperator) -> tuple[str, str, int]:
+def run_tries(operator: SetParticipationStatusOperator) -> tuple[str, str, int]:
+    """Run a task try after try; return what it reported, what it said, and the number of tries."""
     store = StateStore()
     message = ""
     for number in range(1, TRIES + 1):

@@ -281,7 +281,7 @@ def test_a_connection_that_is_wrong(refused, connect, good, changes, message):
 def test_a_connection_of_another_type(refused, connection):
     said = refused(**{**CRONOFY, "conn_id": connection("http", host="host.example")})
     assert said.startswith("ConfigurationError: Connection 'changed' is of type 'http'")
-    assert "such as cronofy, bitrix24, msgraph_calendar or google_calendar" in said
+    assert "such as cronofy, bitrix24, msgraph_calendar, google_calendar or caldav" in said
 
 
 @pytest.mark.parametrize(("start", "end"), [("2040-01-02", "2040-01-01"), ("2040-01-01", "2040-01-01")])

@@ -40,6 +40,7 @@ PLAIN = {
     "bitrix24": {"host": "portal.example", "login": "1", "password": SECRET},
     "msgraph_calendar": {"access_token": SECRET},
     "google_calendar": {"access_token": SECRET},
+    "caldav": {"host": "calendar.example", "login": "alice", "password": SECRET},
 }
 """The least that a connection of each type needs."""
 
@@ -649,6 +650,22 @@ class TestCertificates:
             "expected a text, not dict",
         ),
         ("google_calendar", {"access_token": SECRET, "login_host": "no host"}, "login_host", "white space"),
+        ("caldav", {"login": "alice", "password": SECRET}, "host", "the server's address is needed"),
+        ("caldav", {"host": "c.example", "password": SECRET}, "login", "the user is needed"),
+        ("caldav", {"host": "c.example", "login": "alice"}, "password", "the user's password is needed"),
+        ("caldav", {"host": "c.example", "login": "a:b", "password": SECRET}, "login", "a colon"),
+        (
+            "caldav",
+            {"host": "c.example", "login": "alice", "password": SECRET, "access_token": SECRET},
+            "access_token",
+            "not both",
+        ),
+        (
+            "caldav",
+            {**PLAIN["caldav"], "server": "exchange"},
+            "server",
+            "'exchange' is not one of auto, cyrus, sabre, other",
+        ),
     ],
 )
 def test_what_is_missing_or_contradictory_is_named(connection, conn_type, values, field, advice):
@@ -717,7 +734,7 @@ class TestAnotherType:
     def test_one_that_answers_no_invitations(self, connection):
         with pytest.raises(
             ConfigurationError,
-            match=r"'changed' is of type 'http'.*cronofy, bitrix24, msgraph_calendar or google_calendar",
+            match=r"'changed' is of type 'http'.*cronofy, bitrix24, msgraph_calendar, google_calendar or caldav",
         ):
             get_calendar_hook(connection("http", host="host.example"))
 

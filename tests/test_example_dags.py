@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_rsvp.sandbox import Sandbox
-from demo.home import EXAMPLES, prepare, settings
+from demo.home import EXAMPLES, ON_A_REAL_SERVER, prepare, settings
 from demo.mail import matched
 from demo.runs import ASK_A_PERSON, Run, run_dags
 from demo.table import render, rows
@@ -25,7 +25,11 @@ pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300)]
 BERLIN = ZoneInfo("Europe/Berlin")
 RED = {"fresh": False}
 RUNS = (
-    *(Run(file.stem) for file in sorted(EXAMPLES.glob("*.py")) if file.stem not in ASK_A_PERSON),
+    *(
+        Run(file.stem)
+        for file in sorted(EXAMPLES.glob("*.py"))
+        if file.stem not in ASK_A_PERSON | ON_A_REAL_SERVER
+    ),
     Run("rsvp_pipeline_gate", RED),
     Run("rsvp_pipeline_plan", RED),
     Run("rsvp_mapped", {"limit": 1}),

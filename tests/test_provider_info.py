@@ -15,7 +15,7 @@ from airflow.sdk.log import mask_secret  # noqa: F401 - loads the masker that th
 
 from airflow_provider_rsvp.get_provider_info import get_provider_info
 from airflow_provider_rsvp.hooks.base import CalendarHook
-from airflow_provider_rsvp.services import bitrix24, cronofy, google_calendar, msgraph
+from airflow_provider_rsvp.services import bitrix24, caldav, cronofy, google_calendar, msgraph
 
 INFO = get_provider_info()
 FORMS = {form["connection-type"]: form for form in INFO["connection-types"]}
@@ -124,6 +124,7 @@ class TestForms:
                     "private_key_passphrase",
                 },
                 "google_calendar": {"service_account_key", "refresh_token", "access_token"},
+                "caldav": {"access_token"},
             }[conn_type]
         )
 
@@ -138,6 +139,7 @@ class TestForms:
             ("cronofy", "data_center", cronofy.DATA_CENTERS),
             ("msgraph_calendar", "cloud", msgraph.CLOUDS),
             ("msgraph_calendar", "api_version", msgraph.VERSIONS),
+            ("caldav", "server", caldav.Software),
         ],
     )
     def test_offer_what_there_is(self, conn_type, name, choices):
@@ -159,6 +161,7 @@ class TestForms:
         ("hooks", {"connection_type": "bitrix24", "package_name": "airflow-provider-rsvp"}),
         ("hooks", {"connection_type": "msgraph_calendar", "package_name": "airflow-provider-rsvp"}),
         ("hooks", {"connection_type": "google_calendar", "package_name": "airflow-provider-rsvp"}),
+        ("hooks", {"connection_type": "caldav", "package_name": "airflow-provider-rsvp"}),
         ("links", {"extra_link_class_name": "airflow_provider_rsvp.operators.links.EventLink"}),
     ],
 )

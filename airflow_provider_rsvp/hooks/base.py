@@ -348,8 +348,8 @@ def get_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
     if not isinstance(hook, CalendarHook):
         raise ConfigurationError(
             f"Connection {conn_id!r} is of type {connection.conn_type!r}, which answers no calendar invitations. "
-            "Use a connection of a calendar type, such as cronofy, bitrix24, msgraph_calendar or google_calendar; "
-            "`airflow providers hooks` lists those that work here."
+            "Use a connection of a calendar type, such as cronofy, bitrix24, msgraph_calendar, google_calendar or "
+            "caldav; `airflow providers hooks` lists those that work here."
         )
     return hook
 

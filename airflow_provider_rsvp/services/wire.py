@@ -46,7 +46,11 @@ class Request:
         the service itself gave, which the transport follows only within the configured host
     :param query: name and value pairs, not yet encoded
     :param json: the body, sent as JSON
-    :param form: the body, sent as a form; only one of ``json`` and ``form`` is given
+    :param form: the body, sent as a form
+    :param content: the body as it is, with its ``Content-Type`` among the headers; only one of ``json``, ``form``
+        and ``content`` is given
+    :param returns_redirect: whether a redirect is an answer like any other, in place of an error; it is not
+        followed in either case
     :param mailbox: whose limits the request counts against
     """
 
@@ -58,6 +62,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     json: Any = field(default=None, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
+    content: bytes | None = field(default=None, repr=False)
+    returns_redirect: bool = False
     mailbox: str | None = None
 
 

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -96,6 +97,8 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=self._patience.answer, sock_connect=self._patience.connect),
             trust_env=True,
         )
+        # Else aiohttp sends a PUT again by itself when the connection breaks after it had left.
+        self._client._retry_connection = False
         return self
 
     async def __aexit__(
@@ -156,7 +159,7 @@ class Transport:
                     )
                 await asyncio.sleep(_backoff(unreached))
                 continue
-            if 300 <= answer.status < 400:
+            if 300 <= answer.status < 400 and not request.returns_redirect:
                 raise origin.refuse_redirect(answer.headers.get("location", ""))
             if auth and not renewed and self._dialect.token_refused(answer) and await auth.renew(token):
                 renewed = True
@@ -219,8 +222,7 @@ class Transport:
             )
             async with response:
                 content = await response.read()
-                received = {name.lower(): value for name, value in response.headers.items()}
-                return Answer(response.status, received, content)
+                return Answer(response.status, _received(response.headers), content)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # The text of these exceptions names addresses; their kind says enough.
             reason = type(error).__name__
@@ -248,10 +250,11 @@ class Transport:
             return await client.request(method, URL(url, encoded=True), **options)
 
         return AsyncHttpSession(
-            hook=HttpAsyncHook(method=method, http_conn_id="", retry_limit=1),
+            hook=HttpAsyncHook(http_conn_id="", retry_limit=1),
             request=request,
             config=SessionConfig(base_url=""),
-            method=method,
+            # The provider passes a body on with the methods it knows, of which there are few.
+            method="GET" if method == "GET" else "POST",
         )
 
     def _unanswered(
@@ -283,7 +286,16 @@ def _encode(request: Request) -> tuple[bytes | None, dict[str, str]]:
     if request.form is not None:
         content_type = {"Content-Type": "application/x-www-form-urlencoded"}
         return urlencode(request.form).encode(), {**content_type, **request.headers}
-    return None, dict(request.headers)
+    return request.content, dict(request.headers)
+
+
+def _received(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers by their names in lower case; one that came several times as a list (RFC 9110, section 5.3)."""
+    received: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        received[key] = f"{received[key]}, {value}" if key in received else value
+    return received
 
 
 def _backoff(attempt: int) -> float:

@@ -8,6 +8,7 @@ before the access token that came along is used.
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 import weakref
 from collections.abc import Awaitable, Callable
@@ -90,6 +91,30 @@ class StaticToken:
     def secrets(self) -> tuple[str, ...]:
         """Return the token."""
         return (self.token,)
+
+
+@dataclass(frozen=True, slots=True)
+class UserPassword:
+    """A user and a password, sent along from the first request (RFC 7617)."""
+
+    user: str
+    password: str = field(repr=False)
+
+    async def authorize(self, request: Request) -> tuple[Request, str | None]:
+        """Return the request with user and password."""
+        credentials = f"Basic {self._encoded()}"
+        return replace(request, headers={**request.headers, "Authorization": credentials}), None
+
+    async def renew(self, refused: str | None) -> bool:
+        """Return False: there is nothing to renew."""
+        return False
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the password, and what it becomes on the wire."""
+        return self.password, self._encoded()
+
+    def _encoded(self) -> str:
+        return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
 _GRANTS: dict[str, Grant] = {}

@@ -1,0 +1,263 @@
+"""The calendar client for CalDAV; needs the iCalendar library."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+
+from airflow_provider_rsvp.exceptions import EventNotFoundError, InvalidInputError, RejectedByServiceError
+from airflow_provider_rsvp.model import (
+    Account,
+    EventReference,
+    Invitation,
+    ParticipationStatus,
+    Recurrence,
+    Reply,
+    Scope,
+)
+from airflow_provider_rsvp.services.caldav import CAPABILITIES, SERVICE, Software
+from airflow_provider_rsvp.services.caldav.discovery import Collection, Home, Silence, discover
+from airflow_provider_rsvp.services.caldav.instances import instance_text
+from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
+from airflow_provider_rsvp.services.caldav.itip import Mailer
+from airflow_provider_rsvp.services.caldav.lines import Document
+from airflow_provider_rsvp.services.caldav.places import EventId, below_home, path_of
+from airflow_provider_rsvp.services.caldav.sending import Sending
+from airflow_provider_rsvp.services.caldav.store import Store, SyncTokenEnded
+from airflow_provider_rsvp.services.caldav.xml import (
+    CALDAV,
+    CALENDAR_SERVER,
+    DAV,
+    Response,
+    multiget,
+    query_by_time,
+    query_by_uid,
+    sync_collection,
+)
+from airflow_provider_rsvp.services.client import Changes, Sent, Window
+from airflow_provider_rsvp.services.wire import Exchange, reading
+
+_DATA = f"{CALDAV}calendar-data"
+_TOKENS = (f"{DAV}sync-token", f"{CALENDAR_SERVER}getctag")
+_SYNC, _CTAG = "sync:", "ctag:"
+_AT_ONCE = 50
+
+
+class CalDAVCalendar:
+    """
+    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one user of a CalDAV server.
+
+    :param exchange: carries requests to the server's host
+    :param start: the path at which the server is looked for; ``/`` for the host's own
+    :param addresses: the user's own addresses, beside those that the server names
+    :param calendar_id: which calendar, where a reference names none; None for the server's default
+    :param software: what the server is, where it does not say so itself
+    :param mailer: how mail is sent; None where the connection names no mail connection
+    """
+
+    service = SERVICE
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        start: str = "/",
+        addresses: Iterable[str] = (),
+        calendar_id: str | None = None,
+        software: Software = Software.AUTO,
+        mailer: Mailer | None = None,
+    ) -> None:
+        self._store = Store(exchange)
+        self._start = start
+        self._addresses = tuple(addresses)
+        self._calendar_id = calendar_id
+        self._software = software
+        self._mailer = mailer
+        self._known: Home | None = None
+
+    def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
+        """Check the form of the ids, and what no server can carry."""
+        if reference.event_id is not None:
+            event_id = EventId.parse(reference.event_id)
+            if reference.calendar_id is not None and event_id.calendar_id != below_home(
+                reference.calendar_id, "calendar_id"
+            ):
+                raise InvalidInputError(
+                    f"calendar_id: the event lies in {event_id.calendar_id!r}, as its id says, and not in "
+                    f"{reference.calendar_id!r}."
+                )
+        if reply.comment and not reply.notify_organizer:
+            raise InvalidInputError(
+                "comment: a comment goes to an organizer who is notified; drop it or set notify_organizer=True."
+            )
+        if reply.proposed_time is not None and scope is Scope.SERIES:
+            raise InvalidInputError(
+                "proposed_start: a time is proposed for one event, not for a whole series; answer one instance."
+            )
+
+    async def observe(self, reference: EventReference, scope: Scope) -> HeldInvitation:
+        """Read one event; with ``series``, the series that an instance belongs to."""
+        what = f"read {reference}"
+        home = await self._home()
+        if reference.event_id is not None:
+            event_id = EventId.parse(reference.event_id)
+        else:
+            event_id = await self._find(home, reference)
+        resource = await self._store.get(home.path + event_id.path, what)
+        with reading(what):
+            return Reader(home).chosen(resource, event_id, reference, scope)
+
+    async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
+        """Read the object again."""
+        series = invitation.recurrence is Recurrence.SERIES
+        reference = EventReference(event_id=invitation.reference.event_id)
+        return (await self.observe(reference, Scope.SERIES if series else Scope.INSTANCE)).status
+
+    async def send(self, invitation: Invitation, reply: Reply) -> Sent:
+        """Write the answer into the object; where the server sends no replies itself, mail one."""
+        home = await self._home()
+        return await Sending(self._store, Reader(home), self._mailer, self.observe).send(invitation, reply)
+
+    async def list_invitations(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Invitation]:
+        """Read the events of a window; instances of a series come one by one."""
+        home = await self._home()
+        for invitation in await self._window(home, home.calendar(calendar_id or self._calendar_id), window):
+            yield invitation
+
+    async def changes(
+        self,
+        window: Window,
+        since: str | None,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+    ) -> Changes:
+        """
+        Read what changed on a calendar since a token was given out; without one, or if it has ended, everything.
+
+        With reports of changes (RFC 6578) where the server has them, else with the calendar's tag.
+        """
+        home = await self._home()
+        calendar = home.calendar(calendar_id or self._calendar_id)
+        if since is not None and since.startswith(_SYNC):
+            try:
+                return await self._changed(home, calendar, window, since.removeprefix(_SYNC))
+            except SyncTokenEnded:
+                since = None
+        # The token first: what changes in between comes again with the next report.
+        token = await self._token(calendar)
+        if since is not None and since == token:
+            return Changes((), token, complete=False)
+        return Changes(tuple(await self._window(home, calendar, window)), token, complete=True)
+
+    async def account(self) -> Account:
+        """Read who the user is, which calendars there are, and what the server can do."""
+        home = await self._home()
+        mail = (each for each in home.addresses if each.startswith("mailto:"))
+        addresses = ", ".join(sorted(each.removeprefix("mailto:") for each in mail))
+        writable = [each for each in home.calendars if not each.read_only]
+        notes = [
+            f"{len(writable)} of {len(home.calendars)} calendars can be answered from: "
+            + (", ".join(f"{each.name} ({each.calendar_id})" for each in writable) or "none")
+            + ".",
+            *self._abilities(home),
+        ]
+        return Account(who=f"{home.name} <{addresses}>", notes=tuple(notes))
+
+    def _abilities(self, home: Home) -> Iterator[str]:
+        server = home.server
+        if server.schedules:
+            yield "The server sends replies to organizers itself."
+            silent = server.silence is not Silence.NOT_AT_ALL
+            yield f"It {'can' if silent else 'cannot'} be kept from it (notify_organizer=False)."
+            yield f"It {'carries' if server.comments else 'does not carry'} comments."
+        elif self._mailer is None:
+            yield (
+                "The server sends no replies to organizers, and the connection names no mail connection "
+                "(smtp_conn_id), so answers can only be set silently (notify_organizer=False)."
+            )
+        else:
+            yield "The server sends no replies to organizers; they are mailed."
+        yield f"Proposed times {'cannot be sent' if self._mailer is None else 'are mailed'}."
+
+    async def _home(self) -> Home:
+        if self._known is None:
+            self._known = await discover(self._store, self._start, self._software, self._addresses)
+        return self._known
+
+    async def _find(self, home: Home, reference: EventReference) -> EventId:
+        """Return where the object with a UID lies: in the calendar that is named, else in any, the default first."""
+        what = f"find {reference}"
+        named = reference.calendar_id or self._calendar_id
+        calendars = (
+            [home.calendar(named)] if named else sorted(home.calendars, key=lambda each: each != home.default)
+        )
+        for calendar in calendars:
+            answer = await self._store.report(calendar.path, query_by_uid(str(reference.ical_uid)), what)
+            for response in answer.responses:
+                with reading(what):
+                    if _has_uid(response.text(_DATA) or "", str(reference.ical_uid)):
+                        return EventId(path_of(response.href, what).removeprefix(home.path))
+        raise EventNotFoundError(f"The server shows no {reference}.")
+
+    async def _window(self, home: Home, calendar: Collection, window: Window) -> list[Invitation]:
+        what = f"list the events of {calendar.calendar_id}"
+        start, end = instance_text(window.start), instance_text(window.end)
+        answer = await self._store.report(calendar.path, query_by_time(start, end), what)
+        return _read(home, answer.responses, window, what)
+
+    async def _changed(self, home: Home, calendar: Collection, window: Window, token: str) -> Changes:
+        what = f"list what changed in {calendar.calendar_id}"
+        changed: dict[str, None] = {}
+        followed: set[str] = set()
+        more = True
+        while more and token not in followed:
+            followed.add(token)
+            answer = await self._store.report(calendar.path, sync_collection(token), what, depth="0")
+            with reading(what):
+                paths = {path_of(each.href, what): each.status for each in answer.responses}
+                # That the answer was cut short is said by a status of the calendar's own (RFC 6578, section 3.6).
+                more = paths.pop(calendar.path, None) == 507
+                token = answer.sync_token or token
+            for path, status in paths.items():
+                changed.pop(path, None)
+                if status != 404:
+                    changed[path] = None
+        found: list[Invitation] = []
+        paths_left = list(changed)
+        while paths_left:
+            asked, paths_left = paths_left[:_AT_ONCE], paths_left[_AT_ONCE:]
+            answer = await self._store.report(calendar.path, multiget(asked), what, depth="0")
+            found += _read(home, answer.responses, window, what)
+        return Changes(tuple(found), f"{_SYNC}{token}", complete=False)
+
+    async def _token(self, calendar: Collection) -> str | None:
+        what = f"read what version {calendar.calendar_id} has"
+        answer = await self._store.properties(calendar.path, _TOKENS, what)
+        with reading(what):
+            sync, tag = (answer.responses[0].text(name) for name in _TOKENS)
+        if sync is not None:
+            return f"{_SYNC}{sync}"
+        return f"{_CTAG}{tag}" if tag is not None else None
+
+
+def _has_uid(data: str, uid: str) -> bool:
+    """Return whether an object has a UID; a server's answer may hold those, too, that only contain it."""
+    return any(line.name == "UID" and line.value == uid for line in Document.read(data.encode()).lines)
+
+
+def _read(home: Home, responses: Sequence[Response], window: Window, what: str) -> list[Invitation]:
+    found: list[Invitation] = []
+    for response in responses:
+        if response.status == 507:
+            raise RejectedByServiceError(
+                f"Could not {what}: there are too many events; choose a shorter window."
+            )
+        data = response.text(_DATA)
+        if data is None:
+            continue
+        with reading(what):
+            found += Reader(home).within(data.encode(), path_of(response.href, what), window)
+    return found

@@ -1,0 +1,227 @@
+"""What a calendar object says, as invitations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import EventNotFoundError
+from airflow_provider_rsvp.model import (
+    EventReference,
+    FreeBusy,
+    Invitation,
+    ParticipationStatus,
+    Recurrence,
+    Scope,
+    Sensitivity,
+    TimeRange,
+)
+from airflow_provider_rsvp.services.caldav.discovery import Home
+from airflow_provider_rsvp.services.caldav.edits import attendee_lines, own_comment
+from airflow_provider_rsvp.services.caldav.instances import Instance
+from airflow_provider_rsvp.services.caldav.itip import person
+from airflow_provider_rsvp.services.caldav.lines import Line, unescaped
+from airflow_provider_rsvp.services.caldav.objects import CalendarObject, Event, Occurrence
+from airflow_provider_rsvp.services.caldav.places import EventId
+from airflow_provider_rsvp.services.caldav.store import Resource
+from airflow_provider_rsvp.services.client import Window
+
+_STATUSES = {status.upper(): status for status in ParticipationStatus}
+_SENSITIVITIES = {
+    "PUBLIC": Sensitivity.PUBLIC,
+    "PRIVATE": Sensitivity.PRIVATE,
+    "CONFIDENTIAL": Sensitivity.CONFIDENTIAL,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldInvitation(Invitation):
+    """
+    An invitation with the object that says it, which a reply changes.
+
+    :param occurrence: which instance of a series; None for a single event or the whole series
+    """
+
+    resource: Resource = field(repr=False, compare=False)
+    object: CalendarObject = field(repr=False, compare=False)
+    occurrence: Occurrence | None = field(repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """
+    Reads the objects of one user.
+
+    :param home: the user, as the server knows them
+    """
+
+    home: Home
+
+    def chosen(
+        self, resource: Resource, event_id: EventId, reference: EventReference, scope: Scope
+    ) -> HeldInvitation:
+        """
+        Return the event of an object that a reference means.
+
+        :raises EventNotFoundError: the series has no such instance
+        :raises ValueError: the object cannot be read
+        """
+        zone = self.home.zone(event_id.calendar_id)
+        obj = CalendarObject.read(resource.data, zone)
+        instance = event_id.instance
+        if reference.original_start is not None:
+            named = _instance(obj, reference.original_start)
+            if instance not in (None, named):
+                raise EventNotFoundError(
+                    f"original_start: {reference.original_start.isoformat()} is not when the instance with this id was "
+                    "first planned for. Give the id of the series, or leave original_start out."
+                )
+            instance = named
+        first = obj.events[0]
+        alone = len(obj.events) == 1 and not first.recurs
+        if scope is Scope.SERIES or (instance is None and not alone):
+            occurrence = None
+        elif alone and instance in (None, first.instance, first.instance_at(first.wall)):
+            occurrence = Occurrence(first.instance, first, first.time)
+        else:
+            assert instance is not None
+            found = obj.occurrence(instance)
+            if found is None:
+                raise EventNotFoundError(
+                    f"{reference}: there is no event that was first planned for {instance.isoformat()}."
+                )
+            occurrence = found
+        event = occurrence.event if occurrence else obj.master or first
+        time = occurrence.time if occurrence else event.time
+        fields = self._fields(obj, event_id, event, time, occurrence, series=occurrence is None and not alone)
+        return HeldInvitation(**fields, resource=resource, object=obj, occurrence=occurrence)
+
+    def within(self, data: bytes, path: str, window: Window) -> Iterator[Invitation]:
+        """
+        Return the events of an object that lie in a window.
+
+        :param path: absolute
+        :raises ValueError: the object cannot be read
+        """
+        event_id = EventId(path.removeprefix(self.home.path))
+        zone = self.home.zone(event_id.calendar_id)
+        obj = CalendarObject.read(data, zone)
+        try:
+            found = list(obj.between(window.start, window.end, zone))
+        except ValueError as error:
+            # A rule that cannot be read must not hide everything else in the window.
+            master = obj.master or obj.events[0]
+            fields = self._fields(obj, event_id, master, master.time, None, series=True)
+            fields["cannot_respond"] = f"its recurrence rule cannot be read ({error})."
+            yield Invitation(**fields)
+            return
+        for occurrence in found:
+            fields = self._fields(obj, event_id, occurrence.event, occurrence.time, occurrence, series=False)
+            yield Invitation(**fields)
+
+    def _fields(
+        self,
+        obj: CalendarObject,
+        event_id: EventId,
+        event: Event,
+        time: TimeRange,
+        occurrence: Occurrence | None,
+        *,
+        series: bool,
+    ) -> dict[str, Any]:
+        home = self.home
+        instance = occurrence.instance if occurrence else None
+        place = EventId(event_id.path, instance)
+        mine = self.my_lines(obj, event)
+        organizer = event.first("ORGANIZER")
+        return {
+            "reference": EventReference(
+                event_id=str(place),
+                ical_uid=event.uid,
+                original_start=instance if isinstance(instance, pendulum.DateTime) else None,
+                calendar_id=place.calendar_id,
+            ),
+            "subject": unescaped(event.value("SUMMARY") or ""),
+            "time": time,
+            "status": _status(mine),
+            "organizer": person(organizer),
+            "recurrence": _recurrence(instance, series=series),
+            "series_id": event_id.path if instance is not None else None,
+            "is_organizer": organizer is not None and bool(organizer.addresses & home.addresses),
+            "is_attendee": bool(mine) and organizer is not None,
+            "is_cancelled": (event.value("STATUS") or "").upper() == "CANCELLED" or obj.method == "CANCEL",
+            "is_read_only": any(
+                each.read_only for each in home.calendars if each.calendar_id == place.calendar_id
+            ),
+            "cannot_respond": _cannot_respond(mine),
+            "response_requested": not any((line.parameter("RSVP") or "").upper() == "FALSE" for line in mine),
+            "can_propose": (event.value("X-MICROSOFT-DISALLOW-COUNTER") or "").upper() != "TRUE",
+            "attendees": sum(line.name == "ATTENDEE" for line in event.lines),
+            "required": _required(mine),
+            "comment": own_comment(event.lines),
+            "link": _link(event),
+            "body": unescaped(event.value("DESCRIPTION") or "") or None,
+            "categories": _categories(event),
+            "sensitivity": _SENSITIVITIES.get((event.value("CLASS") or "").upper()),
+            "free_busy": _free_busy(event),
+        }
+
+    def my_lines(self, obj: CalendarObject, event: Event) -> tuple[Line, ...]:
+        """Return the event's ``ATTENDEE`` lines that name one of the user's addresses."""
+        place = obj.events.index(event)
+        return tuple(
+            obj.document.lines[number] for number in attendee_lines(obj.document, place, self.home.addresses)
+        )
+
+
+def _instance(obj: CalendarObject, original_start: pendulum.DateTime) -> Instance:
+    """Return the instance that a start means; of an all-day series the day, by the clock that it is given in."""
+    return original_start.date() if obj.events[0].zone is None else original_start.in_timezone("UTC")
+
+
+def _status(mine: tuple[Line, ...]) -> ParticipationStatus | None:
+    """Return the one status of all my lines; None where they differ, or it is one that cannot be set here."""
+    found = {(line.parameter("PARTSTAT") or "NEEDS-ACTION").upper() for line in mine}
+    return _STATUSES.get(found.pop()) if len(found) == 1 else None
+
+
+def _recurrence(instance: Instance | None, *, series: bool) -> Recurrence:
+    if instance is not None:
+        return Recurrence.INSTANCE
+    return Recurrence.SERIES if series else Recurrence.SINGLE
+
+
+def _cannot_respond(mine: tuple[Line, ...]) -> str | None:
+    if any((line.parameter("PARTSTAT") or "").upper() == "DELEGATED" for line in mine):
+        return "the invitation was delegated to somebody else."
+    return None
+
+
+def _required(mine: tuple[Line, ...]) -> bool | None:
+    if not mine:
+        return None
+    return (mine[0].parameter("ROLE") or "REQ-PARTICIPANT").upper() in ("REQ-PARTICIPANT", "CHAIR")
+
+
+def _link(event: Event) -> str | None:
+    address = event.value("URL") or ""
+    return address if address.startswith(("https://", "http://")) else None
+
+
+def _categories(event: Event) -> tuple[str, ...]:
+    return tuple(
+        unescaped(part).strip()
+        for line in event.lines
+        if line.name == "CATEGORIES"
+        for part in line.value.split(",")
+        if part.strip()
+    )
+
+
+def _free_busy(event: Event) -> FreeBusy:
+    if (event.value("TRANSP") or "").upper() == "TRANSPARENT":
+        return FreeBusy.FREE
+    return FreeBusy.TENTATIVE if (event.value("STATUS") or "").upper() == "TENTATIVE" else FreeBusy.BUSY

@@ -1,0 +1,341 @@
+"""
+Sending a reply: by the server, which mails organizers when an answer is written, or by mail of our own.
+
+By mail, three steps keep the promise that a reply goes out once at most and that a lost one never passes for sent:
+
+.. code-block:: text
+
+    sign in at the mail server
+    write "sending" into my own ATTENDEE line, if the event still stands as it was read
+    hand the mail over, once ──── refused ─► take the note back; an error, nothing was sent
+         │        └─────────────── unclear ─► the note stays: no later try mails this reply again
+         ▼
+    write the answer, and "sent" for "sending"
+
+Were the answer written first, a lost mail would look like success ever after. Were the mail first, without a
+note, a crash before the writing would make the next try mail again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from secrets import token_hex
+
+from airflow_provider_rsvp.exceptions import (
+    EventChangedError,
+    MalformedAnswerError,
+    RsvpError,
+    ServiceUnavailableError,
+    UnclearOutcomeError,
+    UnsupportedByServiceError,
+)
+from airflow_provider_rsvp.model import (
+    EventReference,
+    Invitation,
+    ParticipationStatus,
+    Recurrence,
+    Reply,
+    Scope,
+)
+from airflow_provider_rsvp.services.caldav.discovery import Silence
+from airflow_provider_rsvp.services.caldav.edits import (
+    MARK,
+    attendee_lines,
+    with_attendee_parameter,
+    with_comment,
+    with_organizer_parameter,
+    with_override,
+    with_status,
+)
+from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
+from airflow_provider_rsvp.services.caldav.itip import Letter, Mailer
+from airflow_provider_rsvp.services.caldav.lines import Document, Line
+from airflow_provider_rsvp.services.caldav.store import Store
+from airflow_provider_rsvp.services.client import Sent
+from airflow_provider_rsvp.services.wire import Purpose
+
+_AGENT, _FORCE, _DELIVERY = "SCHEDULE-AGENT", "SCHEDULE-FORCE-SEND", "SCHEDULE-STATUS"
+_WRITINGS = 3
+"""How often an answer is written whose mail is out, if the event changes meanwhile."""
+
+Observe = Callable[[EventReference, Scope], Awaitable[HeldInvitation]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """
+    How one reply reaches its organizer, or is kept from them.
+
+    :param told: whether the organizer is told at all
+    :param by_server: whether the server tells them when the answer is written
+    :param by_mail: whether a mail of our own tells them
+    :param headers: what the server is told along with the answer
+    :param organizer: a parameter of the organizer's line for the time of the writing (RFC 6638, section 7)
+    :param note: what of the reply is not delivered
+    """
+
+    told: bool
+    by_server: bool = False
+    by_mail: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    organizer: tuple[str, str] | None = None
+    note: str | None = None
+
+
+class Sending:
+    """
+    Sends one reply.
+
+    :param observe: reads an event anew
+    """
+
+    def __init__(self, store: Store, reader: Reader, mailer: Mailer | None, observe: Observe) -> None:
+        self._store = store
+        self._reader = reader
+        self._mailer = mailer
+        self._observe = observe
+
+    async def send(self, invitation: Invitation, reply: Reply) -> Sent:
+        """Set the status in the object, and see to it that the organizer is told as asked."""
+        held = await self._held(invitation)
+        way = self._way(held, reply)
+        if way.by_mail:
+            return await self._mailed(held, reply, way)
+        what = f"set {held.reference} to {reply.status}"
+        document, places = self._document(held)
+        document = with_status(document, places, self._mine, reply.status)
+        document = with_comment(document, places, reply.comment if way.by_server else None)
+        if way.organizer is not None:
+            document = with_organizer_parameter(document, places, *way.organizer)
+        await self._store.put(held.resource, document.to_bytes(), what, Purpose.SEND, dict(way.headers))
+        return await self._confirmed(held, reply, way)
+
+    @property
+    def _mine(self) -> frozenset[str]:
+        return self._reader.home.addresses
+
+    async def _held(self, invitation: Invitation) -> HeldInvitation:
+        if isinstance(invitation, HeldInvitation):
+            return invitation
+        fresh = await self._again(invitation)
+        if (fresh.status, fresh.time, fresh.is_cancelled) != (
+            invitation.status,
+            invitation.time,
+            invitation.is_cancelled,
+        ):
+            raise EventChangedError(f"{invitation.reference} was changed meanwhile; nothing was written.")
+        return fresh
+
+    async def _again(self, invitation: Invitation) -> HeldInvitation:
+        scope = Scope.SERIES if invitation.recurrence is Recurrence.SERIES else Scope.INSTANCE
+        return await self._observe(EventReference(event_id=invitation.reference.event_id), scope)
+
+    def _way(self, held: HeldInvitation, reply: Reply) -> _Way:
+        """
+        Return the way that a reply takes on this server.
+
+        :raises UnsupportedByServiceError: there is none that carries all of it
+        """
+        server = self._reader.home.server
+        agent = (self._organizer(held).parameter(_AGENT) or "SERVER").upper()
+        by_server = server.schedules and agent == "SERVER"
+        if agent == "NONE":
+            self._refuse_words(reply, "the organizer wants no replies to it (SCHEDULE-AGENT=NONE)")
+            return _Way(told=False, note="Nobody is told: the event says so (SCHEDULE-AGENT=NONE).")
+        if not reply.notify_organizer:
+            return self._silently() if by_server else _Way(told=False)
+        if reply.proposed_time is not None:
+            self._need_mailer("proposed_start: a proposed time goes by mail")
+            return _Way(told=True, by_server=by_server, by_mail=True)
+        if by_server:
+            if reply.comment and not server.comments:
+                raise UnsupportedByServiceError(
+                    "comment: the server writes the reply to the organizer itself and is not known to carry comments; "
+                    "drop it."
+                )
+            stood = held.status is reply.status
+            return _Way(told=True, by_server=True, organizer=(_FORCE, "REPLY") if stood else None)
+        if not held.response_requested:
+            note = "The organizer asked for no replies, so the status was set and nobody was told."
+            self._refuse_words(reply, "the organizer asked for no replies")
+            return _Way(told=False, note=note)
+        if reply.status is ParticipationStatus.NEEDS_ACTION:
+            raise UnsupportedByServiceError(
+                "status: 'needs-action' is no reply that can be mailed; set it with notify_organizer=False."
+            )
+        self._need_mailer("notify_organizer: the server sends no replies itself")
+        return _Way(told=True, by_mail=True)
+
+    def _silently(self) -> _Way:
+        match self._reader.home.server.silence:
+            case Silence.BY_HEADER:
+                return _Way(told=False, headers=(("Schedule-Reply", "F"),))
+            case Silence.BY_AGENT:
+                return _Way(told=False, organizer=(_AGENT, "CLIENT"))
+            case _:
+                raise UnsupportedByServiceError(
+                    "notify_organizer: the server tells the organizer itself and is not known to have a way to keep it "
+                    "from that; False is not possible."
+                )
+
+    def _refuse_words(self, reply: Reply, why: str) -> None:
+        if reply.comment:
+            raise UnsupportedByServiceError(f"comment: nobody would get it, because {why}; drop it.")
+
+    def _need_mailer(self, why: str) -> None:
+        if self._mailer is None:
+            raise UnsupportedByServiceError(
+                f"{why}, and the connection names no mail connection. Name one in 'smtp_conn_id'."
+            )
+
+    def _document(self, held: HeldInvitation) -> tuple[Document, tuple[int, ...]]:
+        """Return the object, and the events in it that the reply is for: one, or all of a series."""
+        obj, occurrence = held.object, held.occurrence
+        if occurrence is None:
+            invited = (
+                place
+                for place, event in enumerate(obj.events)
+                if self._reader.my_lines(obj, event) and (event.value("STATUS") or "").upper() != "CANCELLED"
+            )
+            return obj.document, tuple(invited)
+        if occurrence.instance is not None and occurrence.event.instance is None:
+            document, place = with_override(obj, occurrence)
+            return document, (place,)
+        return obj.document, (obj.events.index(occurrence.event),)
+
+    def _organizer(self, held: HeldInvitation) -> Line:
+        event = held.occurrence.event if held.occurrence else held.object.master or held.object.events[0]
+        line = event.first("ORGANIZER")
+        assert line is not None, "without an organizer it is no invitation"
+        return line
+
+    async def _confirmed(self, held: HeldInvitation, reply: Reply, way: _Way) -> Sent:
+        """Return what the object shows after the writing: the status, and whether the server delivered it."""
+        told, notes = way.told, [way.note]
+        try:
+            fresh = await self._again(held)
+        except RsvpError:
+            return Sent(told, way.note)
+        delivery = self._organizer(fresh).parameter(_DELIVERY) or ""
+        if way.by_server and delivery.startswith(("3.", "5.")):
+            told = False
+            notes.append(
+                f"The server could not deliver the reply to the organizer (SCHEDULE-STATUS {delivery})."
+            )
+        if way.organizer is not None:
+            notes.append(await self._tidied(fresh, way.organizer))
+        return Sent(told, " ".join(note for note in notes if note) or None, fresh.status)
+
+    async def _tidied(self, fresh: HeldInvitation, organizer: tuple[str, str]) -> str | None:
+        """Take away what was written for the time of the writing only, if the server left it there."""
+        name, value = organizer
+        if self._organizer(fresh).parameter(name) != value:
+            return None
+        places = range(len(fresh.object.events))
+        document = with_organizer_parameter(fresh.object.document, places, name, None)
+        try:
+            # It tells nobody anything, so it is no sending.
+            await self._store.put(
+                fresh.resource, document.to_bytes(), f"tidy {fresh.reference}", Purpose.READ
+            )
+        except RsvpError:
+            return f"The event still says {name}={value}, which could not be taken away."
+        return None
+
+    async def _mailed(self, held: HeldInvitation, reply: Reply, way: _Way) -> Sent:
+        """Mail the reply, then set the status; see the module's description."""
+        document, places = self._document(held)
+        mine = document.lines[attendee_lines(document, places[0], self._mine)[0]]
+        mark = mine.parameter(MARK) or ""
+        if mark.startswith(f"sending-{reply.status}-"):
+            raise UnclearOutcomeError(
+                f"'{reply.status}' for {held.subject!r} may have been mailed before: an earlier try did not learn what "
+                "became of it, so it is not mailed again. Look at the organizer's side, then answer in a calendar "
+                f"program, or take the parameter {MARK} away to have it mailed."
+            )
+        letter = Letter(
+            document, places, mine, self._organizer(held), reply, held.subject, held.time, mark or None
+        )
+        message = letter.message()
+        assert self._mailer is not None
+        session = await self._mailer.open()
+        try:
+            note = f"sending-{reply.status}-{letter.identity}-{token_hex(4)}"
+            marked = await self._marked(
+                held, with_attendee_parameter(document, places, self._mine, MARK, note), note
+            )
+            try:
+                await session.send(message)
+            except UnclearOutcomeError:
+                raise
+            except RsvpError:
+                await self._unmarked(held, marked)
+                raise
+        finally:
+            await session.close()
+        try:
+            await self._answered(marked, reply, way, f"sent-{letter.identity}")
+        except RsvpError as error:
+            raise UnclearOutcomeError(
+                f"'{reply.status}' for {held.subject!r} was mailed, but could not be written into the calendar: {error}"
+            ) from error
+        return await self._confirmed(marked, reply, way)
+
+    async def _marked(self, held: HeldInvitation, document: Document, note: str) -> HeldInvitation:
+        """
+        Write the note, and return the event with it.
+
+        :raises EventChangedError: the event was changed meanwhile
+        :raises ServiceUnavailableError: it cannot be told whether the note is there
+        :raises UnsupportedByServiceError: the server does not keep it
+        """
+        what = f"note the reply to {held.reference}"
+        failure: str | None = None
+        try:
+            await self._store.put(held.resource, document.to_bytes(), what, Purpose.READ)
+        except (ServiceUnavailableError, MalformedAnswerError) as error:
+            failure = str(error)
+        fresh = await self._again(held)
+        if self._noted(fresh) == note:
+            return fresh
+        if failure is not None:
+            raise ServiceUnavailableError(f"{failure} Nothing was mailed.")
+        raise UnsupportedByServiceError(
+            "notify_organizer: the server does not keep the note by which a reply is mailed once at most; set the "
+            "status with notify_organizer=False, and write to the organizer."
+        )
+
+    def _noted(self, held: HeldInvitation) -> str | None:
+        document, places = self._document(held)
+        return document.lines[attendee_lines(document, places[0], self._mine)[0]].parameter(MARK)
+
+    async def _unmarked(self, held: HeldInvitation, marked: HeldInvitation) -> None:
+        """Put the event back as it was: nothing was mailed. If that fails, the note stays, and nothing is mailed."""
+        with suppress(RsvpError):
+            what = f"take back the note on {held.reference}"
+            await self._store.put(marked.resource, held.resource.data, what, Purpose.READ)
+
+    async def _answered(self, marked: HeldInvitation, reply: Reply, way: _Way, note: str) -> None:
+        """Write the answer whose mail is out, over what others change meanwhile."""
+        what = f"set {marked.reference} to {reply.status}"
+        held = marked
+        for left in reversed(range(_WRITINGS)):
+            document, places = self._document(held)
+            document = with_status(document, places, self._mine, reply.status)
+            document = with_comment(document, places, reply.comment)
+            document = with_attendee_parameter(document, places, self._mine, MARK, note)
+            try:
+                await self._store.put(held.resource, document.to_bytes(), what, Purpose.SEND)
+                return
+            except EventChangedError:
+                if not left:
+                    raise
+            except UnclearOutcomeError:
+                # Where the server tells nobody, writing again harms nobody.
+                if way.by_server or not left:
+                    raise
+            held = await self._again(marked)
+            if held.status is reply.status:
+                return

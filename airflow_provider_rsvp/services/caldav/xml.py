@@ -1,0 +1,212 @@
+"""
+XML as WebDAV speaks it (RFC 4918), read without trust.
+
+A document type declaration is refused, so that no entity is ever expanded or fetched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
+
+from airflow_provider_rsvp.exceptions import MalformedAnswerError
+from airflow_provider_rsvp.services.wire import Answer
+
+DAV = "{DAV:}"
+CALDAV = "{urn:ietf:params:xml:ns:caldav}"
+CALENDAR_SERVER = "{http://calendarserver.org/ns/}"
+_PREFIXES = {DAV: "D", CALDAV: "C", CALENDAR_SERVER: "S"}
+_NAMESPACES = "".join(f' xmlns:{prefix}="{name[1:-1]}"' for name, prefix in _PREFIXES.items())
+_DEEPEST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """
+    One resource of a multistatus answer.
+
+    :param href: where it is, as the server writes it
+    :param status: of the resource as a whole, where the server gives one
+    :param properties: those that the server found, by their names
+    """
+
+    href: str
+    status: int | None
+    properties: Mapping[str, Element]
+
+    def text(self, name: str) -> str | None:
+        """Return the text of a property, or None where it is absent or empty."""
+        element = self.properties.get(name)
+        text = (element.text or "") if element is not None else ""
+        return text.strip() or None
+
+    def hrefs(self, name: str) -> tuple[str, ...]:
+        """Return the addresses that a property holds."""
+        element = self.properties.get(name)
+        found = element.iter(f"{DAV}href") if element is not None else ()
+        return tuple((each.text or "").strip() for each in found if (each.text or "").strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Multistatus:
+    """
+    A multistatus answer (RFC 4918, section 13).
+
+    :param sync_token: the token for the next report of changes (RFC 6578, section 6.4)
+    """
+
+    responses: tuple[Response, ...]
+    sync_token: str | None
+
+    @classmethod
+    def read(cls, answer: Answer, what: str) -> Multistatus:
+        """
+        Return what an answer holds.
+
+        :param what: the request in words
+        :raises MalformedAnswerError: it is no multistatus
+        """
+        root = parse(answer, what)
+        if root.tag != f"{DAV}multistatus":
+            raise _not_dav(answer, what)
+        responses = tuple(_response(each, what) for each in root.findall(f"{DAV}response"))
+        token = (root.findtext(f"{DAV}sync-token") or "").strip()
+        return cls(responses, token or None)
+
+
+def parse(answer: Answer, what: str) -> Element:
+    """
+    Return the root of an XML body.
+
+    :raises MalformedAnswerError: it is none, or declares a document type
+    """
+    builder = TreeBuilder()
+    parser = expat.ParserCreate(namespace_separator="}")
+    depth = 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > _DEEPEST:
+            raise ValueError("too deep")
+        builder.start(_named(name), {_named(key): value for key, value in attributes.items()})
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(_named(name))
+
+    def refuse(*_: object) -> None:
+        raise ValueError("a document type declaration")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = refuse
+    try:
+        parser.Parse(answer.body, True)
+        return builder.close()
+    except (expat.ExpatError, ValueError, LookupError, AssertionError):
+        raise _not_dav(answer, what) from None
+
+
+def conditions(answer: Answer) -> frozenset[str]:
+    """Return the names of the preconditions that an error names (RFC 4918, section 16); none if it names none."""
+    try:
+        root = parse(answer, "read the error")
+    except MalformedAnswerError:
+        return frozenset()
+    return frozenset(each.tag for each in root.iter() if each is not root)
+
+
+def propfind(names: Sequence[str]) -> bytes:
+    """Return the body of a ``PROPFIND`` for some properties."""
+    return _document(f"<D:propfind{_NAMESPACES}>{_prop(names)}</D:propfind>")
+
+
+def query_by_uid(uid: str) -> bytes:
+    """Return the body of a ``calendar-query`` for the objects with a UID (RFC 4791, section 7.8.6)."""
+    match = f'<C:text-match collation="i;octet">{escape(uid)}</C:text-match>'
+    return _query(f'<C:prop-filter name="UID">{match}</C:prop-filter>')
+
+
+def query_by_time(start: str, end: str) -> bytes:
+    """
+    Return the body of a ``calendar-query`` for the objects with an event in a range of time.
+
+    :param start: in UTC, as iCalendar writes it
+    """
+    return _query(f"<C:time-range start={quoteattr(start)} end={quoteattr(end)}/>")
+
+
+def multiget(hrefs: Sequence[str]) -> bytes:
+    """Return the body of a ``calendar-multiget`` (RFC 4791, section 7.9)."""
+    places = "".join(f"<D:href>{escape(href)}</D:href>" for href in hrefs)
+    return _document(f"<C:calendar-multiget{_NAMESPACES}>{_prop(_OBJECT)}{places}</C:calendar-multiget>")
+
+
+def sync_collection(token: str) -> bytes:
+    """Return the body of a ``sync-collection`` report (RFC 6578, section 3.2)."""
+    return _document(
+        f"<D:sync-collection{_NAMESPACES}><D:sync-token>{escape(token)}</D:sync-token>"
+        f"<D:sync-level>1</D:sync-level>{_prop((f'{DAV}getetag',))}</D:sync-collection>"
+    )
+
+
+_OBJECT = (f"{DAV}getetag", f"{CALDAV}schedule-tag", f"{CALDAV}calendar-data")
+
+
+def _not_dav(answer: Answer, what: str) -> MalformedAnswerError:
+    kind = answer.headers.get("content-type", "no content type").split(";")[0]
+    return MalformedAnswerError(
+        f"Could not {what}: the answer (HTTP {answer.status}, {kind}, {len(answer.body)} bytes) is not what CalDAV "
+        "documents. Is the host in the connection a CalDAV server, and is nothing in between?"
+    )
+
+
+def _query(within: str) -> bytes:
+    event = f'<C:comp-filter name="VEVENT">{within}</C:comp-filter>'
+    return _document(
+        f"<C:calendar-query{_NAMESPACES}>{_prop(_OBJECT)}<C:filter>"
+        f'<C:comp-filter name="VCALENDAR">{event}</C:comp-filter></C:filter></C:calendar-query>'
+    )
+
+
+def _prop(names: Sequence[str]) -> str:
+    return f"<D:prop>{''.join(_elements(names))}</D:prop>"
+
+
+def _elements(names: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        namespace, _, local = name.rpartition("}")
+        yield f"<{_PREFIXES[namespace + '}']}:{local}/>"
+
+
+def _document(body: str) -> bytes:
+    return f'<?xml version="1.0" encoding="utf-8"?>{body}'.encode()
+
+
+def _named(name: str) -> str:
+    return f"{{{name}" if "}" in name else name
+
+
+def _response(element: Element, what: str) -> Response:
+    href = (element.findtext(f"{DAV}href") or "").strip()
+    if not href:
+        raise MalformedAnswerError(f"Could not {what}: the answer holds a resource without an address.")
+    properties: dict[str, Element] = {}
+    for propstat in element.findall(f"{DAV}propstat"):
+        if _status(propstat) in (200, None):
+            for prop in propstat.findall(f"{DAV}prop"):
+                properties |= {each.tag: each for each in prop}
+    return Response(href, _status(element), properties)
+
+
+def _status(element: Element) -> int | None:
+    """Return the number in ``HTTP/1.1 200 OK``."""
+    parts = (element.findtext(f"{DAV}status") or "").split()
+    number = parts[1] if len(parts) > 1 else ""
+    return int(number) if len(number) == 3 and number.isascii() and number.isdigit() else None
