@@ -291,6 +291,13 @@ class TestPreconditions:
         with pytest.raises(EventNotFoundError):
             reply(CONN, "accepted", ical_uid="nowhere")
 
+    def test_one_whose_uid_only_begins_like_another(self, cyrus):
+        """Servers find what contains the text that is asked for."""
+        event = cyrus.invite()
+        with pytest.raises(EventNotFoundError, match="shows no event with UID"):
+            reply(CONN, "accepted", ical_uid=event.uid[:-1])
+        assert event.replies == []
+
     def test_an_event_that_moved_is_answered_as_it_stands(self, cyrus):
         event = cyrus.invite()
         event.change("SEQUENCE:3", DTSTART="20400106T100000Z", DTEND="20400106T110000Z")
