@@ -9,6 +9,7 @@ PINS := constraints/airflow-$(AIRFLOW).txt
 ENV := .venv/airflow-$(AIRFLOW)
 BIN := $(ENV)/bin
 READY := $(ENV)/.ready
+MORE :=
 PIP := -m pip --quiet --quiet --disable-pip-version-check --no-input
 
 help: ## list the targets
@@ -29,6 +30,13 @@ test-oldest: ## run the tests on the oldest Airflow that is supported
 faults: $(READY) ## run every fault at every step, print what became of each reply, write docs/reliability.md
 	@$(BIN)/python tests/print_faults.py
 
+# An environment of its own: what is compared with must not get near the tests.
+bench: ## measure the speed side by side with other ways, print it, write docs/benchmarks.md; ARGS="planning" for a part
+	@$(MAKE) --no-print-directory benchmarks-in-env ENV=.venv/bench-$(AIRFLOW) MORE=benchmarks/requirements.txt
+
+benchmarks-in-env: $(READY)
+	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks $(ARGS)
+
 lint: $(READY) ## check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -37,7 +45,7 @@ lint: $(READY) ## check style and types
 clean: ## remove the environments, and all that the targets wrote
 	rm -rf .venv .airflow .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 
-$(READY): $(PINS) pyproject.toml
+$(READY): $(PINS) pyproject.toml $(MORE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "This needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -n 1)." \
 	    "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
@@ -48,8 +56,8 @@ $(READY): $(PINS) pyproject.toml
 	    $(PYTHON) $(PIP) install --upgrade --target .venv/virtualenv virtualenv && \
 	    PYTHONPATH=.venv/virtualenv $(PYTHON) -m virtualenv --quiet $(ENV); }; }; }
 	@$(BIN)/python $(PIP) install --constraint $(PINS) \
-	  apache-airflow==$(AIRFLOW) apache-airflow-providers-standard --editable '.[dev]'
+	  apache-airflow==$(AIRFLOW) apache-airflow-providers-standard --editable '.[dev]' $(addprefix --requirement ,$(MORE))
 	@touch $@
 
-.PHONY: help demo up test test-oldest faults lint clean
+.PHONY: help demo up test test-oldest faults bench benchmarks-in-env lint clean
 .DEFAULT_GOAL := help

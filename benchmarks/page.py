@@ -1,0 +1,30 @@
+"""The page that a run writes."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.table import Table
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+_MARK = "<!-- written by make bench -->"
+_PACKAGES = ("apache-airflow", "aiohttp", "fast_bitrix24", "msgraph-sdk", "pycronofy")
+
+
+def write(tables: Sequence[Table]) -> None:
+    """Write the tables below what a person wrote."""
+    head, _, _ = PAGE.read_text(encoding="utf-8").partition(_MARK)
+    written = "\n\n".join([_machine(), *(table.as_markdown() for table in tables)])
+    PAGE.write_text(f"{head}{_MARK}\n\n{written}\n", encoding="utf-8")
+
+
+def _machine() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
+    return (
+        f"Measured on {os.cpu_count()} cores ({platform.machine()}), {platform.system()}, Python "
+        f"{platform.python_version()}, {packages}."
+    )
