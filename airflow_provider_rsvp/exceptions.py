@@ -25,6 +25,7 @@
         ├── ServiceUnavailableError    not reachable, or failing on its side
         ├── ThrottledError             too many requests, for longer than we may wait
         ├── MalformedAnswerError       the answer is not what the service documents
+        ├── EventChangedError          the event changed between the look and the sending; nothing was sent
         └── UnclearOutcomeError        a reply may or may not have been sent
 
 No message holds a secret. A message says what was asked, what the service said, and what to do.
@@ -123,6 +124,10 @@ class ThrottledError(PassingError):
 
 class MalformedAnswerError(PassingError):
     """The answer is not what the service documents: not JSON, cut off, or of another type."""
+
+
+class EventChangedError(PassingError):
+    """The event changed between the look and the sending; nothing was sent."""
 
 
 class UnclearOutcomeError(PassingError):

@@ -139,6 +139,47 @@ _MSGRAPH_CALENDAR = {
     },
 }
 
+_GOOGLE_CALENDAR = {
+    "connection-type": "google_calendar",
+    "hook-name": "Google Calendar",
+    "hook-class-name": "airflow_provider_rsvp.hooks.google_calendar.GoogleCalendarHook",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port"],
+        "relabeling": {
+            "host": "Host (instead of Google's)",
+            "login": "Client ID",
+            "password": "Client secret",
+        },
+        "placeholders": {
+            "host": "leave empty for Google's own",
+            "login": "needed with a refresh token",
+            "password": "needed with a refresh token",
+        },
+    },
+    "conn-fields": {
+        "service_account_key": _secret(
+            "Service account key", "The whole JSON key file of a service account with domain-wide delegation."
+        ),
+        "mailbox": _text(
+            "Mailbox",
+            "Whose calendar, for tasks that name none. Needed for a service account; empty for the signed-in user.",
+        ),
+        "calendar_id": _text(
+            "Calendar ID",
+            "The calendar of tasks that name neither a calendar nor a mailbox. Default: primary.",
+        ),
+        "scope": _text(
+            "Scope",
+            "What a service account asks for. Default: https://www.googleapis.com/auth/calendar.events",
+            format="url",
+        ),
+        "refresh_token": _secret("Refresh token", "Used with the client ID and secret to get access tokens."),
+        "access_token": _secret("Access token", "A token obtained elsewhere; it is not renewed."),
+        "login_host": _text("Login host", "Default: https://oauth2.googleapis.com", format="url"),
+        "allow_http": _ALLOW_HTTP,
+    },
+}
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata."""
@@ -156,6 +197,10 @@ def get_provider_info() -> dict[str, Any]:
                 ("Cronofy", "https://docs.cronofy.com/developers/api/events/participation-status/"),
                 ("Bitrix24", "https://apidocs.bitrix24.com/api-reference/calendar/"),
                 ("Microsoft Graph Calendar", "https://learn.microsoft.com/graph/api/event-accept"),
+                (
+                    "Google Calendar",
+                    "https://developers.google.com/workspace/calendar/api/v3/reference/events",
+                ),
             )
         ],
         "operators": [
@@ -174,8 +219,9 @@ def get_provider_info() -> dict[str, Any]:
                 ("Cronofy", "airflow_provider_rsvp.hooks.cronofy"),
                 ("Bitrix24", "airflow_provider_rsvp.hooks.bitrix24"),
                 ("Microsoft Graph Calendar", "airflow_provider_rsvp.hooks.msgraph"),
+                ("Google Calendar", "airflow_provider_rsvp.hooks.google_calendar"),
             )
         ],
-        "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR],
+        "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR, _GOOGLE_CALENDAR],
         "extra-links": ["airflow_provider_rsvp.operators.links.EventLink"],
     }

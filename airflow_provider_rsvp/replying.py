@@ -8,7 +8,7 @@ The reply protocol: one reply, provably.
         │─── not allowed ──────────────────────────────────────► permanent error
         ▼
     note the intent ─► send once ─► settled ─► read back ──────► replied
-                            │
+                            ├─────► changed since the look, and refused for it ─► observe again
                             └─────► unclear ─► read back ─ seen ► replied
                                                    └─ not seen ─► passing error; the next try observes again
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
 import pendulum
@@ -29,6 +29,7 @@ from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
     DraftEventError,
     EventCancelledError,
+    EventChangedError,
     EventNotFoundError,
     InvitationChangedError,
     MalformedAnswerError,
@@ -52,9 +53,12 @@ from airflow_provider_rsvp.model import (
     Scope,
 )
 from airflow_provider_rsvp.services.client import CalendarClient, Sent
-from airflow_provider_rsvp.times import UTC, parse_instant
+from airflow_provider_rsvp.times import UTC, format_when, parse_instant
 
 log = logging.getLogger(__name__)
+
+_BEGINNINGS = 3
+"""How often the protocol begins, if the event changes between the look and the sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +170,34 @@ def check_reply(capabilities: Capabilities, service: str, reply: Reply, scope: S
             f"notify_organizer: {service} always tells the organizer; False is not possible."
         )
     if reply.proposed_time is not None and not capabilities.proposed_time:
+        instead = (
+            " Or set degrade=True, and the time goes into the comment; or propose it by hand, where the event's "
+            "link leads."
+            if capabilities.comment
+            else ""
+        )
         raise UnsupportedByServiceError(
-            f"proposed_start: {service} carries no proposed times; drop proposed_start and proposed_end."
+            f"proposed_start: {service} carries no proposed times; drop proposed_start and proposed_end.{instead}"
         )
     if scope not in capabilities.scopes:
         raise UnsupportedByServiceError(
             f"scope: {service} has no reply to a whole series; answer its instances one by one."
         )
+
+
+def proposal_as_comment(capabilities: Capabilities, reply: Reply) -> Reply:
+    """
+    Return the reply with its proposed time as a sentence of the comment, where a service carries only comments.
+
+    :raises InvalidInputError: the proposed time has passed
+    """
+    proposed = reply.proposed_time
+    if proposed is None or capabilities.proposed_time or not capabilities.comment:
+        return reply
+    reply.check_time(pendulum.now(UTC))
+    sentence = f"Proposed new time: {format_when(proposed.start)} to {format_when(proposed.end)}."
+    comment = f"{reply.comment.rstrip()} {sentence}" if reply.comment else sentence
+    return replace(reply, comment=comment, proposed_time=None)
 
 
 def check_mailbox(client: CalendarClient, mailbox: str | None) -> None:
@@ -280,6 +305,7 @@ async def set_participation_status(
     scope: Scope = Scope.INSTANCE,
     force: bool = False,
     verify: bool = True,
+    degrade: bool = False,
     memory: IntentMemory | None = None,
     settling: Settling | None = None,
     planned: Invitation | None = None,
@@ -291,6 +317,7 @@ async def set_participation_status(
 
     :param force: send although the status already stands; still at most once per task run
     :param verify: read back after a clear answer too; always done where the answer proves nothing
+    :param degrade: write a proposed time into the comment where the service carries comments but no proposed times
     :param memory: what the task's earlier tries noted
     :param planned: the invitation as it was when the reply was chosen; if it is another now, nothing is sent, unless
         ``force``
@@ -300,9 +327,16 @@ async def set_participation_status(
     :raises UnclearOutcomeError: a reply may have gone out; try again later, beginning with a look
     :raises PassingError: the service did not serve; try again later
     """
+    asked = reply
+    if degrade:
+        reply = proposal_as_comment(client.capabilities, asked)
     check_request(client, reference, reply, scope)
     protocol = _Protocol(client, reply, verify, memory or NoMemory(), settling or Settling(), steps_at)
-    return await protocol.run(reference, scope, force, planned, dry_run)
+    outcome = await protocol.run(reference, scope, force, planned, dry_run)
+    if reply is asked or outcome.result is not Result.REPLIED:
+        return outcome
+    degraded = f"{client.service} carries no proposed times, so the proposed time is in the comment."
+    return replace(outcome, detail=f"{outcome.detail} {degraded}")
 
 
 class _Protocol:
@@ -323,8 +357,25 @@ class _Protocol:
         self._memory = memory
         self._settling = settling
         self._steps_at = steps_at
+        self._began_again = False
 
     async def run(
+        self,
+        reference: EventReference,
+        scope: Scope,
+        force: bool,
+        planned: Invitation | None,
+        dry_run: bool,
+    ) -> Outcome:
+        for _ in range(_BEGINNINGS - 1):
+            try:
+                return await self._run_once(reference, scope, force, planned, dry_run)
+            except EventChangedError as error:
+                log.log(self._steps_at, "%s Beginning again with a look.", error)
+                self._began_again = True
+        return await self._run_once(reference, scope, force, planned, dry_run)
+
+    async def _run_once(
         self,
         reference: EventReference,
         scope: Scope,
@@ -350,6 +401,8 @@ class _Protocol:
         stands = invitation.status is self._reply.status and not self._comment_differs(invitation)
         if stands and intent is not None:
             return self._sent_earlier(invitation, intent)
+        if stands and self._began_again:
+            return self._shown_after_all(invitation)
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
         if planned is not None and not force:
@@ -357,7 +410,11 @@ class _Protocol:
         check_invitation(invitation, self._reply, scope)
         if dry_run:
             return self._not_sent(invitation)
-        if intent is not None and self._may_still_show(intent):
+        if (
+            intent is not None
+            and invitation.status is not self._reply.status
+            and self._may_still_show(intent)
+        ):
             log.log(self._steps_at, "An earlier try was about to send it; looking whether it shows.")
             seen = await self._seen(invitation)
             if seen is not None:
@@ -435,7 +492,11 @@ class _Protocol:
 
     def _comment_differs(self, invitation: Invitation) -> bool:
         """Whether the service shows my present comment, and it is not the one to be sent."""
-        return bool(self._reply.comment) and invitation.comment not in (None, self._reply.comment)
+        wanted, present = self._reply.comment, invitation.comment
+        if not wanted or present is None:
+            return False
+        # A service may lay out the text anew; that is no other comment.
+        return wanted.split() != present.split()
 
     def _gone_before(
         self, reference: EventReference, intent: Intent | None, error: EventNotFoundError
@@ -480,6 +541,18 @@ class _Protocol:
             notified=self._reply.notify_organizer,
             verified=verified,
             detail=detail,
+        )
+
+    def _shown_after_all(self, invitation: Invitation) -> Outcome:
+        """Return the outcome where a proxy may have repeated the sending, and was told that the event had changed."""
+        return self._outcome(
+            invitation,
+            Result.REPLIED,
+            before=None,
+            after=invitation.status,
+            notified=self._reply.notify_organizer,
+            verified=True,
+            detail="The service said that the event had changed meanwhile; it shows the reply now.",
         )
 
     def _unchanged(self, invitation: Invitation) -> Outcome:

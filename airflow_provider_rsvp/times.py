@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, tzinfo
+from datetime import timezone as fixed_offset
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pendulum
@@ -16,6 +18,7 @@ UTC = pendulum.UTC
 _DISTANCE = re.compile(r"([+-])(\d{1,9})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST_DISTANCE = 100_000
+_WITHOUT_CHANGES = frozenset({"UTC", "Etc/UTC"})
 _FIRST_YEAR, _LAST_YEAR = 2, 9997
 """A year off either end, so that there is room to reckon with days."""
 
@@ -30,8 +33,7 @@ def parse_zone(name: str, *, field: str = "timezone") -> pendulum.Timezone:
     """
     iana = WINDOWS_ZONES.get(name, name)
     try:
-        ZoneInfo(iana)
-        return pendulum.timezone(iana)
+        return _zone(iana)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidInputError(
             f"{field}: {name!r} is not a time zone. Give an IANA name such as 'Europe/Berlin' "
@@ -112,12 +114,20 @@ def format_when(value: date) -> str:
     return value.strftime("%a %Y-%m-%d")
 
 
+@lru_cache(maxsize=64)
+def _zone(iana: str) -> pendulum.Timezone:
+    ZoneInfo(iana)
+    return pendulum.timezone(iana)
+
+
 def _existing(moment: datetime) -> pendulum.DateTime:
     """
     Return the moment at a time of day that exists.
 
     What the clocks skip in spring is read with the offset before it (RFC 5545, section 3.3.5).
     """
+    if isinstance(moment.tzinfo, fixed_offset) or str(moment.tzinfo) in _WITHOUT_CHANGES:
+        return pendulum.instance(moment)
     return pendulum.instance(moment.astimezone(UTC).astimezone(moment.tzinfo))
 
 

@@ -28,7 +28,7 @@ def matched(
 def _says(mail: Mapping[str, Any], outcome: Mapping[str, Any]) -> bool:
     reply = outcome["reply"]
     return (
-        outcome["service"].lower().endswith(mail["service"])
+        mail["service"] in outcome["service"].lower()
         and outcome["mailbox"] in (None, mail["mailbox"])
         and (outcome["subject"], reply["status"]) == (mail["subject"], mail["status"])
         and (reply["comment"] or "") == (mail["comment"] or "")

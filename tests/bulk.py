@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from airflow.sdk.execution_time.context import OutletEventAccessors
+from state_store import StateStore
 
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
@@ -18,17 +19,12 @@ from airflow_provider_rsvp.sandbox import Sandbox
 EVERYTHING = {
     "rules": [{"name": "everything suits", "when": {"subject": "bulk"}, "then": {"action": "accept"}}]
 }
-SERVICES = ("cronofy", "bitrix24", "graph")
-
-
-class StateStore(dict[str, Any]):
-    """Airflow's task state store, as one task instance sees it over its tries."""
-
-    def set(self, key: str, value: Any) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        self.pop(key, None)
+APPLICATIONS = {
+    "graph": ("msgraph_calendar_default", "contoso.example"),
+    "google": ("google_calendar_default", "workspace.example"),
+}
+"""The services one connection of which answers for many mailboxes, and the domain of these."""
+SERVICES = ("cronofy", "bitrix24", "graph", "google")
 
 
 @dataclass
@@ -75,9 +71,10 @@ class Task:
 
 def accounts(service: str, count: int) -> list[dict[str, Any]]:
     """Return how ``PlanRepliesOperator`` is told of the sandbox's first bulk mailboxes of a service."""
-    if service == "graph":
-        boxes = [f"bulk{number}@contoso.example" for number in range(1, count + 1)]
-        return [{"conn_id": "msgraph_calendar_default", "mailboxes": boxes}]
+    if service in APPLICATIONS:
+        conn_id, domain = APPLICATIONS[service]
+        boxes = [f"bulk{number}@{domain}" for number in range(1, count + 1)]
+        return [{"conn_id": conn_id, "mailboxes": boxes}]
     return [{"conn_id": f"{service}_bulk_{number}"} for number in range(1, count + 1)]
 
 

@@ -10,6 +10,7 @@ from airflow.exceptions import AirflowFailException
 
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.sandbox.cronofy import seed as cronofy
+from airflow_provider_rsvp.sandbox.google import ids as google_ids
 from airflow_provider_rsvp.sandbox.graph import ids
 
 CRONOFY = {"conn_id": "cronofy_default", "event_id": "evt_external_release", "status": "accepted"}
@@ -19,7 +20,14 @@ GRAPH = {
     "event_id": ids.default("alice", "release"),
     "status": "accepted",
 }
-ALL = pytest.mark.parametrize("good", [CRONOFY, BITRIX24, GRAPH], ids=["cronofy", "bitrix24", "graph"])
+GOOGLE = {
+    "conn_id": "google_calendar_static",
+    "event_id": google_ids.event("alice", "release"),
+    "status": "accepted",
+}
+ALL = pytest.mark.parametrize(
+    "good", [CRONOFY, BITRIX24, GRAPH, GOOGLE], ids=["cronofy", "bitrix24", "graph", "google"]
+)
 TIMES = {"proposed_start": "2040-01-02T10:00:00+01:00", "proposed_end": "2040-01-02T11:00:00+01:00"}
 
 
@@ -223,8 +231,14 @@ def test_a_status_that_the_service_does_not_know(refused, good, status):
     assert f"cannot be told '{status}'; it can: " in message
 
 
+def test_a_proposed_time_on_google(refused):
+    message = refused(**{**GOOGLE, "status": "declined", **TIMES})
+    assert "proposed_start: Google Calendar carries no proposed times" in message
+    assert "set degrade=True" in message
+
+
 @ALL
-@pytest.mark.parametrize("field", ["notify_organizer", "verify", "force"])
+@pytest.mark.parametrize("field", ["notify_organizer", "verify", "force", "degrade"])
 def test_a_flag_that_is_neither_yes_nor_no(refused, good, field):
     assert f"{field}: 'perhaps' is neither True nor False" in refused(**{**good, field: "perhaps"})
 
@@ -254,6 +268,7 @@ def test_a_naive_original_start(refused, good):
         ),
         (BITRIX24, {"host": "no host"}, "host: the address holds white space"),
         (GRAPH, {"host": "http://host.example"}, "host: host.example would get the token over plain http"),
+        (GOOGLE, {"access_token": None}, "service_account_key: give the key file of a service account"),
     ],
 )
 def test_a_connection_that_is_wrong(refused, connect, good, changes, message):
@@ -266,7 +281,7 @@ def test_a_connection_that_is_wrong(refused, connect, good, changes, message):
 def test_a_connection_of_another_type(refused, connection):
     said = refused(**{**CRONOFY, "conn_id": connection("http", host="host.example")})
     assert said.startswith("ConfigurationError: Connection 'changed' is of type 'http'")
-    assert "such as cronofy, bitrix24 or msgraph_calendar" in said
+    assert "such as cronofy, bitrix24, msgraph_calendar or google_calendar" in said
 
 
 @pytest.mark.parametrize(("start", "end"), [("2040-01-02", "2040-01-01"), ("2040-01-01", "2040-01-01")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -17,8 +18,12 @@ from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.model import Result
 from airflow_provider_rsvp.sandbox.bitrix24 import seed as bitrix24
 from airflow_provider_rsvp.sandbox.cronofy import seed as cronofy
+from airflow_provider_rsvp.sandbox.google import ids as google_ids
+from airflow_provider_rsvp.sandbox.google import keys
+from airflow_provider_rsvp.sandbox.google import seed as google
 from airflow_provider_rsvp.sandbox.graph import ids
 from airflow_provider_rsvp.sandbox.graph import seed as graph
+from airflow_provider_rsvp.services import google_calendar
 from airflow_provider_rsvp.services.msgraph import token_request
 from airflow_provider_rsvp.services.wire import Bucket
 from airflow_provider_rsvp.transport import tokens
@@ -28,11 +33,13 @@ RELEASE = {
     "cronofy": "evt_external_release",
     "bitrix24": "671",
     "msgraph_calendar": ids.default("alice", "release"),
+    "google_calendar": google_ids.event("alice", "release"),
 }
 PLAIN = {
     "cronofy": {"password": SECRET},
     "bitrix24": {"host": "portal.example", "login": "1", "password": SECRET},
     "msgraph_calendar": {"access_token": SECRET},
+    "google_calendar": {"access_token": SECRET},
 }
 """The least that a connection of each type needs."""
 
@@ -100,6 +107,10 @@ class TestWaysToWriteOne:
                 "msgraph-calendar://id:secret-0@?tenant_id=t&cloud=china",
                 "https://microsoftgraph.chinacloudapi.cn/v1.0/",
             ),
+            (
+                "google-calendar://id:secret-0@?refresh_token=r-0123",
+                "https://www.googleapis.com/calendar/v3/",
+            ),
         ],
     )
     def test_a_uri_may_name_host_and_port(self, monkeypatch, uri, address):
@@ -116,7 +127,14 @@ class TestWaysToWriteOne:
 
     @pytest.mark.parametrize(
         "conn_id",
-        ["cronofy_default", "bitrix24_default", "msgraph_calendar_default", "msgraph_calendar_static"],
+        [
+            "cronofy_default",
+            "bitrix24_default",
+            "msgraph_calendar_default",
+            "msgraph_calendar_static",
+            "google_calendar_default",
+            "google_calendar_static",
+        ],
     )
     def test_the_test_button_passes_them_on_as_uris(self, sandbox, monkeypatch, conn_id):
         from airflow.models.connection import Connection as StoredConnection
@@ -221,6 +239,12 @@ class TestWhereTheyLead:
         calendar = built(connection("bitrix24", **PLAIN["bitrix24"], **values))
         assert calendar.transport._dialect.limits.buckets == (Bucket(burst, per_second),)
 
+    def test_googles_addresses(self, connection):
+        calendar = built(connection("google_calendar", login="id", password=SECRET, refresh_token="r-0123"))
+        assert calendar.transport._origin.base == "https://www.googleapis.com/calendar/v3/"
+        address = calendar.transport.token_address(google_calendar.token_request({}))
+        assert address == "https://oauth2.googleapis.com/token"
+
     def test_bitrix24s_authorisation_server_is_its_own(self, connection):
         conn_id = connection(
             "bitrix24", host="portal.example", client_id="c", client_secret=SECRET, refresh_token="r-0123"
@@ -291,6 +315,125 @@ class TestCredentials:
 
     def test_graph_access_token(self, sandbox):
         self.check("msgraph_calendar_static", "Alice Adams <alice@contoso.example>", "msgraph_calendar")
+
+    @pytest.mark.parametrize("mailbox", ["alice", "carol"])
+    def test_google_service_account(self, sandbox, mailbox):
+        who = "alice@workspace.example (through a service account)"
+        where = {} if mailbox == "alice" else {"mailbox": google.CAROL.address}
+        its_id = google_ids.event(mailbox, "release")
+        worked, message = press_test("google_calendar_default")
+        assert (worked, message.partition(". ")[0]) == (True, f"Connected as {who}")
+        assert reply("google_calendar_default", "accepted", event_id=its_id, **where).result is Result.REPLIED
+
+    @pytest.mark.airflow
+    def test_google_refresh_token(self, sandbox, database):
+        self.check("google_calendar_user", "alice@workspace.example", "google_calendar")
+
+    def test_google_access_token(self, sandbox):
+        self.check("google_calendar_static", "alice@workspace.example", "google_calendar")
+
+
+class TestServiceAccounts:
+    @pytest.fixture
+    def key_file(self, sandbox):
+        return keys.key_file(google.SERVICE_ACCOUNT, f"{sandbox.url}/google/token")
+
+    def press(self, connect, key, **more):
+        return press_test(connect("google_calendar_default", service_account_key=json.dumps(key), **more))
+
+    def test_what_is_asked_for_and_how(self, sandbox, connect, key_file):
+        import jwt
+
+        calendar = built("google_calendar_default")
+        seen = {}  # the sandbox keeps assertions out of its log
+
+        async def send(request):
+            seen.update(request.form)
+            raise ConfigurationError("enough")
+
+        calendar.transport.send = send
+        with pytest.raises(ConfigurationError, match="enough"):
+            asyncio.run(calendar.transport.auth.of(google.ALICE.address).grant())
+
+        address = f"{sandbox.url}/google/token"
+        claims = jwt.decode(seen["assertion"], keys.public_key(), algorithms=["RS256"], audience=address)
+        assert claims.pop("exp") - claims.pop("iat") <= 3600
+        assert claims == {
+            "iss": google.SERVICE_ACCOUNT,
+            "sub": google.ALICE.address,
+            "scope": google_calendar.SCOPE,
+            "aud": address,
+        }
+        assert jwt.get_unverified_header(seen["assertion"])["kid"] == keys.KEY_ID
+
+    @pytest.mark.parametrize("part", ["client_email", "private_key"])
+    @pytest.mark.parametrize("value", [None, "", 7])
+    def test_a_key_file_that_lacks_something(self, connect, sandbox, key_file, part, value):
+        worked, message = self.press(connect, {**key_file, part: value})
+        assert not worked
+        assert message == (
+            "Connection 'changed', service_account_key: the key file lacks "
+            f"'{part}'; give that of a service account."
+        )
+
+    @pytest.mark.parametrize("text", [SECRET, "[]", '"text"', "{", key_and_certificate()[0]])
+    def test_what_is_no_key_file(self, connect, sandbox, text):
+        worked, message = press_test(connect("google_calendar_default", service_account_key=text))
+        assert not worked
+        assert message.startswith(
+            "Connection 'changed', service_account_key: is not JSON; paste the whole key"
+        )
+        assert SECRET not in message
+
+    def test_a_key_that_is_no_pem(self, connect, sandbox, key_file):
+        worked, message = self.press(connect, {**key_file, "private_key": SECRET})
+        assert (worked, message) == (
+            False,
+            "service_account_key: its private_key cannot be read as PEM; is the key file complete?",
+        )
+
+    def test_a_key_of_another_kind(self, connect, sandbox, key_file):
+        pem, _ = key_and_certificate(key=ec.generate_private_key(ec.SECP256R1()))
+        worked, message = self.press(connect, {**key_file, "private_key": pem})
+        assert (worked, message) == (False, "service_account_key: its private_key must be an RSA key.")
+
+    def test_line_breaks_that_a_form_has_escaped(self, connect, sandbox, key_file):
+        worked, message = self.press(
+            connect, {**key_file, "private_key": key_file["private_key"].replace("\n", r"\n")}
+        )
+        assert worked, message
+
+    @pytest.mark.parametrize(
+        ("changes", "advice"),
+        [
+            ({"client_email": "nobody@x.example"}, "the key, which may have been deleted"),
+            ({"private_key": key_and_certificate()[0]}, "Invalid JWT Signature"),
+            ({"client_email": google.UNDELEGATED}, "Domain-wide delegation is missing"),
+        ],
+    )
+    def test_one_that_google_does_not_accept(self, connect, sandbox, key_file, changes, advice):
+        worked, message = self.press(connect, {**key_file, **changes})
+        assert not worked
+        assert advice in message
+
+    @pytest.mark.parametrize(
+        ("changes", "advice"),
+        [
+            ({"mailbox": None}, "mailbox: a service account has no calendar of its own"),
+            (
+                {"mailbox": "nobody@workspace.example"},
+                "Check the mailbox, which must be a user of the domain",
+            ),
+            ({"scope": "https://www.googleapis.com/auth/drive"}, "allow the service account's client id"),
+            (
+                {"scope": "https://www.googleapis.com/auth/calendar.events.readonly"},
+                "The scope calendar.events is missing, so invitations can be read but not answered",
+            ),
+        ],
+    )
+    def test_what_it_may_not_do(self, connect, sandbox, key_file, changes, advice):
+        _, message = self.press(connect, key_file, **changes)
+        assert advice in message
 
 
 class TestCertificates:
@@ -467,6 +610,45 @@ class TestCertificates:
             "login_host",
             "white space",
         ),
+        ("google_calendar", {}, "service_account_key", "give the key file of a service account"),
+        (
+            "google_calendar",
+            {"login": "id", "password": SECRET},
+            "service_account_key",
+            "or refresh_token, with the client id as login",
+        ),
+        (
+            "google_calendar",
+            {"refresh_token": SECRET, "password": SECRET},
+            "login",
+            "the client id is needed",
+        ),
+        (
+            "google_calendar",
+            {"refresh_token": SECRET, "login": "id"},
+            "password",
+            "the client secret is needed",
+        ),
+        (
+            "google_calendar",
+            {"access_token": SECRET, "refresh_token": SECRET},
+            "refresh_token",
+            "access_token or refresh_token, not both",
+        ),
+        (
+            "google_calendar",
+            {"refresh_token": SECRET, "service_account_key": SECRET},
+            "service_account_key",
+            "refresh_token or service_account_key, not both",
+        ),
+        ("google_calendar", {"service_account_key": SECRET}, "service_account_key", "is not JSON"),
+        (
+            "google_calendar",
+            {"service_account_key": {"private_key": SECRET}},
+            "service_account_key",
+            "expected a text, not dict",
+        ),
+        ("google_calendar", {"access_token": SECRET, "login_host": "no host"}, "login_host", "white space"),
     ],
 )
 def test_what_is_missing_or_contradictory_is_named(connection, conn_type, values, field, advice):
@@ -534,7 +716,8 @@ class TestPlainHttp:
 class TestAnotherType:
     def test_one_that_answers_no_invitations(self, connection):
         with pytest.raises(
-            ConfigurationError, match=r"'changed' is of type 'http'.*cronofy, bitrix24 or msgraph_calendar"
+            ConfigurationError,
+            match=r"'changed' is of type 'http'.*cronofy, bitrix24, msgraph_calendar or google_calendar",
         ):
             get_calendar_hook(connection("http", host="host.example"))
 
@@ -574,9 +757,33 @@ class TestTheTestButton:
         )
 
     @pytest.mark.airflow
+    def test_says_who_what_and_how_long_on_google(self, sandbox, database):
+        worked, message = press_test("google_calendar_user")
+        assert worked
+        assert message.startswith(
+            "Connected as alice@workspace.example. Permissions: calendar.events. Access to the calendar: owner. "
+            "The access token ends 20"
+        )
+
+    def test_says_what_a_shared_calendar_is_open_for(self, sandbox, connect):
+        worked, message = press_test(connect("google_calendar_static", mailbox=google.BOB.address))
+        assert worked
+        assert message == (
+            "Connected as bob@workspace.example. Access to the calendar: reader. Invitations can be read but not "
+            "answered: that takes the role 'writer' or 'owner'."
+        )
+
+    @pytest.mark.airflow
     @pytest.mark.parametrize(
         "conn_id",
-        ["cronofy_refresh", "bitrix24_oauth", "msgraph_calendar_default", "msgraph_calendar_delegated"],
+        [
+            "cronofy_refresh",
+            "bitrix24_oauth",
+            "msgraph_calendar_default",
+            "msgraph_calendar_delegated",
+            "google_calendar_default",
+            "google_calendar_user",
+        ],
     )
     def test_says_when_a_token_ends_that_was_granted(self, sandbox, database, conn_id):
         worked, message = press_test(conn_id)
@@ -584,7 +791,12 @@ class TestTheTestButton:
         assert "The access token ends 20" in message
 
     def test_sends_nothing_to_anybody(self, sandbox):
-        for conn_id in ("cronofy_default", "bitrix24_default", "msgraph_calendar_default"):
+        for conn_id in (
+            "cronofy_default",
+            "bitrix24_default",
+            "msgraph_calendar_default",
+            "google_calendar_default",
+        ):
             press_test(conn_id)
         assert sandbox.mail() == []
         assert {request["operation"] for request in sandbox.requests()} <= {"account", "token"}
@@ -611,6 +823,9 @@ class TestTheTestButton:
             ("msgraph_calendar_default", {"mailbox": None}, "Name a mailbox in the connection"),
             ("msgraph_calendar_default", {"mailbox": "nobody@contoso.example"}, "Check the mailbox"),
             ("msgraph_calendar_default", {"mailbox": graph.RESTRICTED.upn}, "must be open to it"),
+            ("google_calendar_static", {"access_token": SECRET}, "The access token is not accepted"),
+            ("google_calendar_static", {"mailbox": "x@workspace.example"}, "There is no such calendar"),
+            ("google_calendar_static", {"calendar_id": "c_x@group.example"}, "There is no such calendar"),
         ],
     )
     def test_says_what_is_wrong_and_what_to_do(self, sandbox, connect, like, changes, advice):
@@ -636,6 +851,9 @@ class TestTheTestButton:
             ("bitrix24_oauth", {"client_id": "nobody"}, "Check the client id and the client secret"),
             ("bitrix24_oauth", {"client_secret": SECRET}, "Check the client id and the client secret"),
             ("msgraph_calendar_delegated", {"refresh_token": SECRET}, "sign in again"),
+            ("google_calendar_user", {"refresh_token": SECRET}, "refresh tokens end after seven days"),
+            ("google_calendar_user", {"login": "nobody"}, "Check the client id and the client secret"),
+            ("google_calendar_user", {"password": SECRET}, "Check the client id and the client secret"),
         ],
     )
     def test_says_what_is_wrong_with_a_refresh_token(self, sandbox, connect, like, changes, advice):
@@ -678,7 +896,10 @@ class TestTheTestButton:
         assert not worked
         assert "Cronofy at 127.0.0.1 cannot be reached" in message
 
-    @pytest.mark.parametrize("conn_id", ["cronofy_default", "bitrix24_default", "msgraph_calendar_static"])
+    @pytest.mark.parametrize(
+        "conn_id",
+        ["cronofy_default", "bitrix24_default", "msgraph_calendar_static", "google_calendar_static"],
+    )
     def test_says_that_the_answer_is_not_the_services(self, sandbox, conn_id):
         sandbox.faults([{"operation": "account", "kind": "html"}])
         worked, message = press_test(conn_id)
@@ -686,7 +907,10 @@ class TestTheTestButton:
         assert "text/html" in message
         assert "Is the host in the connection the service's own" in message
 
-    @pytest.mark.parametrize("conn_id", ["cronofy_default", "bitrix24_default", "msgraph_calendar_static"])
+    @pytest.mark.parametrize(
+        "conn_id",
+        ["cronofy_default", "bitrix24_default", "msgraph_calendar_static", "google_calendar_static"],
+    )
     def test_says_that_the_host_redirects(self, sandbox, conn_id):
         sandbox.faults([{"operation": "account", "kind": "redirect"}])
         worked, message = press_test(conn_id)

@@ -120,6 +120,31 @@ def test_msgraph_declines_silently(ended: Ended) -> None:
     ] == [("Lunch with the new colleagues", "declined")]
 
 
+def test_google_writes_a_proposed_time_into_the_comment(ended: Ended) -> None:
+    run = ended.run("rsvp_google")
+    standup, board = ended.received(run)
+    assert standup == (
+        "olga@workspace.example",
+        "Daily standup",
+        "accepted",
+        "I may be five minutes late.",
+    )
+    mail = next(mail for mail in ended.mail if mail["comment"] == board[3])
+    day = on_day(mail, 7, "11:00").strftime("%a %Y-%m-%d")
+    proposed_time = f"{day} 11:00 Europe/Berlin to {day} 12:00 Europe/Berlin"
+    assert board == (
+        "vera@workspace.example",
+        "Board preparation",
+        "declined",
+        f"The month-end close is not done by then. Proposed new time: {proposed_time}.",
+    )
+    assert [
+        (outcome["subject"], outcome["status_after"])
+        for outcome in run.outcomes
+        if not outcome["organizer_notified"]
+    ] == [("Lunch with the new colleagues", "declined")]
+
+
 def test_a_proposed_time_is_so_many_days_after_the_run(ended: Ended) -> None:
     comment = "That is our release day. Would this suit you?"
     assert ended.received(ended.run("rsvp_decline_with_proposal")) == [

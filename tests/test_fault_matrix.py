@@ -25,7 +25,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_a_refusal_does_not_make_a_task_forget_what_an_earlier_try_sent(sandbox: Sandbox) -> None:
     """Try 1 is cut off and does not see its decline, try 2 is refused, and the event goes away before try 3."""
     event_id = sandbox.event_id("graph", "planning")
-    operator = fault_matrix.operator_for(fault_matrix.SUBJECTS[-1], event_id)
+    (decline,) = (subject for subject in fault_matrix.SUBJECTS if subject.name == "Graph, decline")
+    operator = fault_matrix.operator_for(decline, event_id)
     store = fault_matrix.StateStore()
     context: Any = {"task_state_store": store, "ti": SimpleNamespace(try_number=1)}
     send = {"service": "graph", "operation": "send"}
@@ -76,3 +77,11 @@ class TestGraphAccept(Matrix):
 
 class TestGraphDecline(Matrix):
     subject = "Graph, decline"
+
+
+class TestGoogleAccept(Matrix):
+    subject = "Google, accept"
+
+
+class TestGoogleDecline(Matrix):
+    subject = "Google, decline"

@@ -178,4 +178,6 @@ class TestAFreshProcess:
         }
 
     def test_opens_no_connection_by_being_imported(self):
-        assert "aiohttp" not in loaded("hooks.cronofy", "hooks.bitrix24", "hooks.msgraph")
+        assert "aiohttp" not in loaded(
+            "hooks.cronofy", "hooks.bitrix24", "hooks.msgraph", "hooks.google_calendar"
+        )

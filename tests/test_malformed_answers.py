@@ -23,8 +23,9 @@ from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result, Scope
 from airflow_provider_rsvp.replying import Settling, set_participation_status
+from airflow_provider_rsvp.sandbox.google import ids as google_ids
 from airflow_provider_rsvp.sandbox.graph import ids
-from airflow_provider_rsvp.services import bitrix24, cronofy, msgraph
+from airflow_provider_rsvp.services import bitrix24, cronofy, google_calendar, msgraph
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.wire import Answer, Purpose, Request, next_page, retry_after
 
@@ -32,10 +33,11 @@ SERVICES = {
     "cronofy": ("cronofy_default", "evt_external_release"),
     "bitrix24": ("bitrix24_default", "671"),
     "graph": ("msgraph_calendar_static", ids.default("alice", "release")),
+    "google": ("google_calendar_static", google_ids.event("alice", "release")),
 }
-LOOK = {"cronofy": "list", "bitrix24": "batch", "graph": "observe"}
+LOOK = {"cronofy": "list", "bitrix24": "batch", "graph": "observe", "google": "observe"}
 """What the sandbox calls the request with which each service is looked at; reading back is "observe"."""
-BEFORE = {"cronofy": 1, "bitrix24": 0, "graph": 1}
+BEFORE = {"cronofy": 1, "bitrix24": 0, "graph": 1, "google": 1}
 """How many looks come before reading back, under the same name."""
 
 PAGE = {"kind": "html"}
@@ -55,6 +57,12 @@ GOOD = {
         "id": "AAkALg=",
         "start": {"dateTime": "2026-01-01T10:00:00.0000000", "timeZone": "UTC"},
         "end": {"dateTime": "2026-01-01T11:00:00.0000000", "timeZone": "UTC"},
+    },
+    "google": {
+        "id": "0abcde",
+        "etag": '"1"',
+        "start": {"dateTime": "2026-01-01T10:00:00Z"},
+        "end": {"dateTime": "2026-01-01T12:00:00+01:00"},
     },
 }
 """The least that an event is made of."""
@@ -156,9 +164,14 @@ class TestTheSending:
 
 
 class TestReadingBack:
+    @pytest.fixture(autouse=True)
+    def needed(self, service, sandbox):
+        """Google's answer to the sending shows the status, so that only an unclear one is read back."""
+        self.first = [{"operation": "send", **EMPTY, "when": "after"}] if service == "google" else []
+
     @pytest.mark.parametrize("fault", [PAGE, NO_JSON, EMPTY, CUT_OFF], ids=lambda fault: fault["kind"])
     def test_that_fails_at_first_is_tried_again(self, service, sandbox, fault):
-        sandbox.faults([{"operation": "observe", "skip": BEFORE[service], **fault}])
+        sandbox.faults([*self.first, {"operation": "observe", "skip": BEFORE[service], **fault}])
         outcome = answer(service, settle=2)
         assert (outcome.result, outcome.verified) == (Result.REPLIED, True)
         assert len(sandbox.mail()) == 1
@@ -167,7 +180,9 @@ class TestReadingBack:
         "fault", [PAGE, NO_JSON, EMPTY, CUT_OFF, REDIRECT], ids=lambda fault: fault["kind"]
     )
     def test_that_fails_each_time_leaves_the_outcome_unclear(self, service, sandbox, fault):
-        sandbox.faults([{"operation": "observe", "skip": BEFORE[service], "times": None, **fault}])
+        sandbox.faults(
+            [*self.first, {"operation": "observe", "skip": BEFORE[service], "times": None, **fault}]
+        )
         with pytest.raises(UnclearOutcomeError, match="The next try looks again before it sends"):
             answer(service)
 
@@ -176,7 +191,7 @@ class TestReadingBack:
         # Of Bitrix24's look, which is a batch, such a fault would strike the two commands.
         before = 2 if service == "bitrix24" else BEFORE[service]
         rule = {"operation": "observe", "kind": "status", "status": 200, "body": body, "times": None}
-        sandbox.faults([{**rule, "skip": before}])
+        sandbox.faults([*self.first, {**rule, "skip": before}])
         if (service, body) == ("bitrix24", {"result": "Y"}):
             assert answer(service).result is Result.REPLIED
         else:
@@ -233,6 +248,19 @@ class TestListing:
             ("graph", {"id": None}),
             ("graph", {"attendees": "Olga"}),
             ("graph", {"responseStatus": "accepted"}),
+            ("google", {"start": {"dateTime": "2026-01-01T10:00:00"}}),
+            ("google", {"start": {"dateTime": "2026-01-01T10:00:00", "timeZone": "Nowhere/At All"}}),
+            ("google", {"start": {"date": "2026-01-01"}}),
+            ("google", {"start": {"date": "2026-02-30"}, "end": {"date": "2026-03-01"}}),
+            ("google", {"start": "2026-01-01T10:00:00Z"}),
+            ("google", {"end": {"dateTime": "2025-01-01T00:00:00Z"}}),
+            ("google", {"end": {}}),
+            ("google", {"id": None}),
+            ("google", {"etag": 7}),
+            ("google", {"etag": '"1"\r\nX-Evil: 1'}),
+            ("google", {"attendees": "Olga"}),
+            ("google", {"attendees": ["Olga"]}),
+            ("google", {"organizer": "Olga"}),
         ],
         indirect=["service"],
     )
@@ -242,6 +270,7 @@ class TestListing:
             "cronofy": {"events": [event]},
             "bitrix24": {"result": [event]},
             "graph": {"value": [event]},
+            "google": {"items": [event]},
         }[service]
         sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body}])
         with pytest.raises(MalformedAnswerError, match="Could not list the events"):
@@ -252,6 +281,7 @@ class TestListing:
             "cronofy": {"events": [GOOD[service]]},
             "bitrix24": {"result": [GOOD[service]]},
             "graph": {"value": [GOOD[service]]},
+            "google": {"items": [GOOD[service]]},
         }[service]
         sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body}])
         (found,) = listing(SERVICES[service][0], "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
@@ -272,11 +302,12 @@ class TestListing:
         [
             ("cronofy", lambda link: {"events": [], "pages": {"next_page": link}}),
             ("graph", lambda link: {"value": [], "@odata.nextLink": link}),
+            ("google", lambda link: {"items": [], "nextPageToken": link}),
         ],
         indirect=["service"],
     )
     def test_whose_pages_lead_in_a_circle(self, service, sandbox, further):
-        below = {"cronofy": "cronofy/v1/events", "graph": "graph/v1.0/me/events"}[service]
+        below = {"cronofy": "cronofy/v1/events", "graph": "graph/v1.0/me/events"}.get(service, "")
         body = further(f"{sandbox.url}/{below}")
         sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body, "times": None}])
         with pytest.raises(MalformedAnswerError, match="lead in a circle"):
@@ -287,7 +318,14 @@ class TestListing:
 @pytest.mark.usefixtures("database")
 @pytest.mark.parametrize(
     "conn_id",
-    ["cronofy_refresh", "bitrix24_oauth", "msgraph_calendar_default", "msgraph_calendar_delegated"],
+    [
+        "cronofy_refresh",
+        "bitrix24_oauth",
+        "msgraph_calendar_default",
+        "msgraph_calendar_delegated",
+        "google_calendar_default",
+        "google_calendar_user",
+    ],
 )
 class TestTokens:
     def press_test(self, conn_id):
@@ -368,6 +406,7 @@ CLIENTS = {
     "cronofy": lambda exchange: cronofy.CronofyCalendar(exchange),
     "bitrix24": lambda exchange: bitrix24.Bitrix24Calendar(exchange, portal="https://portal.example"),
     "graph": lambda exchange: msgraph.GraphCalendar(exchange, mailbox="alice@contoso.example"),
+    "google": lambda exchange: google_calendar.GoogleCalendar(exchange),
 }
 WINDOW = Window(pendulum.now("UTC"), pendulum.now("UTC").add(days=2))
 
@@ -390,18 +429,34 @@ async def find_one(client, service):
         else {"ical_uid": "training@sandbox.example"}
     )
     reference = EventReference(**which, original_start=TRAINING)
-    return [await client.observe(reference, Scope.INSTANCE if service == "graph" else Scope.SERIES)]
+    return [
+        await client.observe(reference, Scope.INSTANCE if service in ("graph", "google") else Scope.SERIES)
+    ]
 
 
 async def list_all(client, service):
     return [invitation async for invitation in client.list_invitations(WINDOW)]
 
 
+async def read_changes(client, service):
+    if not hasattr(client, "changes"):
+        return await list_all(client, service)
+    first = await client.changes(WINDOW, None)
+    second = await client.changes(WINDOW, first.token or "token")
+    return [*first.invitations, *second.invitations]
+
+
 async def read_account(client, service):
     return (await client.account()).describe()
 
 
-DOINGS = {"answer": answer_one, "find": find_one, "list": list_all, "account": read_account}
+DOINGS = {
+    "answer": answer_one,
+    "find": find_one,
+    "list": list_all,
+    "changes": read_changes,
+    "account": read_account,
+}
 
 
 @pytest.fixture(scope="module")
@@ -484,7 +539,7 @@ def carry_out(name, doing, answers):
         return None
     if doing == "answer":
         check_outcome(name, result, exchange.given)
-    if doing in ("find", "list"):
+    if doing in ("find", "list", "changes"):
         for invitation in result:
             check_plain(invitation.to_dict())
     return result
@@ -505,7 +560,8 @@ def check_outcome(name, outcome, given):
         return
     assert (outcome.result, outcome.verified) == (Result.REPLIED, True)
     assert len(sent) == 1
-    looks = [json.loads(answer.body) for _, answer in given[sent[0] + 1 :]]
+    # What Google answers to the sending shows the event too.
+    looks = [json.loads(answer.body) for _, answer in given[sent[0] + (name != "google") :]]
     assert looks
     match name:
         case "cronofy":
@@ -516,6 +572,9 @@ def check_outcome(name, outcome, given):
             assert looks[-1]["result"] in ("Y", "H")
         case "graph":
             assert looks[-1]["responseStatus"]["response"] in ("accepted", "organizer")
+        case "google":
+            mine = next(entry for entry in looks[-1]["attendees"] if entry.get("self") is True)
+            assert mine["responseStatus"] == "accepted"
 
 
 @EACH
@@ -592,6 +651,7 @@ READERS = {
     "cronofy": lambda answer: cronofy.read_token(TOKEN, answer, "sesame"),
     "bitrix24": lambda answer: bitrix24.read_token(TOKEN, answer),
     "graph": lambda answer: msgraph.read_token(TOKEN, answer),
+    "google": lambda answer: google_calendar.read_token(TOKEN, answer),
 }
 GRANTS = st.fixed_dictionaries(
     {},

@@ -18,6 +18,7 @@ SERVICES = {
     "cronofy": ("cronofy_default", "Cronofy", "acc_alice"),
     "bitrix24": ("bitrix24_default", "Bitrix24", "1"),
     "graph": ("msgraph_calendar_default", "Microsoft Graph", "alice@contoso.example"),
+    "google": ("google_calendar_default", "Google Calendar", "alice@workspace.example"),
 }
 FIELDS = {
     "conn_id": "{{ params.conn_id }}",
@@ -35,6 +36,7 @@ FIELDS = {
     "timezone": "{{ params.timezone }}",
     "verify": "{{ params.verify }}",
     "force": "{{ params.force }}",
+    "degrade": "{{ params.degrade }}",
 }
 PATIENCE = {"answer_timeout", "throttle_timeout", "settle_timeout"}
 

@@ -21,6 +21,7 @@ CONNECTIONS = {
     "cronofy": "cronofy_default",
     "bitrix24": "bitrix24_default",
     "graph": "msgraph_calendar_default",
+    "google": "google_calendar_default",
 }
 POLICY = """
 rules:

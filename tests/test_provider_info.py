@@ -15,7 +15,7 @@ from airflow.sdk.log import mask_secret  # noqa: F401 - loads the masker that th
 
 from airflow_provider_rsvp.get_provider_info import get_provider_info
 from airflow_provider_rsvp.hooks.base import CalendarHook
-from airflow_provider_rsvp.services import bitrix24, cronofy, msgraph
+from airflow_provider_rsvp.services import bitrix24, cronofy, google_calendar, msgraph
 
 INFO = get_provider_info()
 FORMS = {form["connection-type"]: form for form in INFO["connection-types"]}
@@ -123,6 +123,7 @@ class TestForms:
                     "private_key",
                     "private_key_passphrase",
                 },
+                "google_calendar": {"service_account_key", "refresh_token", "access_token"},
             }[conn_type]
         )
 
@@ -144,6 +145,9 @@ class TestForms:
 
     def test_name_the_usual_token_address(self):
         assert bitrix24.TOKEN_URL in FORMS["bitrix24"]["conn-fields"]["token_url"]["description"]
+        google = FORMS["google_calendar"]["conn-fields"]
+        assert google_calendar.LOGIN_HOST in google["login_host"]["description"]
+        assert google_calendar.SCOPE in google["scope"]["description"]
 
 
 @pytest.mark.airflow
@@ -154,6 +158,7 @@ class TestForms:
         ("hooks", {"connection_type": "cronofy", "package_name": "airflow-provider-rsvp"}),
         ("hooks", {"connection_type": "bitrix24", "package_name": "airflow-provider-rsvp"}),
         ("hooks", {"connection_type": "msgraph_calendar", "package_name": "airflow-provider-rsvp"}),
+        ("hooks", {"connection_type": "google_calendar", "package_name": "airflow-provider-rsvp"}),
         ("links", {"extra_link_class_name": "airflow_provider_rsvp.operators.links.EventLink"}),
     ],
 )

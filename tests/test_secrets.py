@@ -22,21 +22,31 @@ from urllib.parse import quote, quote_plus
 import pendulum
 import pytest
 from airflow.sdk import DAG
+from bulk import Task
 from certificates import key_and_certificate
 from dagruns import run
-from fault_matrix import StateStore
+from state_store import StateStore
 
+from airflow_provider_rsvp.bulk import Report
 from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport import tokens
 
-SECRET_EXTRAS = ("client_secret", "refresh_token", "access_token", "private_key", "private_key_passphrase")
+SECRET_EXTRAS = (
+    "client_secret",
+    "refresh_token",
+    "access_token",
+    "private_key",
+    "private_key_passphrase",
+    "service_account_key",
+)
 OPERATIONS = {
     "cronofy": ("observe", "send", "account"),
     "bitrix24": ("observe", "send", "batch", "account"),
     "graph": ("observe", "send"),
+    "google": ("observe", "send", "account"),
 }
 WITH_TOKENS = (
     "cronofy_refresh",
@@ -44,6 +54,8 @@ WITH_TOKENS = (
     "msgraph_calendar_default",
     "msgraph_calendar_delegated",
     "msgraph_calendar_certificate",
+    "google_calendar_default",
+    "google_calendar_user",
 )
 CONNECTIONS = {
     "cronofy_default": "cronofy",
@@ -55,6 +67,9 @@ CONNECTIONS = {
     "msgraph_calendar_delegated": "graph",
     "msgraph_calendar_static": "graph",
     "msgraph_calendar_certificate": "graph",
+    "google_calendar_default": "google",
+    "google_calendar_user": "google",
+    "google_calendar_static": "google",
 }
 FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": status, "times": None} for status in (400, 401, 403, 404, 409, 429, 500, 503)
@@ -118,8 +133,11 @@ def canaries(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     for connection in connections.values():
         extra: Any = connection.get("extra") or {}
         secrets |= {str(extra[name]) for name in SECRET_EXTRAS if extra.get(name)}
-    # Of the key each line, as no text would show it as a whole.
-    return secrets | {passphrase} | set(key.splitlines()[1:-1])
+    delegated: Any = connections["google_calendar_default"]["extra"]
+    key_file = json.loads(delegated["service_account_key"])
+    # Of the keys each line, as no text would show one as a whole.
+    lines = (key + key_file["private_key"]).splitlines()
+    return secrets | {passphrase} | {line for line in lines if not line.startswith("-----")}
 
 
 @pytest.mark.parametrize("conn_id", CONNECTIONS)
@@ -139,6 +157,23 @@ def test_nothing_shows_under_any_fault(
             said.append(
                 get_calendar_hook(conn_id, answer_timeout=0.2, throttle_timeout=0.0).test_connection()[1]
             )
+            canaries |= _obtained()
+
+    _search(canaries, ear.heard + said)
+
+
+@pytest.mark.parametrize("conn_id", ["cronofy_refresh", "bitrix24_default", "msgraph_calendar_default"])
+def test_nothing_shows_of_many_replies(
+    sandbox: Sandbox, canaries: set[str], ear: Ear, conn_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokens, "WAIT_FOR_OTHER_WORKER", (0.01,))
+    said: list[str] = []
+    for fault in FAULTS:
+        for operation in ("send", "batch", "list", "token"):
+            sandbox.reset()
+            tokens.forget_grants()
+            sandbox.faults([{**fault, "operation": operation, "seconds": 0.5}])
+            said += _send_many(sandbox, conn_id, CONNECTIONS[conn_id])
             canaries |= _obtained()
 
     _search(canaries, ear.heard + said)
@@ -220,6 +255,19 @@ def _reply(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
         return [json.dumps(operator.execute(context)), json.dumps(store)]
     except Exception as error:
         return ["".join(traceback.format_exception(error)), repr(error), json.dumps(store)]
+
+
+def _send_many(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
+    task = Task()
+    slugs = ("planning", "release", "lunch")
+    replies = [{"event_id": sandbox.event_id(service, slug), "status": "accepted"} for slug in slugs]
+    options: dict[str, Any] = {"answer_timeout": 0.2, "throttle_timeout": 0.0, "settle_timeout": 0.05}
+    try:
+        report = task.send(replies, conn_id=conn_id, **options)
+    except Exception as error:
+        return ["".join(traceback.format_exception(error)), repr(error), json.dumps(task.store)]
+    raised = [repr(task.pushed["error"])] if "error" in task.pushed else []
+    return [*raised, json.dumps(report), json.dumps(task.store), Report.from_dict(report).as_csv()]
 
 
 def _obtained() -> set[str]:

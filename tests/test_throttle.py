@@ -14,7 +14,7 @@ from airflow_provider_rsvp.exceptions import ThrottledError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import EventReference
 from airflow_provider_rsvp.sandbox import Sandbox
-from airflow_provider_rsvp.services.wire import Answer, Bucket, Limits, retry_after
+from airflow_provider_rsvp.services.wire import Answer, Bucket, Limits, SlidingWindow, retry_after
 from airflow_provider_rsvp.transport.throttle import Throttle, shared_throttle
 
 
@@ -54,6 +54,20 @@ def test_a_bucket_lets_a_burst_through_and_then_its_rate() -> None:
     # A little less than the burst, as the service's clock is not ours.
     assert since[47] < 0.5
     assert since[48:] == pytest.approx([(number + 1) / 2 for number in range(22)], abs=0.2)
+
+
+def test_no_stretch_of_a_sliding_window_has_more_than_it_takes() -> None:
+    async def work() -> list[float]:
+        limits = Limits(buckets=(SlidingWindow(5, 1.0), SlidingWindow(12, 10.0)), at_once=100)
+        throttle, times = Throttle(limits), []
+        await asyncio.gather(*(_pass(throttle, None, times) for _ in range(40)))
+        return times
+
+    times = run(work())
+
+    assert all(later - earlier > 1.0 for earlier, later in zip(times, times[5:], strict=False))
+    assert all(later - earlier > 10.0 for earlier, later in zip(times, times[12:], strict=False))
+    assert times[-1] - times[0] == pytest.approx(3 * 10 / 0.96, abs=1.5)
 
 
 def test_one_mailbox_has_only_so_many_requests_under_way() -> None:

@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.services import oauth
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Purpose, Request
-from airflow_provider_rsvp.transport.tokens import RenewedToken, forget_grants
+from airflow_provider_rsvp.transport.tokens import RenewedToken, TokenPerMailbox, forget_grants
 
 REFRESHING = {
     "cronofy_refresh": "cronofy",
     "bitrix24_oauth": "bitrix24",
     "msgraph_calendar_delegated": "graph",
+    "google_calendar_user": "google",
 }
 READ = Request(what="read", method="GET", url="x", purpose=Purpose.READ)
 
@@ -222,3 +224,32 @@ def test_a_token_outlives_the_event_loop_that_got_it() -> None:
         asyncio.run(token.grant())
 
     assert len(asked) == 1
+
+
+def test_of_many_mailboxes_only_the_refused_ones_token_is_renewed() -> None:
+    """Those of mailboxes that are done with may have ended long ago."""
+    clock = Clock()
+    asked: list[str] = []
+
+    def token_of(mailbox: str | None) -> RenewedToken:
+        async def request_grant(_: str | None) -> Grant:
+            asked.append(str(mailbox))
+            return Grant(f"{mailbox}-{len(asked)}", clock.now + 3600)
+
+        return RenewedToken(
+            key=f"test {next(_NUMBERS)}", request_grant=request_grant, hide=_hide, clock=clock
+        )
+
+    tokens = TokenPerMailbox(token_of)
+
+    async def use() -> str | None:
+        await tokens.authorize(replace(READ, mailbox="alice"))
+        clock.now += 7200
+        _, refused = await tokens.authorize(replace(READ, mailbox="bob"))
+        assert await tokens.renew(refused)
+        _, renewed = await tokens.authorize(replace(READ, mailbox="bob"))
+        return renewed
+
+    assert asyncio.run(use()) == "bob-3"
+    assert asked == ["alice", "bob", "bob"]
+    assert set(tokens.secrets()) == {"alice-1", "bob-3"}

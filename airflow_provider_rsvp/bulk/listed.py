@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any
 
 import pendulum
@@ -46,10 +46,17 @@ class ListedCalendar:
     for one by one. Reading back waits until all replies that are still under way have come to it.
 
     :param replies: of one mailbox and calendar; :meth:`leave` is called at the end of each
-    :param taken: the events that others of the connection's replies have come to
+    :param taken: the events that the connection's replies have come to, and how each was addressed
+    :param sent: called once, when none of them is left to be sent
     """
 
-    def __init__(self, client: CalendarClient, replies: Sequence[PlannedReply], taken: set[Address]) -> None:
+    def __init__(
+        self,
+        client: CalendarClient,
+        replies: Sequence[PlannedReply],
+        taken: dict[Address, tuple[EventReference, Scope]],
+        sent: Callable[[], None],
+    ) -> None:
         self.service = client.service
         self.capabilities = client.capabilities
         self._client = client
@@ -59,6 +66,7 @@ class ListedCalendar:
         self._expected = {_key(each.reference) for each in replies if each.planned is not None}
         self._found: dict[_Key, Invitation] = {}
         self._under_way = len(replies)
+        self._sent: Callable[[], None] | None = sent
         self._waiting: list[tuple[Invitation, asyncio.Future[ParticipationStatus | None]]] = []
         self._looks: set[asyncio.Task[None]] = set()
 
@@ -85,9 +93,8 @@ class ListedCalendar:
         if found is None or not _stands_for(found.recurrence, scope):
             found = await self._client.observe(reference, scope)
         address = (found.reference.mailbox, found.reference.event_id, _instant(found.time.start).timestamp())
-        if address in self._taken:
+        if self._taken.setdefault(address, (reference, scope)) != (reference, scope):
             raise SameEventError("Another of the replies is for the same event, so this one was not sent.")
-        self._taken.add(address)
         return found
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
@@ -112,7 +119,12 @@ class ListedCalendar:
         return await self._client.account()
 
     def _read_back_if_all_wait(self) -> None:
-        if not self._waiting or len(self._waiting) < self._under_way:
+        if len(self._waiting) < self._under_way:
+            return
+        if self._sent is not None:
+            self._sent()
+            self._sent = None
+        if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
         look = asyncio.ensure_future(self._read_back(waiting))

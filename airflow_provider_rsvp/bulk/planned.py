@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
@@ -46,6 +46,7 @@ class PlannedReply:
     :param planned: the invitation as it was when the reply was chosen; None where that is not known
     :param rule: the name of the rule that chose it; None if none did
     :param reason: why it was chosen, as sentences for a person
+    :param key: tells this reply from all others, from one try of a task to the next
     """
 
     reference: EventReference
@@ -54,12 +55,12 @@ class PlannedReply:
     planned: Invitation | None = None
     rule: str | None = None
     reason: str | None = None
+    key: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> str:
-        """Tells this reply from all others, from one try of a task to the next."""
+    def __post_init__(self) -> None:
         what = [self.reference.to_dict(), self.reply.to_dict(), str(self.scope)]
-        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+        key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
+        object.__setattr__(self, "key", key)
 
     @classmethod
     def of(cls, decision: Decision) -> Self:

@@ -2,7 +2,9 @@
 Sending many replies, each through the one reply protocol.
 
 Mailboxes go side by side; the replies of one go in chunks, so that the look is never long before the sending, and
-memory does not grow with their number. One failure never loses another.
+memory does not grow with their number. While one chunk is read back, the next one is under way; where the service takes
+batches, it is so from the first look on, and a chunk is large enough to fill the batches. One failure never loses
+another.
 """
 
 from __future__ import annotations
@@ -21,13 +23,14 @@ from airflow_provider_rsvp.bulk.listed import Address, ListedCalendar, SameEvent
 from airflow_provider_rsvp.bulk.planned import PlannedReply
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
+    EventCancelledError,
     EventNotFoundError,
     InvitationChangedError,
     PassingError,
     RsvpError,
     UntrustedHostError,
 )
-from airflow_provider_rsvp.model import Outcome, ParticipationStatus, Result, TimeRange
+from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Result, Scope, TimeRange
 from airflow_provider_rsvp.policies.plain import time_range_from_plain
 from airflow_provider_rsvp.policies.reading import Reader
 from airflow_provider_rsvp.replying import Settling, set_participation_status
@@ -35,7 +38,11 @@ from airflow_provider_rsvp.services.client import CalendarClient
 
 _CHUNK = 100
 """Replies that are looked at, sent and read back together."""
-_SIDE_BY_SIDE = 16
+_BATCHES = 20
+"""Batches that such replies fill, where they are all of one mailbox."""
+_OVERLAPPING = 2
+"""Chunks of one calendar that are looked at and sent at once, where the service takes batches."""
+_SIDE_BY_SIDE = 64
 """Mailboxes that are answered for at once."""
 _LONGEST_DETAIL, _LONGEST_SUBJECT = 300, 100
 
@@ -108,7 +115,7 @@ class _Sender:
         self._ledger = ledger
         self._progress = progress
         self._settled: dict[str, Settled] = {}
-        self._taken: set[Address] = set()
+        self._taken: dict[Address, tuple[EventReference, Scope]] = {}
         self._hopeless: RsvpError | None = None
 
     async def send(self, replies: Sequence[PlannedReply]) -> list[Settled]:
@@ -126,16 +133,24 @@ class _Sender:
         return [self._settled[each.key] for each in replies]
 
     async def _answer_calendar(self, replies: list[PlannedReply], at_once: asyncio.Semaphore) -> None:
-        async with at_once:
-            for chunk in _chunks(replies):
-                await self._answer_chunk(chunk)
+        capabilities = self._client.capabilities
+        batched = capabilities.batch_size > 1
+        # The replies to many mailboxes fill the batches together.
+        alone = batched and not capabilities.mailboxes
+        size = max(_CHUNK, _BATCHES * capabilities.batch_size) if alone else _CHUNK
+        places = asyncio.Semaphore(_OVERLAPPING if batched else 1)
+        async with at_once, asyncio.TaskGroup() as group:
+            for chunk in _chunks(replies, size):
+                await places.acquire()
+                group.create_task(self._answer_chunk(chunk, places.release))
 
-    async def _answer_chunk(self, chunk: Sequence[PlannedReply]) -> None:
+    async def _answer_chunk(self, chunk: Sequence[PlannedReply], sent: Callable[[], None]) -> None:
         if self._hopeless is not None:
+            sent()
             for each in chunk:
                 self._settle(self._failed(each, self._hopeless, "Not tried, as others failed before it. "))
             return
-        page, calendar = self._ledger.page(), ListedCalendar(self._client, chunk, self._taken)
+        page, calendar = self._ledger.page(), ListedCalendar(self._client, chunk, self._taken, sent)
         await calendar.look()
         async with asyncio.TaskGroup() as group:
             for each in chunk:
@@ -167,10 +182,10 @@ class _Sender:
             )
         except (InvitationChangedError, SameEventError) as reason:
             return Settled(each, self._without_effect(each, Result.SKIPPED, str(reason)))
-        except EventNotFoundError as gone:
+        except (EventCancelledError, EventNotFoundError) as gone:
             if each.planned is None or self._options["force"]:
                 return self._failed(each, gone)
-            detail = f"It is gone from the calendar since the reply was planned. {gone}"
+            detail = f"It is cancelled or gone from the calendar since the reply was planned. {gone}"
             return Settled(each, self._without_effect(each, Result.SKIPPED, detail))
         except RsvpError as error:
             return self._failed(each, error)
@@ -240,11 +255,11 @@ def _time(note: dict[str, str] | None) -> TimeRange | None:
     return time_range_from_plain(Reader(note)) if note else None
 
 
-def _chunks(replies: list[PlannedReply]) -> Iterator[list[PlannedReply]]:
+def _chunks(replies: list[PlannedReply], size: int) -> Iterator[list[PlannedReply]]:
     """Yield the replies in chunks of those that lie close together in time."""
     ordered = sorted(replies, key=_start)
-    for first in range(0, len(ordered), _CHUNK):
-        yield ordered[first : first + _CHUNK]
+    for first in range(0, len(ordered), size):
+        yield ordered[first : first + size]
 
 
 def _start(each: PlannedReply) -> float:

@@ -160,11 +160,12 @@ class CalendarHook(BaseHook, ABC):
         scope: Scope | str = Scope.INSTANCE,
         force: bool = False,
         verify: bool = True,
+        degrade: bool = False,
         memory: IntentMemory | None = None,
     ) -> Outcome:
         """Answer one invitation; see :meth:`set_participation_status`."""
         async with self.calendar() as calendar:
-            return await self._reply(calendar, reference, reply, scope, force, verify, memory)
+            return await self._reply(calendar, reference, reply, scope, force, verify, degrade, memory)
 
     def set_participation_status(
         self,
@@ -174,6 +175,7 @@ class CalendarHook(BaseHook, ABC):
         scope: Scope | str = Scope.INSTANCE,
         force: bool = False,
         verify: bool = True,
+        degrade: bool = False,
         memory: IntentMemory | None = None,
     ) -> Outcome:
         """
@@ -182,13 +184,14 @@ class CalendarHook(BaseHook, ABC):
         :param scope: whether the reply is for one instance or for the whole series
         :param force: send although the status already stands
         :param verify: read back after a clear answer
+        :param degrade: write a proposed time into the comment where the service carries only comments
         :param memory: what earlier tries of the task noted
         :raises PermanentError: it cannot be done; nothing was sent
         :raises UnclearOutcomeError: a reply may have gone out; try again, which begins with a look
         :raises PassingError: the service did not serve; try again
         """
         return self._run(
-            lambda calendar: self._reply(calendar, reference, reply, scope, force, verify, memory)
+            lambda calendar: self._reply(calendar, reference, reply, scope, force, verify, degrade, memory)
         )
 
     async def asend_replies(
@@ -300,6 +303,7 @@ class CalendarHook(BaseHook, ABC):
         scope: Scope | str,
         force: bool,
         verify: bool,
+        degrade: bool,
         memory: IntentMemory | None,
     ) -> Outcome:
         return await set_participation_status(
@@ -309,6 +313,7 @@ class CalendarHook(BaseHook, ABC):
             scope=Scope.parse(scope),
             force=force,
             verify=verify,
+            degrade=degrade,
             memory=memory,
             settling=self.settling,
         )
@@ -343,7 +348,7 @@ def get_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
     if not isinstance(hook, CalendarHook):
         raise ConfigurationError(
             f"Connection {conn_id!r} is of type {connection.conn_type!r}, which answers no calendar invitations. "
-            "Use a connection of a calendar type, such as cronofy, bitrix24 or msgraph_calendar; "
+            "Use a connection of a calendar type, such as cronofy, bitrix24, msgraph_calendar or google_calendar; "
             "`airflow providers hooks` lists those that work here."
         )
     return hook

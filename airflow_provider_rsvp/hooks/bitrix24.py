@@ -101,7 +101,7 @@ class Bitrix24Hook(CalendarHook):
 
 
 def _dialect(fields: Fields) -> Dialect:
-    usual = bitrix24.DIALECT.limits.buckets[0]
+    usual = bitrix24.USUAL_RATE
     return bitrix24.dialect(
         int(fields.number("burst", usual.burst)) or 1,
         fields.number("requests_per_second", usual.per_second),

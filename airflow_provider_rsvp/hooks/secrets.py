@@ -78,7 +78,9 @@ class VariableGrantStore:
             value = json.loads(text) if text else None
             if value is None:
                 return None
-            return Grant(value["access_token"], value["expires_at"], value["refresh_token"])
+            return Grant(
+                value["access_token"], value["expires_at"], value["refresh_token"], value.get("scope")
+            )
         except (ValueError, KeyError, TypeError):
             log.warning("Variable %s does not hold what this package wrote; it is not used.", self.key)
             return None
@@ -94,6 +96,7 @@ class VariableGrantStore:
                 "access_token": grant.access_token,
                 "expires_at": grant.expires_at,
                 "refresh_token": grant.refresh_token,
+                "scope": grant.scope,
             }
         )
         description = "Tokens that airflow-provider-rsvp renewed; safe to delete after authorising anew."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rsvp.bulk.ledger import Ledger, NoLedger, Page
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
 _GATHERING = 0.005
 """Seconds for which a page waits for more notes: writing is a call to Airflow's API server."""
+_NOTES = 80
+"""Notes in one entry of the store, which is meant for values of up to 64 KB."""
 
 
 class TaskStateLedger:
     """
-    Keeps notes in Airflow's task state store, which survives a crashed try; a page is one entry of it.
+    Keeps notes in Airflow's task state store, which survives a crashed try; a page is some entries of it.
 
     :param store: ``context["task_state_store"]``, Airflow 3.3 and later
     :param name: tells these notes from others of the task
@@ -27,9 +30,9 @@ class TaskStateLedger:
     def __init__(self, store: Any, name: str) -> None:
         self._store = store
         self._name = name
-        self._pages = int(store.get(name) or 0)
+        self._entries = int(store.get(name) or 0)
         self._notes: dict[str, dict[str, Any]] = {}
-        for number in range(self._pages):
+        for number in range(self._entries):
             self._notes |= store.get(f"{name}_{number}") or {}
 
     def outcome(self, key: str) -> dict[str, Any] | None:
@@ -38,25 +41,31 @@ class TaskStateLedger:
 
     def page(self) -> Page:
         """Return a page that no one else writes on."""
-        page = _TaskStatePage(self._store, f"{self._name}_{self._pages}", self._notes)
-        self._pages += 1
-        self._store.set(self._name, self._pages)
-        return page
+        return _TaskStatePage(self._store, self._new_entry, self._notes)
+
+    def _new_entry(self) -> str:
+        """Return the name of an entry that no one else writes to."""
+        name = f"{self._name}_{self._entries}"
+        self._entries += 1
+        self._store.set(self._name, self._entries)
+        return name
 
 
 class _TaskStatePage:
     """
-    One entry of the store.
+    Notes on some replies.
 
+    :param new_entry: returns the name of a new entry of the store
     :param earlier: the notes of earlier tries
     """
 
-    def __init__(self, store: Any, name: str, earlier: dict[str, dict[str, Any]]) -> None:
+    def __init__(self, store: Any, new_entry: Callable[[], str], earlier: dict[str, dict[str, Any]]) -> None:
         self._store = store
-        self._name = name
+        self._new_entry = new_entry
         self._earlier = earlier
         self._notes: dict[str, dict[str, Any]] = {}
-        self._written: dict[str, dict[str, Any]] = {}
+        self._names: list[str] = []
+        self._written: list[dict[str, dict[str, Any]]] = []
         self._writing: asyncio.Task[None] | None = None
 
     def memory(self, key: str) -> IntentMemory:
@@ -81,9 +90,15 @@ class _TaskStatePage:
         self._notes[key] = {"outcome": outcome}
 
     async def write(self) -> None:
-        if self._notes != self._written:
-            self._store.set(self._name, self._notes)
-            self._written = dict(self._notes)
+        notes = list(self._notes.items())
+        for number, first in enumerate(range(0, len(notes), _NOTES)):
+            entry = dict(notes[first : first + _NOTES])
+            if number == len(self._names):
+                self._names.append(self._new_entry())
+                self._written.append({})
+            if entry != self._written[number]:
+                self._store.set(self._names[number], entry)
+                self._written[number] = entry
 
     async def _write_soon(self) -> None:
         await asyncio.sleep(_GATHERING)

@@ -39,6 +39,8 @@ class SetParticipationStatusOperator(BaseOperator):
     :param timezone: how to read times that name no zone; an IANA or Windows name
     :param verify: read back after a clear answer; where an answer proves nothing, it is always read back
     :param force: send although the status already stands; once per task run at most
+    :param degrade: where the service carries comments but no proposed times, write the proposed time into the
+        comment; without it, a proposed time is an error there
     :param answer_timeout: seconds to wait for one answer of the service
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
@@ -64,6 +66,7 @@ class SetParticipationStatusOperator(BaseOperator):
         "timezone",
         "verify",
         "force",
+        "degrade",
     )
     operator_extra_links = (EventLink(),)
     ui_color = "#dbeafe"
@@ -86,6 +89,7 @@ class SetParticipationStatusOperator(BaseOperator):
         timezone: str | tzinfo | None = None,
         verify: bool | str = True,
         force: bool | str = False,
+        degrade: bool | str = False,
         answer_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
@@ -107,6 +111,7 @@ class SetParticipationStatusOperator(BaseOperator):
         self.timezone = timezone
         self.verify = verify
         self.force = force
+        self.degrade = degrade
         self.answer_timeout = answer_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
@@ -135,6 +140,7 @@ class SetParticipationStatusOperator(BaseOperator):
 
         reference, reply, scope = self._reference(), self._reply(), Scope.parse(self.scope)
         verify, force = parse_flag(self.verify, "verify"), parse_flag(self.force, "force")
+        degrade = parse_flag(self.degrade, "degrade")
         hook = get_calendar_hook(
             self.conn_id,
             answer_timeout=self.answer_timeout,
@@ -143,7 +149,13 @@ class SetParticipationStatusOperator(BaseOperator):
         )
         with hook:
             return hook.set_participation_status(
-                reference, reply, scope=scope, force=force, verify=verify, memory=task_memory(context)
+                reference,
+                reply,
+                scope=scope,
+                force=force,
+                verify=verify,
+                degrade=degrade,
+                memory=task_memory(context),
             )
 
     def _reference(self) -> EventReference:

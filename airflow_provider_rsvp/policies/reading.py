@@ -59,11 +59,22 @@ class Reader:
     One plain value of a policy and the path to it.
 
     Every method raises :class:`PolicyError` where the value is not what was asked for.
+
+    :param name: of the value within ``outer``
+    :param outer: the reader of the value around it; None for the whole
     """
 
-    def __init__(self, value: Any, path: str = "") -> None:
+    __slots__ = ("_name", "_outer", "value")
+
+    def __init__(self, value: Any, name: str = "", outer: Reader | None = None) -> None:
         self.value = value
-        self.path = path
+        self._name = name
+        self._outer = outer
+
+    @property
+    def path(self) -> str:
+        """The path to the value; put together when it is asked for, as most values are right."""
+        return self._name if self._outer is None else join_path(self._outer.path, self._name)
 
     def fail(self, problem: str) -> NoReturn:
         """
@@ -75,7 +86,7 @@ class Reader:
 
     def key(self, name: str, value: Any) -> Reader:
         """Return a reader for a value below this one."""
-        return Reader(value, join_path(self.path, name))
+        return Reader(value, name, self)
 
     def build(self, make: Callable[[], _T]) -> _T:
         """Return what ``make`` makes of this value; its mistakes get the path to here."""
@@ -111,7 +122,7 @@ class Reader:
         """Return the readers for the elements of a list."""
         if not isinstance(self.value, list | tuple):
             self.fail(f"expected a list, not {_kind(self.value)}.")
-        return [Reader(value, f"{self.path}[{index}]") for index, value in enumerate(self.value)]
+        return [Reader(value, f"[{index}]", self) for index, value in enumerate(self.value)]
 
     def text(self) -> str:
         """Return a text that is not blank."""

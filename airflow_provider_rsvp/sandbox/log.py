@@ -12,6 +12,7 @@ from airflow_provider_rsvp.sandbox.wire import MALFORMED, Call
 _REDACTED = "<redacted>"
 _SECRET = {
     "access_token",
+    "assertion",
     "auth",
     "client_assertion",
     "client_secret",

@@ -38,6 +38,10 @@ class Options:
     """Cronofy gives a new refresh token at each refresh and the old one dies."""
     graph_beta_status: int = 202
     """What Graph's beta answers to an action: 202, or 200 as old pages show it."""
+    google_page_size: int = 250
+    """The most events on a page of Google's, whatever is asked for."""
+    google_sync_lifetime: float | None = None
+    """Of Google's sync tokens; None for as long as the sandbox is not reset."""
     certificate: str | None = None
     """PEM certificate that client assertions to Graph's login must be signed with."""
     bulk: Bulk = Bulk()
@@ -134,6 +138,8 @@ _CHECKS: dict[str, Any] = {
     "cronofy_page_size": lambda name, value: count(name, value, least=1),
     "cronofy_rotates": boolean,
     "graph_beta_status": _beta_status,
+    "google_page_size": lambda name, value: count(name, value, least=1),
+    "google_sync_lifetime": lambda name, value: None if value is None else seconds(name, value),
     "certificate": lambda name, value: None if value is None else text(name, value),
     "bulk": _bulk,
 }

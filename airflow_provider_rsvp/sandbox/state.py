@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from airflow_provider_rsvp.sandbox.bitrix24 import Bitrix24
 from airflow_provider_rsvp.sandbox.cronofy import Cronofy
 from airflow_provider_rsvp.sandbox.faults import Faults
+from airflow_provider_rsvp.sandbox.google import Google
 from airflow_provider_rsvp.sandbox.graph import Graph
 from airflow_provider_rsvp.sandbox.log import RequestLog
 from airflow_provider_rsvp.sandbox.options import Options
@@ -14,7 +15,7 @@ from airflow_provider_rsvp.sandbox.tokens import Tokens
 from airflow_provider_rsvp.sandbox.wire import Service
 from airflow_provider_rsvp.sandbox.world import World
 
-SERVICES: tuple[type[Service], ...] = (Cronofy, Bitrix24, Graph)
+SERVICES: tuple[type[Service], ...] = (Cronofy, Bitrix24, Graph, Google)
 
 
 class State:

@@ -41,6 +41,8 @@ class Attendee:
     answered: datetime | None = None
     kind: str = "required"
     proposed_time: tuple[datetime, datetime] | None = None
+    comment: str = ""
+    """What Google shows next to the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,8 @@ class Meeting:
     notify: bool = True
     open: bool = False
     private: bool = False
+    shows_answers: bool = False
+    """Whether every copy shows what all attendees answered, and not the organizer's alone."""
     created: datetime = field(default_factory=lambda: now() - timedelta(days=1))
     copies: dict[str, Copy] = field(default_factory=dict)
 
@@ -105,6 +109,7 @@ class Meeting:
             series=self,
             response_requested=self.response_requested,
             proposals_allowed=self.proposals_allowed,
+            shows_answers=self.shows_answers,
             created=self.created,
         )
         self.occurrences.append(each)
@@ -268,10 +273,17 @@ class World:
         proposed_time: tuple[datetime, datetime] | None = None,
     ) -> None:
         """Send the organizer one reply, and let the organizer's own copy show it."""
+        self.let_see(copy, status, proposed_time=proposed_time)
+        attendee = self.mailboxes[copy.service, copy.mailbox.casefold()].person
+        self._deliver(copy, attendee, status, comment, proposed_time)
+
+    def let_see(
+        self, copy: Copy, status: Status, *, proposed_time: tuple[datetime, datetime] | None = None
+    ) -> None:
+        """Let the organizer's own copy show the answer, without a word to the organizer."""
         attendee = self.mailboxes[copy.service, copy.mailbox.casefold()].person
         for each in (copy.meeting, *copy.meeting.occurrences):
             self._track(each, attendee, status, proposed_time)
-        self._deliver(copy, attendee, status, comment, proposed_time)
 
     def answer_for(self, copy: Copy, attendee: Person, status: Status) -> None:
         """Another attendee of the same meeting replies; their own copy follows where there is one."""
@@ -306,7 +318,7 @@ class World:
         entry = meeting.attendees.setdefault(attendee.key, Attendee(attendee))
         entry.status, entry.answered, entry.proposed_time = status, now(), proposed_time
         for copy in meeting.copies.values():
-            if copy.organizing:
+            if copy.organizing or meeting.shows_answers:
                 self.touch(copy)
 
     def _deliver(

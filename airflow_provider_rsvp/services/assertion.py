@@ -1,7 +1,8 @@
 """
-A signed assertion in place of a client secret.
+Signed assertions in place of a secret: of a client, and of a service account that acts for a user.
 
-Sources: RFC 7523, section 2.2; Microsoft identity platform, certificate credentials.
+Sources: RFC 7523, sections 2.1 and 2.2; Microsoft identity platform, certificate credentials; Google Identity,
+using OAuth 2.0 for server to server applications.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import base64
 import time
 import uuid
+from typing import Any
 
 from airflow_provider_rsvp.exceptions import ConfigurationError
 
@@ -26,22 +28,16 @@ def client_assertion(
     :param certificate: PEM, as uploaded to the application
     :raises ConfigurationError: the key or the certificate cannot be read
     """
-    import jwt
-    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.hashes import SHA256
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from cryptography.x509 import load_pem_x509_certificate
 
-    # A form's one-line field and environment files hold line breaks as two characters.
-    private_key, certificate = (pem.replace("\\n", "\n") for pem in (private_key, certificate))
+    key = _read_key(
+        private_key,
+        passphrase,
+        "private_key: cannot be read as PEM; is it complete, and is private_key_passphrase right?",
+    )
     try:
-        key = load_pem_private_key(private_key.encode(), passphrase.encode() if passphrase else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ConfigurationError(
-            "private_key: cannot be read as PEM; is it complete, and is private_key_passphrase right?"
-        ) from None
-    try:
-        thumbprint = load_pem_x509_certificate(certificate.encode()).fingerprint(SHA256())
+        thumbprint = load_pem_x509_certificate(_pem(certificate)).fingerprint(SHA256())
     except ValueError:
         raise ConfigurationError("certificate: cannot be read as PEM.") from None
     now = int(time.time())
@@ -54,7 +50,55 @@ def client_assertion(
         "exp": now + _LIFETIME,
     }
     header = {"x5t#S256": base64.urlsafe_b64encode(thumbprint).rstrip(b"=").decode()}
+    return _signed(claims, key, "PS256", header, "private_key: an RSA key is needed.")
+
+
+def delegation_assertion(
+    *, issuer: str, subject: str, scope: str, audience: str, private_key: str, key_id: str | None = None
+) -> str:
+    """
+    Return a JWT with which a service account asks for an access token of a user of its domain.
+
+    :param issuer: the service account's address
+    :param subject: the user's address
+    :param audience: the address of the token endpoint
+    :param private_key: PEM, of the service account's key file
+    :raises ConfigurationError: the key cannot be read
+    """
+    field = "service_account_key: its private_key"
+    key = _read_key(private_key, None, f"{field} cannot be read as PEM; is the key file complete?")
+    now = int(time.time())
+    claims = {
+        "iss": issuer,
+        "sub": subject,
+        "scope": scope,
+        "aud": audience,
+        "iat": now,
+        "exp": now + _LIFETIME,
+    }
+    header = {"kid": key_id} if key_id else {}
+    return _signed(claims, key, "RS256", header, f"{field} must be an RSA key.")
+
+
+def _read_key(private_key: str, passphrase: str | None, problem: str) -> Any:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     try:
-        return jwt.encode(claims, key, algorithm="PS256", headers=header)  # type: ignore[arg-type]
+        return load_pem_private_key(_pem(private_key), passphrase.encode() if passphrase else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise ConfigurationError(problem) from None
+
+
+def _pem(text: str) -> bytes:
+    """Return PEM; a form's one-line field and environment files hold line breaks as two characters."""
+    return text.replace("\\n", "\n").encode()
+
+
+def _signed(claims: dict[str, Any], key: Any, algorithm: str, header: dict[str, str], problem: str) -> str:
+    import jwt
+
+    try:
+        return jwt.encode(claims, key, algorithm=algorithm, headers=header)
     except (TypeError, jwt.PyJWTError):
-        raise ConfigurationError("private_key: an RSA key is needed.") from None
+        raise ConfigurationError(problem) from None

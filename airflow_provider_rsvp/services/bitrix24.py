@@ -177,15 +177,18 @@ def _pause(answer: Answer) -> float | None:
     return retry_after(answer)
 
 
+USUAL_RATE = Bucket(50, 2.0)
+"""What most plans allow: a bucket of 50 that drains by two a second (Limits)."""
+
 DIALECT = Dialect(
     SERVICE,
-    Limits(buckets=(Bucket(50, 2.0),), at_once=8),
+    Limits(buckets=(USUAL_RATE,), at_once=25),
     token_refused=_token_refused,
     refused_for_load=_refused_for_load,
     pause=_pause,
     batching=BATCHING,
 )
-"""A bucket of 50 that drains by two a second (Limits); refusals are told by their code, not by the HTTP status."""
+"""Refusals are told by their code, not by the HTTP status."""
 
 
 def dialect(burst: int, per_second: float) -> Dialect:

@@ -7,7 +7,6 @@ Source: Bitrix24 REST documentation, ``batch``. In a batch, each ``calendar.meet
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -25,33 +24,40 @@ _GET = "calendar.meeting.status.get"
 _LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
 
 
-def _commands(request: Request) -> dict[str, str] | None:
-    """Return the commands that stand for a request; None for one that goes alone."""
+def _commands(request: Request) -> dict[str, str]:
+    """Return the commands that stand for a request, by :func:`_names`."""
+    if request.url == "batch":
+        commands: dict[str, str] = request.json["cmd"]
+        return commands
+    event = {"eventId": request.json["eventId"]}
+    written = {"set": f"{_SET}?{urlencode(request.json)}", "get": f"{_GET}?{urlencode(event)}"}
+    return {name: written[name] for name in _names(request)}
+
+
+def _names(request: Request) -> tuple[str, ...]:
+    """Return the names of the commands that stand for a request; none for one that goes alone."""
     if request.purpose is Purpose.TOKEN or not isinstance(request.json, dict):
-        return None
+        return ()
     match request.url:
         case "batch":
-            commands: dict[str, str] = request.json["cmd"]
-            return commands
+            return tuple(request.json["cmd"])
         case "calendar.meeting.status.set":
-            event = {"eventId": request.json["eventId"]}
-            return {"set": f"{_SET}?{urlencode(request.json)}", "get": f"{_GET}?{urlencode(event)}"}
+            return ("set", "get")
         case "calendar.meeting.status.get":
-            return {"get": f"{_GET}?{urlencode(request.json)}"}
+            return ("get",)
         case _:
-            return None
+            return ()
 
 
 def _weight(request: Request) -> int | None:
-    commands = _commands(request)
-    return None if commands is None else len(commands)
+    return len(_names(request)) or None
 
 
 def _pack(requests: Sequence[Request]) -> Request:
     commands = {
         f"{number}_{name}": command
         for number, request in enumerate(requests)
-        for name, command in (_commands(request) or {}).items()
+        for name, command in _commands(request).items()
     }
     purposes = {request.purpose for request in requests}
     return Request(
@@ -78,7 +84,7 @@ def _unpack(requests: Sequence[Request], answer: Answer) -> Sequence[Answer | No
 def _answer(
     number: int, request: Request, results: Mapping[str, Any], errors: Mapping[str, Any]
 ) -> Answer | None:
-    names = list(_commands(request) or {})
+    names = _names(request)
     shown = {name: results[f"{number}_{name}"] for name in names if f"{number}_{name}" in results}
     refused = {name: errors[f"{number}_{name}"] for name in names if f"{number}_{name}" in errors}
     first = refused.get(names[0])
@@ -98,7 +104,7 @@ def _answer(
 
 
 def _as_answer(status: int, body: dict[str, Any]) -> Answer:
-    return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+    return Answer.of_json(status, {"content-type": "application/json"}, body)
 
 
 def _map(value: Any) -> dict[str, Any]:

@@ -53,6 +53,21 @@ class Sent:
     status: ParticipationStatus | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """
+    What changed on a calendar since a token was given out.
+
+    :param invitations: new or changed events, as they stand now
+    :param token: for the next call; None where the service has no change feed, so that everything is read each time
+    :param complete: whether all events of the window were read, because it was the first time or the token had ended
+    """
+
+    invitations: tuple[Invitation, ...]
+    token: str | None
+    complete: bool
+
+
 class CalendarClient(Protocol):
     """
     One account of a calendar service.

@@ -49,6 +49,7 @@ from airflow_provider_rsvp.services.wire import (
     Limits,
     Purpose,
     Request,
+    SlidingWindow,
     check_accepted,
     excerpt,
     expect,
@@ -60,8 +61,13 @@ from airflow_provider_rsvp.services.wire import (
 from airflow_provider_rsvp.times import UTC, parse_instant
 
 SERVICE = "Cronofy"
-DIALECT = Dialect(SERVICE, Limits(buckets=(Bucket(50, 50.0), Bucket(500, 500 / 60)), per_mailbox=8))
-"""50 requests a second and 500 a minute for one application (Rate limits)."""
+DIALECT = Dialect(SERVICE, Limits(buckets=(Bucket(2, 48.0), SlidingWindow(500, 60.0)), per_mailbox=8))
+"""
+50 requests a second and 500 a minute for one application (Rate limits).
+
+Those of a second are spread over it: of two bursts a second apart, the first may arrive late and be counted with the
+second.
+"""
 
 CAPABILITIES = Capabilities(
     statuses=frozenset(

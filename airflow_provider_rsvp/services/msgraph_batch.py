@@ -7,7 +7,6 @@ Sources: Microsoft Graph, ``JSON batching``, ``Throttling guidance``, ``Known is
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -65,15 +64,11 @@ def _answer(response: dict[str, Any] | None) -> Answer | None:
     status = response.get("status") if response else None
     if response is None or not isinstance(status, int):
         return None
-    headers = response.get("headers")
-    body = response.get("body")
-    return Answer(
-        status,
-        {str(name).lower(): str(value) for name, value in headers.items()}
-        if isinstance(headers, dict)
-        else {},
-        b"" if body is None else json.dumps(body).encode(),
+    given, body = response.get("headers"), response.get("body")
+    headers = (
+        {str(name).lower(): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
     )
+    return Answer(status, headers, b"") if body is None else Answer.of_json(status, headers, body)
 
 
 BATCHING = Batching(SIZE, _weight, _pack, _unpack)

@@ -13,7 +13,7 @@ from airflow_provider_rsvp.exceptions import (
     RsvpError,
     ServiceUnavailableError,
 )
-from airflow_provider_rsvp.services.wire import Answer, Request, excerpt, server_error
+from airflow_provider_rsvp.services.wire import Answer, Request, excerpt, optional_text, server_error
 
 RENEW_BEFORE_END = 120.0
 """Seconds before its end at which an access token is no longer used."""
@@ -28,11 +28,13 @@ class Grant:
 
     :param expires_at: Unix time in seconds; None where it is not known
     :param refresh_token: the refresh token to use next; None if there is none
+    :param scope: what the access token is for, separated by spaces; None where the endpoint does not say
     """
 
     access_token: str = field(repr=False)
     expires_at: float | None = None
     refresh_token: str | None = field(default=None, repr=False)
+    scope: str | None = None
 
     def fresh(self, now: float) -> bool:
         """Return whether the access token can be used for some time yet."""
@@ -63,7 +65,7 @@ def read_grant(service: str, request: Request, answer: Answer, *, advice: Mappin
     )
     if not isinstance(token, str) or not token or not isinstance(refresh_token, str | None):
         raise MalformedAnswerError(f"{service} answered without a token when asked to {request.what}.")
-    return Grant(token, _end(seconds), refresh_token or None)
+    return Grant(token, _end(seconds), refresh_token or None, optional_text(body, "scope"))
 
 
 def _refusal(

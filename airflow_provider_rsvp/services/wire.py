@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from airflow_provider_rsvp.exceptions import (
     InvalidInputError,
@@ -68,6 +68,15 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    _read: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The body as read from JSON, once it was; it is asked for several times, and may be long."""
+
+    @classmethod
+    def of_json(cls, status: int, headers: Mapping[str, str], value: Any) -> Self:
+        """Return the answer whose body is a JSON value."""
+        answer = cls(status, headers, json.dumps(value).encode())
+        answer._read.append(value)
+        return answer
 
     @property
     def ok(self) -> bool:
@@ -81,7 +90,7 @@ class Answer:
         :raises MalformedAnswerError: it is none
         """
         try:
-            return json.loads(self.body)
+            return self._json()
         except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no content type").split(";")[0]
             raise MalformedAnswerError(
@@ -92,7 +101,7 @@ class Answer:
     def json_or_none(self) -> Any:
         """Return the body as JSON, or None if it is none; for reading the details of an error."""
         try:
-            return json.loads(self.body)
+            return self._json()
         except (ValueError, RecursionError):
             return None
 
@@ -104,6 +113,11 @@ class Answer:
         """
         body: dict[str, Any] = expect(self.json(what), dict, what, "an object")
         return body
+
+    def _json(self) -> Any:
+        if not self._read:
+            self._read.append(json.loads(self.body))
+        return self._read[0]
 
 
 class Exchange(Protocol):
@@ -130,17 +144,25 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class SlidingWindow:
+    """At most ``most`` requests within any stretch of so many seconds."""
+
+    most: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """
     A service's documented limits.
 
-    :param buckets: each request counts against all of them
+    :param buckets: how often; each request counts against all of them
     :param per_mailbox: requests under way at once for one mailbox, those inside a batch too; None for as many as
         there may be altogether
     :param at_once: requests under way at once altogether; a batch is one
     """
 
-    buckets: tuple[Bucket, ...] = ()
+    buckets: tuple[Bucket | SlidingWindow, ...] = ()
     per_mailbox: int | None = None
     at_once: int = 32
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections import deque
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 
-from airflow_provider_rsvp.services.wire import Bucket, Limits
+from airflow_provider_rsvp.services.wire import Bucket, Limits, SlidingWindow
 
 
 class Throttle:
@@ -19,7 +20,7 @@ class Throttle:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._levels = [_Level(bucket) for bucket in limits.buckets]
+        self._rates = [_rate(bucket) for bucket in limits.buckets]
         self._at_once = asyncio.Semaphore(limits.at_once)
         self._places: dict[Hashable, asyncio.Semaphore] = {}
         self._paused_until: dict[Hashable, float] = {}
@@ -36,8 +37,8 @@ class Throttle:
     async def slot(self) -> AsyncIterator[None]:
         """Hold a place for one HTTP request, waiting for it if need be."""
         async with self._at_once:
-            for level in self._levels:
-                await level.pour()
+            for rate in self._rates:
+                await rate.take()
             yield
 
     def pause(self, whose: Hashable, seconds: float) -> None:
@@ -76,7 +77,7 @@ def shared_throttle(key: str, limits: Limits) -> Throttle:
 
 
 _HEADROOM = 0.96
-"""How much of a burst is used: the service's clock is not ours, and a refusal costs more than a short wait."""
+"""How much of a limit is used: the service's clock is not ours, and a refusal costs more than a short wait."""
 
 
 class _Level:
@@ -88,7 +89,7 @@ class _Level:
         self._level = 0.0
         self._at = 0.0
 
-    async def pour(self) -> None:
+    async def take(self) -> None:
         """Wait until one more request fits into the bucket, and add it."""
         now = asyncio.get_running_loop().time()
         self._level = max(0.0, self._level - (now - self._at) * self._bucket.per_second)
@@ -97,3 +98,24 @@ class _Level:
         overflow = self._level - self._capacity
         if overflow > 0:
             await asyncio.sleep(overflow / self._bucket.per_second)
+
+
+class _Recent:
+    """When the last requests of a window left, or are to leave."""
+
+    def __init__(self, window: SlidingWindow) -> None:
+        self._seconds = window.seconds / _HEADROOM
+        self._times: deque[float] = deque(maxlen=window.most)
+
+    async def take(self) -> None:
+        """Wait until one more request may leave."""
+        now = when = asyncio.get_running_loop().time()
+        if len(self._times) == self._times.maxlen:
+            when = max(now, self._times[0] + self._seconds)
+        self._times.append(when)
+        if when > now:
+            await asyncio.sleep(when - now)
+
+
+def _rate(limit: Bucket | SlidingWindow) -> _Level | _Recent:
+    return _Level(limit) if isinstance(limit, Bucket) else _Recent(limit)

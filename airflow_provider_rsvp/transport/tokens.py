@@ -209,3 +209,37 @@ class RenewedToken:
         await self._hide(grant.access_token)
         if grant.refresh_token:
             await self._hide(grant.refresh_token)
+
+
+class TokenPerMailbox:
+    """
+    Access tokens of which each is good for one mailbox, as with a service account that acts for users.
+
+    :param token_of: makes the token of a mailbox; called once for each
+    """
+
+    def __init__(self, token_of: Callable[[str | None], RenewedToken]) -> None:
+        self._token_of = token_of
+        self._tokens: dict[str | None, RenewedToken] = {}
+
+    def of(self, mailbox: str | None) -> RenewedToken:
+        """Return the token of a mailbox."""
+        token = self._tokens.get(mailbox)
+        if token is None:
+            token = self._tokens[mailbox] = self._token_of(mailbox)
+        return token
+
+    async def authorize(self, request: Request) -> tuple[Request, str | None]:
+        """Return the request with an access token of its mailbox."""
+        return await self.of(request.mailbox).authorize(request)
+
+    async def renew(self, refused: str | None) -> bool:
+        """Get a new access token unless another call has replaced the refused one already."""
+        for token in tuple(self._tokens.values()):
+            if refused in token.secrets():
+                await token.renew(refused)
+        return True
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the tokens in use."""
+        return tuple(secret for token in self._tokens.values() for secret in token.secrets())

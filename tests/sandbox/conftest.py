@@ -104,3 +104,8 @@ def portal(sandbox: Sandbox) -> Client:
 @pytest.fixture
 def graph(sandbox: Sandbox) -> Client:
     return Client(f"{sandbox.url}/graph")
+
+
+@pytest.fixture
+def google(sandbox: Sandbox) -> Client:
+    return Client(f"{sandbox.url}/google")

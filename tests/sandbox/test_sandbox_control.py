@@ -22,7 +22,7 @@ from airflow_provider_rsvp.sandbox.graph import seed as graph_seed
 EXAMPLES = (
     "standup planning release review board offsite lunch interview training retro".split()  # noqa: SIM905
 )
-SERVICES = ("cronofy", "bitrix24", "graph")
+SERVICES = ("cronofy", "bitrix24", "graph", "google")
 
 
 class TestInvitations:
@@ -72,7 +72,13 @@ class TestInvitations:
             assert [row["event_id"] for row in other.invitations()] == before
 
     @pytest.mark.parametrize(
-        ("service", "mailbox"), [("cronofy", "acc_nina"), ("bitrix24", "2"), ("graph", "bob@contoso.example")]
+        ("service", "mailbox"),
+        [
+            ("cronofy", "acc_nina"),
+            ("bitrix24", "2"),
+            ("graph", "bob@contoso.example"),
+            ("google", "bob@workspace.example"),
+        ],
     )
     def test_can_be_created(self, sandbox, control, service, mailbox):
         wish = {
@@ -144,6 +150,7 @@ class TestInvitations:
             ("cronofy", "nina@company.example"),
             ("bitrix24", "boris@portal.example"),
             ("graph", "bob@contoso.example"),
+            ("google", "bob@workspace.example"),
         ],
     )
     def test_other_attendees_can_answer(self, sandbox, control, service, other):
@@ -166,6 +173,8 @@ class TestReset:
             ({"bulk": {"mailboxes": 0}}, "bulk.mailboxes"),
             ({"bulk": 5}, "bulk"),
             ({"graph_beta_status": 204}, "graph_beta_status"),
+            ({"google_page_size": 0}, "google_page_size"),
+            ({"google_sync_lifetime": -1}, "google_sync_lifetime"),
             ({"speed": 1}, "speed"),
         ],
     )

@@ -1,0 +1,716 @@
+"""
+Google Calendar's wire, API v3.
+
+Sources: Google Calendar API reference and its discovery document (``calendar.v3``), ``Events: get``, ``list``,
+``instances``, ``patch``, ``Synchronize resources efficiently``, ``Handle API errors``, ``Manage quotas``; Google
+Identity, ``Using OAuth 2.0 for web server applications``, ``Using OAuth 2.0 for server to server applications``.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+from urllib.parse import quote
+
+import pendulum
+
+from airflow_provider_rsvp.exceptions import (
+    CannotRespondError,
+    ConfigurationError,
+    CredentialsError,
+    EventCancelledError,
+    EventChangedError,
+    EventNotFoundError,
+    InvalidInputError,
+    MailboxNotFoundError,
+    MalformedAnswerError,
+    PermissionDeniedError,
+    ReadOnlyCalendarError,
+    RejectedByServiceError,
+    RsvpError,
+    ServiceUnavailableError,
+    ThrottledError,
+    UnclearOutcomeError,
+)
+from airflow_provider_rsvp.model import (
+    Account,
+    Capabilities,
+    EventReference,
+    FreeBusy,
+    Invitation,
+    ParticipationStatus,
+    Person,
+    Recurrence,
+    Reply,
+    Scope,
+    Sensitivity,
+    TimeRange,
+)
+from airflow_provider_rsvp.services.client import Changes, Sent, Window
+from airflow_provider_rsvp.services.oauth import Grant, read_grant
+from airflow_provider_rsvp.services.wire import (
+    Answer,
+    Bucket,
+    Dialect,
+    Exchange,
+    Limits,
+    Purpose,
+    Request,
+    excerpt,
+    expect,
+    next_page,
+    optional_text,
+    reading,
+    refused_for_load,
+    server_error,
+)
+from airflow_provider_rsvp.times import UTC, parse_instant
+
+SERVICE = "Google Calendar"
+HOST = "https://www.googleapis.com"
+BASE_PATH = "calendar/v3/"
+LOGIN_HOST = "https://oauth2.googleapis.com"
+SCOPES = "https://www.googleapis.com/auth/"
+SCOPE = f"{SCOPES}calendar.events"
+"""The narrowest scope that is sure to suffice for reading and answering."""
+
+CAPABILITIES = Capabilities(
+    statuses=frozenset(ParticipationStatus),
+    comment=True,
+    silent=True,
+    proposed_time=False,
+    scopes=frozenset(Scope),
+    mailboxes=True,
+    ical_uid=True,
+    answer_is_proof=True,
+    batch_size=1,
+)
+
+_OVER_QUOTA = frozenset(
+    {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RATE_LIMIT_EXCEEDED"}
+)
+_OVER_QUOTA_FOR_LONG = frozenset({"dailyLimitExceeded"})
+
+
+def _refused_for_load(answer: Answer) -> bool:
+    """Return whether the request was counted out, so that nothing was done; with 403 only the reason says so."""
+    if answer.status == 403:
+        return not _OVER_QUOTA.isdisjoint(_reasons(answer))
+    return refused_for_load(answer)
+
+
+DIALECT = Dialect(
+    SERVICE,
+    Limits(buckets=(Bucket(10_000, 10_000 / 60),), per_mailbox=4, at_once=32),
+    refused_for_load=_refused_for_load,
+)
+"""10,000 requests a minute for one project, and 600 for one user of it (Manage quotas)."""
+
+_PRIMARY = "primary"
+_STATUSES = {
+    "needsAction": ParticipationStatus.NEEDS_ACTION,
+    "accepted": ParticipationStatus.ACCEPTED,
+    "tentative": ParticipationStatus.TENTATIVE,
+    "declined": ParticipationStatus.DECLINED,
+}
+_NAMES = {status: name for name, status in _STATUSES.items()}
+_SENSITIVITIES = {
+    "public": Sensitivity.PUBLIC,
+    "private": Sensitivity.PRIVATE,
+    "confidential": Sensitivity.CONFIDENTIAL,
+}
+_TAKES_NO_TIME = frozenset({"workingLocation", "birthday"})
+_READ_ONLY_ROLES = frozenset({"none", "freeBusyReader", "reader"})
+_OWN_ENTRY = ("email", "displayName", "optional", "additionalGuests", "comment")
+"""What of the own attendee entry can be written, besides the answer; sent back as it stands."""
+
+_WRITING_SCOPES = frozenset({"calendar", "calendar.events", "calendar.events.owned"})
+_PAGE_SIZE = "250"
+_LISTING = (("singleEvents", "true"), ("maxResults", _PAGE_SIZE))
+_ETAG = re.compile(r"[\x21-\x7e]+")
+_TAG = re.compile(r"<[^<>]*>")
+_REFRESH_ADVICE = {
+    "invalid_grant": (
+        "The refresh token has ended or was revoked: authorise again and put the new refresh token into the "
+        "connection. While the OAuth consent screen is in testing, refresh tokens end after seven days."
+    ),
+    "invalid_client": "Check the client id and the client secret.",
+    "unauthorized_client": "The refresh token was issued to another client: check the client id.",
+    "": "Check the client id, the client secret and the refresh token in the connection.",
+}
+_ASSERTION_ADVICE = {
+    "invalid_grant": (
+        "Check the mailbox, which must be a user of the domain, the key, which may have been deleted, and the "
+        "clock of this machine."
+    ),
+    "unauthorized_client": (
+        "Domain-wide delegation is missing: in the Google Admin console, allow the service account's client id "
+        "the scope of the connection."
+    ),
+    "invalid_scope": "Check the scope in the connection.",
+    "": "Check the service account's key, and its domain-wide delegation in the Google Admin console.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event(Invitation):
+    """
+    An invitation with what a reply to it needs.
+
+    :param etag: the version that was seen
+    :param own_entry: what of the mailbox's own attendee entry can be written; empty where there is none
+    """
+
+    etag: str
+    own_entry: Mapping[str, Any] = field(repr=False)
+
+
+class _SyncTokenEndedError(EventNotFoundError):
+    """A sync token is no longer known, so that everything must be read anew."""
+
+
+class GoogleCalendar:
+    """
+    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for Google Calendar.
+
+    :param exchange: carries requests to ``{host}/calendar/v3/``
+    :param mailbox: whose calendar, where a reference names none; None for the signed-in user
+    :param calendar_id: which calendar, where a reference names neither mailbox nor calendar; None is the primary one
+    :param delegated: whether the exchange acts as the user that a request's mailbox names, as a service account
+        with domain-wide delegation does; else other mailboxes are reached where their calendars are shared
+    """
+
+    service = SERVICE
+    capabilities = CAPABILITIES
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+        delegated: bool = False,
+    ) -> None:
+        self._exchange = exchange
+        self.mailbox = mailbox
+        self._calendar_id = calendar_id
+        self._delegated = delegated
+
+    def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
+        """Check that it is known whose calendar is meant."""
+        self._owner(reference.mailbox)
+
+    async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
+        """Read one event; with ``series``, the series that an instance belongs to."""
+        what = f"read {reference}"
+        event = await self._event(reference)
+        if scope is Scope.SERIES and event.get("recurringEventId"):
+            event = await self._read(reference, _text(event, "recurringEventId", what))
+        return self._invitation(event, reference.mailbox, reference.calendar_id, what)
+
+    async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
+        """Read the mailbox's own attendee entry again, and no other where there are many."""
+        reference = invitation.reference
+        what = f"read back {reference}"
+        url = self._event_path(reference, str(reference.event_id))
+        event = await self._json(self._get(url, (("maxAttendees", "1"),), what, reference.mailbox))
+        return _status(event, what)
+
+    async def send(self, invitation: Invitation, reply: Reply) -> Sent:
+        """
+        Change the own attendee entry, and only in the version of the event that was looked at.
+
+        :raises EventChangedError: there is a newer version; nothing was done
+        """
+        assert isinstance(invitation, _Event)
+        reference = invitation.reference
+        entry = {**invitation.own_entry, "responseStatus": _NAMES[reply.status]}
+        if reply.comment:
+            entry["comment"] = reply.comment
+        request = Request(
+            what=f"set {reference} to {reply.status}",
+            method="PATCH",
+            url=self._event_path(reference, str(reference.event_id)),
+            purpose=Purpose.SEND,
+            query=(("sendUpdates", "all" if reply.notify_organizer else "none"), ("maxAttendees", "1")),
+            headers={"If-Match": invitation.etag},
+            # Without attendeesOmitted the list would replace the event's, and uninvite everybody else.
+            json={"attendeesOmitted": True, "attendees": [entry]},
+            mailbox=self._owner(reference.mailbox),
+        )
+        event = await self._json(request)
+        return Sent(organizer_notified=reply.notify_organizer, status=_status(event, request.what))
+
+    async def list_invitations(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Invitation]:
+        """Read the events of a window to the last page: instances and single events."""
+        what = f"list the events of {self._name(mailbox, calendar_id)}"
+        url = f"{self._calendar_path(mailbox, calendar_id)}/events"
+        query = (*_LISTING, *_bounds(window))
+        async for page in self._pages(url, query, what, mailbox):
+            for event in _items(page, what):
+                yield self._invitation(event, mailbox, calendar_id, what, page)
+
+    async def changes(
+        self,
+        window: Window,
+        since: str | None,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+    ) -> Changes:
+        """
+        Read what is new or changed in a window since a sync token was given out; without one, all of it.
+
+        What was deleted meanwhile is left out.
+
+        :param since: the token of an earlier call for the same window, mailbox and calendar; one that has ended
+            counts as none
+        """
+        if since is not None:
+            try:
+                return await self._changes(window, (("syncToken", since),), mailbox, calendar_id)
+            except _SyncTokenEndedError:
+                pass
+        return await self._changes(window, _bounds(window), mailbox, calendar_id, complete=True)
+
+    async def account(self) -> Account:
+        """Open the calendar that tasks without a mailbox use, and say what may be done there."""
+        if self._delegated and self.mailbox is None:
+            raise ConfigurationError(
+                "mailbox: a service account has no calendar of its own. Name a user of the domain in the "
+                "connection (it is also whose calendar tasks without a mailbox use)."
+            )
+        what = f"open the calendar of {self._name(None, None)}"
+        url = f"{self._calendar_path(None, None)}/events"
+        body = await self._json(self._get(url, (("maxResults", "1"), ("maxAttendees", "1")), what, None))
+        role = optional_text(body, "accessRole") or "unknown"
+        who = optional_text(body, "summary") or self._name(None, None)
+        notes = [f"Access to the calendar: {role}."]
+        if role in _READ_ONLY_ROLES:
+            notes.append("Invitations can be read but not answered: that takes the role 'writer' or 'owner'.")
+        return Account(
+            who=f"{who} (through a service account)" if self._delegated else who, notes=tuple(notes)
+        )
+
+    async def _event(self, reference: EventReference) -> dict[str, Any]:
+        if reference.event_id is None:
+            return await self._find(reference)
+        event = await self._read(reference, reference.event_id)
+        start = reference.original_start
+        if start is None:
+            return event
+        if event.get("recurrence"):
+            return await self._instance(reference, event, start)
+        if event.get("recurringEventId") and _original_start(event) != start:
+            raise EventNotFoundError(
+                f"original_start: {start.isoformat()} is not when the instance with this id was first planned "
+                "for. Give the id of the series, or leave original_start out."
+            )
+        return event
+
+    async def _find(self, reference: EventReference) -> dict[str, Any]:
+        """Return the event with a UID: the series rather than an instance that has become an event of its own."""
+        what = f"find {reference}"
+        url = f"{self._calendar_path(reference.mailbox, reference.calendar_id)}/events"
+        query = (("iCalUID", str(reference.ical_uid)), ("maxResults", _PAGE_SIZE))
+        found = []
+        async for page in self._pages(url, query, what, reference.mailbox):
+            found += [{"accessRole": page.get("accessRole"), **event} for event in _items(page, what)]
+        start = reference.original_start
+        for event in found:
+            if start is not None and event.get("recurringEventId") and _original_start(event) == start:
+                return event
+        whole = [event for event in found if not event.get("recurringEventId")]
+        if whole and start is not None and whole[0].get("recurrence"):
+            return await self._instance(reference, whole[0], start)
+        if whole:
+            return whole[0]
+        if found and start is None:
+            if len(found) == 1:
+                return found[0]
+            raise InvalidInputError(
+                f"original_start: {len(found)} instances of {reference} are on this calendar, and not the whole "
+                "series. Say which one with original_start."
+            )
+        raise EventNotFoundError(
+            f"{SERVICE} shows no {reference}. It is not on this calendar, or was cancelled or removed."
+        )
+
+    async def _instance(
+        self, reference: EventReference, series: dict[str, Any], start: pendulum.DateTime
+    ) -> dict[str, Any]:
+        what = f"find {reference}"
+        with reading(what):
+            all_day = "date" in series["start"]
+        url = f"{self._event_path(reference, _text(series, 'id', what))}/instances"
+        query = (("originalStart", start.to_date_string() if all_day else _text_of(start)),)
+        async for page in self._pages(url, query, what, reference.mailbox):
+            for event in _items(page, what):
+                if _original_start(event) == (
+                    start.replace(tzinfo=UTC).start_of("day") if all_day else start
+                ):
+                    return {"accessRole": page.get("accessRole"), **event}
+        raise EventNotFoundError(
+            f"{SERVICE} knows the series, but no instance of it that was first planned for {start.isoformat()}."
+        )
+
+    async def _read(self, reference: EventReference, event_id: str) -> dict[str, Any]:
+        what = f"read {reference}"
+        event = await self._json(
+            self._get(self._event_path(reference, event_id), (), what, reference.mailbox)
+        )
+        if event.get("status") == "cancelled" and "start" not in event:
+            # Of what was deleted, only the id is sure to be shown.
+            raise EventCancelledError(
+                f"{reference}: it was cancelled, or removed from the calendar; there is nothing to answer."
+            )
+        return event
+
+    async def _changes(
+        self,
+        window: Window,
+        query: tuple[tuple[str, str], ...],
+        mailbox: str | None,
+        calendar_id: str | None,
+        *,
+        complete: bool = False,
+    ) -> Changes:
+        what = f"list the changes of {self._name(mailbox, calendar_id)}"
+        url = f"{self._calendar_path(mailbox, calendar_id)}/events"
+        found: list[Invitation] = []
+        token = None
+        async for page in self._pages(url, (*_LISTING, *query), what, mailbox):
+            for event in _items(page, what):
+                if event.get("status") == "cancelled" and "start" not in event:
+                    continue
+                invitation = self._invitation(event, mailbox, calendar_id, what, page)
+                if complete or _within(invitation.time, window):
+                    found.append(invitation)
+            token = optional_text(page, "nextSyncToken")
+        return Changes(tuple(found), token, complete)
+
+    async def _pages(
+        self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Read the pages of a collection; a page may be empty although another follows."""
+        request = self._get(url, query, what, mailbox)
+        followed: set[str] = set()
+        while True:
+            page = await self._json(request)
+            yield page
+            token = page.get("nextPageToken")
+            if not token:
+                return
+            request = self._get(url, (*query, ("pageToken", next_page(token, followed, what))), what, mailbox)
+
+    def _get(self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None) -> Request:
+        return Request(
+            what=what,
+            method="GET",
+            url=url,
+            purpose=Purpose.READ,
+            query=query,
+            mailbox=self._owner(mailbox),
+        )
+
+    async def _json(self, request: Request) -> dict[str, Any]:
+        answer = await self._exchange.send(request)
+        if not answer.ok:
+            raise _error(request, answer)
+        return answer.json_object(request.what)
+
+    def _owner(self, mailbox: str | None) -> str | None:
+        owner = mailbox or self.mailbox
+        if owner is None and self._delegated:
+            raise ConfigurationError(
+                "mailbox: a service account answers for the users of a domain and has no calendar of its own. "
+                "Name a mailbox in the task or in the connection."
+            )
+        return owner
+
+    def _name(self, mailbox: str | None, calendar_id: str | None) -> str:
+        return calendar_id or self._owner(mailbox) or self._calendar_id or "the signed-in user"
+
+    def _calendar_path(self, mailbox: str | None, calendar_id: str | None) -> str:
+        owner = self._owner(mailbox)
+        if calendar_id is None and mailbox is None:
+            calendar_id = self._calendar_id
+        if calendar_id is None:
+            # A user's primary calendar has the user's address for an id.
+            calendar_id = _PRIMARY if owner is None or self._delegated else owner
+        return f"calendars/{quote(calendar_id, safe='')}"
+
+    def _event_path(self, reference: EventReference, event_id: str) -> str:
+        calendar = self._calendar_path(reference.mailbox, reference.calendar_id)
+        return f"{calendar}/events/{quote(event_id, safe='')}"
+
+    def _invitation(
+        self,
+        event: dict[str, Any],
+        mailbox: str | None,
+        calendar_id: str | None,
+        what: str,
+        page: Mapping[str, Any] | None = None,
+    ) -> Invitation:
+        with reading(what):
+            return self._read_invitation(event, mailbox, calendar_id, what, page or event)
+
+    def _read_invitation(
+        self,
+        event: dict[str, Any],
+        mailbox: str | None,
+        calendar_id: str | None,
+        what: str,
+        access: Mapping[str, Any],
+    ) -> Invitation:
+        attendees = expect(event.get("attendees", []), list, what, "a list 'attendees'")
+        mine = _own_entry(event, what)
+        organizer = event.get("organizer") or {}
+        person = Person(optional_text(organizer, "email"), optional_text(organizer, "displayName"))
+        series = optional_text(event, "recurringEventId")
+        recurrence = Recurrence.INSTANCE if series else Recurrence.SINGLE
+        etag = _text(event, "etag", what)
+        if not _ETAG.fullmatch(etag):
+            raise MalformedAnswerError(f"Could not {what}: the answer's 'etag' is none.")
+        return _Event(
+            reference=EventReference(
+                event_id=_text(event, "id", what),
+                ical_uid=optional_text(event, "iCalUID"),
+                original_start=_original_start(event) if series else None,
+                mailbox=self._owner(mailbox),
+                calendar_id=calendar_id,
+            ),
+            subject=optional_text(event, "summary") or "",
+            time=TimeRange(_time(event["start"], "start"), _time(event["end"], "end")),
+            status=_STATUSES.get(str(mine.get("responseStatus"))) if mine else None,
+            organizer=person if person.address or person.name else None,
+            recurrence=Recurrence.SERIES if event.get("recurrence") else recurrence,
+            series_id=series,
+            is_organizer=organizer.get("self") is True,
+            is_attendee=mine is not None,
+            is_cancelled=event.get("status") == "cancelled",
+            is_read_only=access.get("accessRole") in _READ_ONLY_ROLES,
+            cannot_respond=_cannot_respond(event),
+            attendees=None if event.get("attendeesOmitted") is True else len(attendees),
+            required=_required(mine) if mine else None,
+            # Where no comment is shown there is none.
+            comment=(optional_text(mine, "comment") or "") if mine else None,
+            link=optional_text(event, "htmlLink"),
+            body=_plain_text(optional_text(event, "description")),
+            sensitivity=_SENSITIVITIES.get(str(event.get("visibility"))),
+            free_busy=_free_busy(event),
+            etag=etag,
+            own_entry={name: mine[name] for name in _OWN_ENTRY if name in mine} if mine else {},
+        )
+
+
+def token_request(form: Mapping[str, str], what: str = "get an access token") -> Request:
+    """
+    Return the request for an access token.
+
+    :param form: one of :func:`refresh_form`, :func:`assertion_form`
+    :param what: the request in words
+    """
+    return Request(what=what, method="POST", url="token", purpose=Purpose.TOKEN, form=form)
+
+
+def refresh_form(client_id: str, client_secret: str, refresh_token: str) -> dict[str, str]:
+    """Return the form of the refresh token grant."""
+    return {
+        "grant_type": "refresh_token",
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "refresh_token": refresh_token,
+    }
+
+
+def assertion_form(assertion: str) -> dict[str, str]:
+    """Return the form of the grant for a service account's assertion (RFC 7523, section 2.1)."""
+    return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
+
+
+def read_token(request: Request, answer: Answer) -> Grant:
+    """Return what was granted; where no new refresh token came along, the old one stays in use."""
+    form = request.form or {}
+    advice = _ASSERTION_ADVICE if "assertion" in form else _REFRESH_ADVICE
+    grant = read_grant("Google's token endpoint", request, answer, advice=advice)
+    return grant if grant.refresh_token else replace(grant, refresh_token=form.get("refresh_token"))
+
+
+def permissions(scope: str) -> tuple[str, ...]:
+    """Return the names of the scopes of a grant, without the address that all of Google's begin with."""
+    return tuple(sorted(name.removeprefix(SCOPES) for name in scope.split()))
+
+
+def may_answer(names: tuple[str, ...]) -> bool:
+    """Return whether one of the scopes is for changing events (Events: patch)."""
+    return not _WRITING_SCOPES.isdisjoint(names)
+
+
+def _bounds(window: Window) -> tuple[tuple[str, str], ...]:
+    return ("timeMin", _text_of(window.start)), ("timeMax", _text_of(window.end))
+
+
+def _text_of(value: pendulum.DateTime) -> str:
+    return value.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")
+
+
+def _within(time: TimeRange, window: Window) -> bool:
+    """Return whether an event lies in a window; of a whole day it is not known in which zone, so a day is added."""
+    start, end = time.start, time.end
+    if isinstance(start, pendulum.DateTime) and isinstance(end, pendulum.DateTime):
+        return bool(start < window.end and end > window.start)
+    return window.start.subtract(days=1).date() < end and start <= window.end.add(days=1).date()
+
+
+def _items(page: Mapping[str, Any], what: str) -> list[dict[str, Any]]:
+    items = expect(page.get("items"), list, what, "a list 'items'")
+    return [expect(item, dict, what, "an event") for item in items]
+
+
+def _own_entry(event: Mapping[str, Any], what: str) -> dict[str, Any] | None:
+    """Return the attendee entry of the calendar that the event lies on, whoever reads it."""
+    for entry in expect(event.get("attendees", []), list, what, "a list 'attendees'"):
+        if expect(entry, dict, what, "an attendee").get("self") is True:
+            return dict(entry)
+    return None
+
+
+def _status(event: Mapping[str, Any], what: str) -> ParticipationStatus | None:
+    mine = _own_entry(event, what)
+    return _STATUSES.get(str(mine.get("responseStatus"))) if mine else None
+
+
+def _required(mine: Mapping[str, Any]) -> bool:
+    return mine.get("optional") is not True and mine.get("resource") is not True
+
+
+def _cannot_respond(event: Mapping[str, Any]) -> str | None:
+    if event.get("privateCopy") is not True:
+        return None
+    return "it is a private copy, from which no answer reaches the organizer."
+
+
+def _free_busy(event: Mapping[str, Any]) -> FreeBusy:
+    kind = event.get("eventType")
+    if kind == "outOfOffice":
+        return FreeBusy.OUT_OF_OFFICE
+    if kind in _TAKES_NO_TIME or event.get("transparency") == "transparent":
+        return FreeBusy.FREE
+    return FreeBusy.TENTATIVE if event.get("status") == "tentative" else FreeBusy.BUSY
+
+
+def _plain_text(description: str | None) -> str | None:
+    """Return a description without its markup; it may be HTML."""
+    if description is None or "<" not in description:
+        return description
+    return html.unescape(_TAG.sub(" ", description)).strip()
+
+
+def _time(value: Any, name: str) -> pendulum.DateTime | pendulum.Date:
+    if "date" in value:
+        day = date.fromisoformat(value["date"])
+        return pendulum.date(day.year, day.month, day.day)
+    return parse_instant(value["dateTime"], field=name, timezone=value.get("timeZone"))
+
+
+def _original_start(event: Mapping[str, Any]) -> pendulum.DateTime | None:
+    """Return when an instance was first planned for; of a whole day, its midnight in UTC."""
+    try:
+        start = _time(event["originalStartTime"], "originalStartTime")
+    except (InvalidInputError, LookupError, TypeError, ValueError):
+        return None
+    if isinstance(start, pendulum.DateTime):
+        return start
+    return pendulum.datetime(start.year, start.month, start.day)
+
+
+def _reasons(answer: Answer) -> set[str]:
+    """Return why a request was refused, in the words of both forms that Google's errors have."""
+    body = answer.json_or_none()
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
+        return set()
+    lists = [value for name in ("errors", "details") if isinstance(value := error.get(name), list)]
+    entries = [entry for each in lists for entry in each if isinstance(entry, dict)]
+    return {reason for entry in entries if isinstance(reason := entry.get("reason"), str)}
+
+
+def _error(request: Request, answer: Answer) -> RsvpError:
+    """Return the error that an answer stands for (Handle API errors)."""
+    body = answer.json_or_none()
+    error = body.get("error") if isinstance(body, dict) else None
+    message = excerpt(error.get("message") or "") if isinstance(error, dict) else ""
+    reasons = _reasons(answer)
+    said = ", ".join((f"HTTP {answer.status}", *(excerpt(reason) for reason in sorted(reasons))))
+    said += f": {message}" if message else ""
+    could_not = f"Could not {request.what}: {SERVICE} says {said}"
+    failed = server_error(SERVICE, request, answer, said)
+    if failed is not None:
+        return failed
+    match answer.status:
+        case 401:
+            return CredentialsError(
+                f"{could_not}. The access token is not accepted. Access tokens last an hour: use a refresh token "
+                "or a service account in the connection."
+            )
+        case 403:
+            return _forbidden(could_not, reasons)
+        case 404 if request.url.endswith("/events"):
+            return MailboxNotFoundError(
+                f"{could_not}. There is no such calendar, or it is not shared with you."
+            )
+        case 404:
+            return EventNotFoundError(
+                f"{could_not}. The id is wrong, of another calendar, or the calendar is not shared with you."
+            )
+        case 410 if request.url.endswith("/events"):
+            return _SyncTokenEndedError(f"{could_not}.")
+        case 410:
+            return EventNotFoundError(f"{could_not}. The event was deleted.")
+        case 412:
+            return EventChangedError(
+                f"{could_not}. The event changed after it was looked at; nothing was done."
+            )
+        case 409 if request.purpose is Purpose.SEND:
+            return UnclearOutcomeError(f"{could_not}. The event changed meanwhile.")
+        case 409:
+            return ServiceUnavailableError(f"{could_not}. The event changed meanwhile.")
+        case 400 if "eventTypeRestriction" in reasons:
+            return CannotRespondError(f"{could_not}. Events of this type take no answer.")
+        case _:
+            return RejectedByServiceError(f"{could_not}.")
+
+
+def _forbidden(could_not: str, reasons: set[str]) -> RsvpError:
+    """Return the error for a 403, which stands for quotas as well as for permissions."""
+    if reasons & (_OVER_QUOTA | _OVER_QUOTA_FOR_LONG):
+        return ThrottledError(f"{could_not}. A quota is used up; nothing was done.")
+    if reasons & {"requiredAccessLevel"}:
+        return ReadOnlyCalendarError(
+            f"{could_not}. Answering takes the role 'writer' or 'owner' of the calendar."
+        )
+    if reasons & {"forbiddenForNonOrganizer"}:
+        return RejectedByServiceError(f"{could_not}.")
+    if reasons & {"forbiddenForServiceAccounts"}:
+        advice = "The service account needs domain-wide delegation, and a mailbox to act for."
+    elif reasons & {"accessNotConfigured", "SERVICE_DISABLED"}:
+        advice = "Enable the Google Calendar API in the project of the client or service account."
+    elif reasons & {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}:
+        advice = f"Authorise again with the scope {SCOPE}."
+    else:
+        advice = f"The token needs the scope {SCOPE}, and the calendar must be open to it for writing."
+    return PermissionDeniedError(f"{could_not}. {advice}")
+
+
+def _text(event: Mapping[str, Any], name: str, what: str) -> str:
+    value: str = expect(event.get(name), str, what, f"a text '{name}'")
+    if not value:
+        raise MalformedAnswerError(f"Could not {what}: the answer's '{name}' is empty.")
+    return value

@@ -1,0 +1,56 @@
+"""Ours: one task that sends all replies, each looked at before and read back after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from benchmarks.child import serve
+from benchmarks.contenders.replies import FIRST, offer_connections
+
+
+class _Store(dict[str, Any]):
+    """Airflow's task state store, without the API server behind it."""
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = value
+
+
+def prepare(job: dict[str, Any]) -> Callable[[], Any]:
+    """Return the task."""
+    rates = job.get("rates")
+    if rates:
+        job["connections"][FIRST[job["service"]]]["extra"] |= rates
+    offer_connections(job)
+    import logging
+
+    import aiohttp  # noqa: F401 - what the task imports when it runs
+    import airflow.providers.http.hooks.http  # noqa: F401
+
+    from airflow_provider_rsvp.hooks.base import get_calendar_hook
+    from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
+
+    logging.disable(logging.WARNING)
+    get_calendar_hook(FIRST[job["service"]])
+    operator = SendRepliesOperator(task_id="send", replies=job["plan"], max_replies=1_000_000)
+    ti = SimpleNamespace(try_number=1, dag_id="bench", task_id="send", xcom_push=None)
+    context: Any = {"ti": ti, "params": {}, "task_state_store": _Store()}
+    profile = job.get("profile")
+
+    def work() -> Any:
+        if profile:
+            import cProfile
+
+            with cProfile.Profile() as profiler:
+                report = operator.execute(context)
+            profiler.dump_stats(profile)
+        else:
+            report = operator.execute(context)
+        return report["counts"]
+
+    return work
+
+
+if __name__ == "__main__":
+    serve(prepare)
