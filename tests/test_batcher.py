@@ -82,7 +82,11 @@ def test_each_gets_its_own_answer_and_what_was_cancelled_does_not_go_out(
         await asyncio.sleep(0)
         for number in cancelled & set(range(len(weights))):
             tasks[number].cancel()
-        return await asyncio.gather(*tasks, return_exceptions=True)
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        # Also where all were cancelled, the batcher is let come to its end.
+        while batcher._under_way:
+            await asyncio.wait(batcher._under_way)
+        return results
 
     results = asyncio.run(work())
 

@@ -242,6 +242,27 @@ class TestAnAnswerThatLeavesSomeOut:
 
 
 class TestBitrix24:
+    def test_of_the_looks_in_a_batch_only_what_was_refused_for_load_is_repeated(self, crowd: Sandbox) -> None:
+        plan = plans(accounts("bitrix24", 1))
+        events = planned_events(plan)[:6]
+        rule = {"operation": "observe", "event_id": events[2], "kind": "status", "status": 503}
+        crowd.faults([rule])
+        before = len(crowd.requests())
+
+        # Replies without a plan are looked at one by one.
+        replies = [{"event_id": event_id, "status": "accepted"} for event_id in events]
+        report = Task().send(replies, conn_id="bitrix24_bulk_1")
+
+        assert counts(report) == {"replied": len(events)}
+        assert crowd.faults()[0]["struck"] == 1
+        looks = Counter(
+            command
+            for batch in batches(crowd, before)
+            for command in batch.values()
+            if command.startswith("calendar.event.getbyid")
+        )
+        assert sorted(looks.values()) == [1] * 5 + [2]
+
     def test_a_setting_that_was_claimed_and_not_done_is_not_believed(self, crowd: Sandbox) -> None:
         plan = plans(accounts("bitrix24", 1))
         unlucky = planned_events(plan)[0]
