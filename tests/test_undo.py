@@ -22,6 +22,7 @@ CONNECTIONS = {
     "cronofy": "cronofy_default",
     "bitrix24": "bitrix24_default",
     "graph": "msgraph_calendar_default",
+    "google": "google_calendar_default",
 }
 CAROL = "carol@contoso.example"
 """Her mailbox keeps what she declines."""
@@ -85,15 +86,17 @@ class TestRoundTrip:
         assert counts(Task().send(plan)) == {"unchanged": 1}
         assert len(sandbox.mail()) == 3
 
-    def test_bitrix24_takes_an_answer_back(self, sandbox: Sandbox) -> None:
-        where = reference(sandbox, "bitrix24", "release")
-        plan = undone(sent("bitrix24_default", {**where, "status": "accepted"}))
+    @pytest.mark.parametrize("service", ["bitrix24", "google"])
+    def test_an_answer_is_taken_back_where_the_service_can(self, sandbox: Sandbox, service: str) -> None:
+        conn_id, where = CONNECTIONS[service], reference(sandbox, service, "release")
+        plan = undone(sent(conn_id, {**where, "status": "accepted"}))
 
         report = Task().send(plan.to_dict())
 
         assert counts(report) == {"replied": 1}
-        assert status("bitrix24_default", where) == "needs-action"
-        assert "tells the organizer 'declined'" in report["outcomes"][0]["detail"]
+        assert status(conn_id, where) == "needs-action"
+        told = "tells the organizer 'declined'" in report["outcomes"][0]["detail"]
+        assert told == (service == "bitrix24")
 
     def test_a_series_is_restored_as_a_whole(self, sandbox: Sandbox) -> None:
         where = {"event_id": sandbox.event_id("graph", "training")}
