@@ -1,11 +1,11 @@
-"""``python -m benchmarks``: all of it, or the sections that are named; all of it writes ``docs/benchmarks.md``."""
+"""``python -m benchmarks``: all of it, or the sections that are named; writes ``docs/benchmarks.md``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from benchmarks import growth, page, parsing, scheduled, sending
 from benchmarks.sandbox import SandboxProcess
@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     """Measure, print the tables, and return the exit code."""
     with SandboxProcess() as sandbox:
         bench = sending.Bench(sandbox, _note)
-        sections: dict[str, Callable[[], list[Table]]] = {
+        sections: dict[str, Callable[[], Iterable[Table]]] = {
             "sending": lambda: sending.tables(bench),
             "growth": lambda: [growth.replies_table(bench)],
             "scheduled": lambda: scheduled.tables(sandbox, bench.plan, _note),
@@ -30,14 +30,11 @@ def main(argv: list[str] | None = None) -> int:
         asked = parser.parse_args(argv).section or list(sections)
         if unknown := set(asked) - set(sections):
             parser.error(f"there is no section {min(unknown)!r}")
-        found = []
         for name in asked:
             for table in sections[name]():
                 print(f"\n{table.as_text()}", flush=True)
-                found.append(table)
-    if len(asked) == len(sections):
-        page.write(found)
-        print(f"\nWritten to {page.PAGE.relative_to(page.PAGE.parent.parent)}.")
+                page.write([table])
+    print(f"\nWritten to {page.PAGE.relative_to(page.PAGE.parent.parent)}.")
     return 0
 
 

@@ -12,14 +12,17 @@ from benchmarks.table import Table
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 _MARK = "<!-- written by make bench -->"
+_SECTION = "\n## "
 _PACKAGES = ("apache-airflow", "aiohttp", "fast_bitrix24", "msgraph-sdk", "pycronofy")
 
 
 def write(tables: Sequence[Table]) -> None:
-    """Write the tables below what a person wrote."""
-    head, _, _ = PAGE.read_text(encoding="utf-8").partition(_MARK)
-    written = "\n\n".join([_machine(), *(table.as_markdown() for table in tables)])
-    PAGE.write_text(f"{head}{_MARK}\n\n{written}\n", encoding="utf-8")
+    """Write the tables below what a person wrote, each in place of an earlier one with its title."""
+    head, _, written = PAGE.read_text(encoding="utf-8").partition(_MARK)
+    earlier = {text.partition("\n")[0]: text.strip() for text in written.split(_SECTION)[1:]}
+    now = {table.title: table.as_markdown().removeprefix(_SECTION.lstrip()) for table in tables}
+    sections = "".join(f"{_SECTION}{text}\n" for text in {**earlier, **now}.values())
+    PAGE.write_text(f"{head}{_MARK}\n\n{_machine()}\n{sections}", encoding="utf-8")
 
 
 def _machine() -> str:

@@ -15,8 +15,6 @@ import pendulum
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
 
-from airflow_provider_rsvp.bulk import PlannedReply, Settled, send_replies
-from airflow_provider_rsvp.bulk.ledger import Ledger
 from airflow_provider_rsvp.exceptions import ConfigurationError, RsvpError
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.hooks.secrets import hide
@@ -37,6 +35,9 @@ from airflow_provider_rsvp.transport.tokens import RenewedToken
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
+
+    from airflow_provider_rsvp.bulk import PlannedReply, Settled
+    from airflow_provider_rsvp.bulk.ledger import Ledger
 
 T = TypeVar("T")
 
@@ -209,6 +210,9 @@ class CalendarHook(BaseHook, ABC):
 
         :return: one for each reply, in their order; a reply that fails raises nothing
         """
+        # Most tasks send one reply, and need not pay for the import of all that plans and sends many.
+        from airflow_provider_rsvp.bulk import send_replies
+
         async with self.calendar(batched=True) as calendar:
             return await send_replies(
                 calendar.client,
