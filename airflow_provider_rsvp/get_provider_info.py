@@ -176,6 +176,12 @@ def get_provider_info() -> dict[str, Any]:
                 ("Microsoft Graph Calendar", "airflow_provider_rsvp.hooks.msgraph"),
             )
         ],
+        "notifications": [
+            "airflow_provider_rsvp.notifications.set_participation_status.SetParticipationStatusNotifier"
+        ],
+        "task-decorators": [
+            {"class-name": "airflow_provider_rsvp.decorators.rsvp.rsvp_task", "name": "rsvp"},
+        ],
         "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR],
         "extra-links": ["airflow_provider_rsvp.operators.links.EventLink"],
     }
