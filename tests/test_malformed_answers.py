@@ -397,11 +397,21 @@ async def list_all(client, service):
     return [invitation async for invitation in client.list_invitations(WINDOW)]
 
 
+async def list_changes(client, service):
+    return list((await client.changes(WINDOW, None)).invitations)
+
+
 async def read_account(client, service):
     return (await client.account()).describe()
 
 
-DOINGS = {"answer": answer_one, "find": find_one, "list": list_all, "account": read_account}
+DOINGS = {
+    "answer": answer_one,
+    "find": find_one,
+    "list": list_all,
+    "changes": list_changes,
+    "account": read_account,
+}
 
 
 @pytest.fixture(scope="module")
@@ -484,7 +494,7 @@ def carry_out(name, doing, answers):
         return None
     if doing == "answer":
         check_outcome(name, result, exchange.given)
-    if doing in ("find", "list"):
+    if doing in ("find", "list", "changes"):
         for invitation in result:
             check_plain(invitation.to_dict())
     return result

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -123,8 +124,16 @@ class RsvpDecoratedOperator(DecoratedOperator):
 
     def _decide(self, context: Context, invitation: Invitation) -> Any:
         arguments = (invitation, *list(self.op_args)[1:])
-        named: Mapping[str, Any] = {**context, **self.op_kwargs}
-        return self.python_callable(*arguments, **self.determine_kwargs(named))
+        parameters = inspect.signature(self.python_callable).parameters
+        takes_any = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+        given = list(parameters)[: len(arguments)]
+        named = {**context, **self.op_kwargs}
+        wanted = {
+            name: value
+            for name, value in named.items()
+            if name not in given and (takes_any or name in parameters)
+        }
+        return self.python_callable(*arguments, **wanted)
 
     def _reference(self) -> EventReference:
         from airflow_provider_rsvp.model import EventReference

@@ -53,6 +53,21 @@ class Sent:
     status: ParticipationStatus | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """
+    What changed on a calendar since a token was given out.
+
+    :param invitations: new or changed events, as they stand now
+    :param token: for the next call; None where the service has no change feed, so that everything is read each time
+    :param complete: whether all events of the window were read, because it was the first time or the token had ended
+    """
+
+    invitations: tuple[Invitation, ...]
+    token: str | None
+    complete: bool
+
+
 class CalendarClient(Protocol):
     """
     One account of a calendar service.
@@ -98,6 +113,23 @@ class CalendarClient(Protocol):
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Invitation]:
         """Read the events of a window, page by page."""
+
+    async def changes(
+        self,
+        window: Window,
+        since: str | None,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+    ) -> Changes:
+        """
+        Read what is new or changed in a window since a token was given out; without one, all of it.
+
+        What was deleted meanwhile is left out. An event may be among the changes although nothing about it changed.
+
+        :param since: the token of an earlier call for the same window, mailbox and calendar; one that has ended
+            counts as none
+        """
 
     async def account(self) -> Account:
         """Say who the connection is and what it may do, with one harmless request or two."""
