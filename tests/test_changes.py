@@ -169,7 +169,9 @@ class Prepared:
     async def send(self, request):
         self.asked.append(request.url)
         body = self.answers[request.url.rpartition("/")[2]]
-        status = 200 if "error" not in body else 410
+        status = 200
+        if "error" in body:
+            status = 404 if body["error"]["code"] == "ErrorItemNotFound" else 410
         return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
@@ -216,6 +218,10 @@ class TestGraphRounds:
         assert invitation.pending
         assert len(exchange.asked) == (1 if MASTER in value else 2)
 
+    def test_an_occurrence_whose_series_is_gone_meanwhile_is_left_out(self):
+        found, _ = read(delta={"value": [BARE], **ENDED}, series={"error": {"code": "ErrorItemNotFound"}})
+        assert found.invitations == ()
+
     def test_what_was_removed_is_left_out(self):
         gone = {"id": "one", "@removed": {"reason": "deleted"}}
         found, _ = read(delta={"value": [BARE, MASTER, gone], **ENDED})
@@ -227,7 +233,9 @@ class TestGraphRounds:
         found, _ = read(delta={"value": [single, {**single, "subject": "Later"}], **ENDED})
         assert subjects(found) == ["Later"]
 
-    @pytest.mark.parametrize("link", [None, 7, "https://graph.example/v1.0/me/calendarView/delta"])
+    @pytest.mark.parametrize(
+        "link", [None, 7, "https://graph.example/v1.0/me/calendarView/delta", "https://["]
+    )
     def test_a_round_without_a_token_for_the_next_is_malformed(self, link):
         with pytest.raises(MalformedAnswerError):
             read(delta={"value": [], "@odata.deltaLink": link})

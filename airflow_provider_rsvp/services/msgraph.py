@@ -357,13 +357,16 @@ class GraphCalendar:
         token = _delta_token(body.get("@odata.deltaLink"), what)
         left = {name: event for name, event in events.items() if "@removed" not in event}
         known = dict(left)
-        invitations = [
-            self._invitation(
-                await self._whole(event, known, mailbox, calendar_id), mailbox, calendar_id, what
-            )
-            for event in left.values()
-            if event.get("type") != "seriesMaster"
-        ]
+        invitations = []
+        for event in left.values():
+            if event.get("type") == "seriesMaster":
+                continue
+            try:
+                whole = await self._whole(event, known, mailbox, calendar_id, what)
+            except EventNotFoundError:
+                # Deleted since the round began; the next round says so.
+                continue
+            invitations.append(self._invitation(whole, mailbox, calendar_id, what))
         return Changes(tuple(invitations), token, complete)
 
     async def _whole(
@@ -372,13 +375,15 @@ class GraphCalendar:
         known: dict[str, dict[str, Any]],
         mailbox: str | None,
         calendar_id: str | None,
+        what: str,
     ) -> dict[str, Any]:
         """Return an occurrence of a round, which may name no more than its time, with what its series says."""
         series = event.get("seriesMasterId")
         if "responseStatus" in event or not isinstance(series, str) or not series:
             return event
         if series not in known:
-            reference = EventReference(event_id=series, mailbox=mailbox, calendar_id=calendar_id)
+            with reading(what):
+                reference = EventReference(event_id=series, mailbox=mailbox, calendar_id=calendar_id)
             known[series] = {**await self._read(reference, series), "type": "seriesMaster"}
         return {**known[series], "originalStart": _utc_text(event.get("start")), **event}
 
@@ -568,7 +573,8 @@ def _bounds(window: Window) -> tuple[tuple[str, str], ...]:
 def _delta_token(link: Any, what: str) -> str:
     """Return the token that a delta link carries; the rest of the link is the address of the mailbox."""
     address: str = expect(link, str, what, "an address '@odata.deltaLink'")
-    tokens = parse_qs(urlsplit(address).query).get("$deltatoken")
+    with reading(what):
+        tokens = parse_qs(urlsplit(address).query).get("$deltatoken")
     if not tokens:
         raise MalformedAnswerError(f"Could not {what}: the answer's '@odata.deltaLink' carries no token.")
     return tokens[0]
