@@ -265,6 +265,12 @@ def get_provider_info() -> dict[str, Any]:
                 ("CalDAV", "airflow_provider_rsvp.hooks.caldav"),
             )
         ],
+        "notifications": [
+            "airflow_provider_rsvp.notifications.set_participation_status.SetParticipationStatusNotifier"
+        ],
+        "task-decorators": [
+            {"class-name": "airflow_provider_rsvp.decorators.rsvp.rsvp_task", "name": "rsvp"},
+        ],
         "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR, _GOOGLE_CALENDAR, _CALDAV],
         "extra-links": ["airflow_provider_rsvp.operators.links.EventLink"],
     }

@@ -269,6 +269,29 @@ class Reply:
         if self.proposed_time.all_day:
             raise InvalidInputError("proposed_start: propose times of day, not dates.")
 
+    @classmethod
+    def parse(
+        cls,
+        *,
+        status: str,
+        comment: str | None = None,
+        notify_organizer: bool | str = True,
+        proposed_start: str | datetime | None = None,
+        proposed_end: str | datetime | None = None,
+        timezone: str | tzinfo | None = None,
+    ) -> Self:
+        """
+        Return the reply that a task's arguments stand for.
+
+        :raises InvalidInputError: an argument is malformed, or they contradict each other
+        """
+        return cls(
+            status=ParticipationStatus.parse(status),
+            comment=comment or None,
+            notify_organizer=parse_flag(notify_organizer, "notify_organizer"),
+            proposed_time=TimeRange.proposed(proposed_start, proposed_end, timezone=timezone),
+        )
+
     def check_time(self, now: pendulum.DateTime) -> None:
         """
         Check that the proposed time still lies ahead.
@@ -441,6 +464,14 @@ class Outcome:
     verified: bool = False
     detail: str = ""
     link: str | None = None
+
+    def describe(self) -> str:
+        """Return the outcome as one line for a log."""
+        after = self.after or "gone" if self.verified else self.reply.status
+        return (
+            f"{self.result.upper()}: {(self.subject or str(self.reference))!r} on {self.service}, "
+            f"{self.before or 'not shown'} → {after}. {self.detail}"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON-plain values, as it goes to XCom."""

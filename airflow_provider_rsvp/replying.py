@@ -212,6 +212,19 @@ def check_mailbox(client: CalendarClient, mailbox: str | None) -> None:
         )
 
 
+def check_reference(client: CalendarClient, reference: EventReference) -> None:
+    """
+    Check that a connection can find an event by what a reference gives.
+
+    :raises UnsupportedByServiceError: the service shows no UIDs, or acts for its own user only
+    """
+    if reference.event_id is None and not client.capabilities.ical_uid:
+        raise UnsupportedByServiceError(
+            f"ical_uid: {client.service} does not show iCalendar UIDs; give the event_id."
+        )
+    check_mailbox(client, reference.mailbox)
+
+
 def check_request(client: CalendarClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
     """
     Check everything about a reply that can be checked without a request.
@@ -221,11 +234,7 @@ def check_request(client: CalendarClient, reference: EventReference, reply: Repl
     """
     reply.check_time(pendulum.now(UTC))
     check_reply(client.capabilities, client.service, reply, scope)
-    if reference.event_id is None and not client.capabilities.ical_uid:
-        raise UnsupportedByServiceError(
-            f"ical_uid: {client.service} does not show iCalendar UIDs; give the event_id."
-        )
-    check_mailbox(client, reference.mailbox)
+    check_reference(client, reference)
     client.check(reference, reply, scope)
 
 

@@ -28,7 +28,8 @@ LAYERS = (
     ("bulk",),
     ("hooks",),
     ("triggers",),
-    ("operators", "sensors", "notifications", "decorators", "plugins"),
+    ("operators",),
+    ("sensors", "notifications", "decorators", "plugins"),
 )
 """From the bottom up."""
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
@@ -157,17 +158,21 @@ class TestAFreshProcess:
         ]
         assert "airflow" not in loaded(*names)
 
-    def test_loads_nothing_that_is_slow_for_an_operator(self):
+    @pytest.mark.parametrize(
+        ("module", "with_it"),
+        [
+            ("operators.set_participation_status", {"operators", "operators.links"}),
+            ("notifications.set_participation_status", {"notifications"}),
+            ("decorators.rsvp", {"decorators", "operators", "operators.links"}),
+        ],
+    )
+    def test_loads_nothing_that_is_slow_for_what_a_dag_file_imports(self, module, with_it):
         """A DAG file is parsed again and again."""
-        modules = loaded("operators.set_participation_status")
+        modules = loaded(module)
         assert modules & {"aiohttp", "requests", "jwt", "airflow.providers.http.hooks"} == set()
         own = {name for name in modules if name.startswith(f"{PACKAGE}.")}
         own.discard(f"{PACKAGE}.get_provider_info")  # which Airflow reads in every process
-        assert own == {
-            f"{PACKAGE}.operators",
-            f"{PACKAGE}.operators.links",
-            f"{PACKAGE}.operators.set_participation_status",
-        }
+        assert own == {f"{PACKAGE}.{name}" for name in {module, *with_it}}
 
     def test_loads_nothing_for_the_provider_info(self):
         """It is read in every process of Airflow."""

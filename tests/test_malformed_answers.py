@@ -439,8 +439,6 @@ async def list_all(client, service):
 
 
 async def read_changes(client, service):
-    if not hasattr(client, "changes"):
-        return await list_all(client, service)
     first = await client.changes(WINDOW, None)
     second = await client.changes(WINDOW, first.token or "token")
     return [*first.invitations, *second.invitations]

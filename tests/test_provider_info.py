@@ -77,7 +77,8 @@ def test_everything_it_refers_to_is_there():
         for entry in INFO.get(part, ()):
             for module in entry["python-modules"]:
                 import_module(module)
-    for path in INFO["extra-links"]:
+    decorators = [each["class-name"] for each in INFO["task-decorators"]]
+    for path in (*INFO["extra-links"], *INFO["notifications"], *decorators):
         module, _, name = path.rpartition(".")
         assert getattr(import_module(module), name)
 
@@ -162,6 +163,7 @@ class TestForms:
         ("hooks", {"connection_type": "msgraph_calendar", "package_name": "airflow-provider-rsvp"}),
         ("hooks", {"connection_type": "google_calendar", "package_name": "airflow-provider-rsvp"}),
         ("hooks", {"connection_type": "caldav", "package_name": "airflow-provider-rsvp"}),
+        ("notifications", {"notification_class_name": INFO["notifications"][0]}),
         ("links", {"extra_link_class_name": "airflow_provider_rsvp.operators.links.EventLink"}),
     ],
 )

@@ -20,7 +20,7 @@ from airflow_provider_rsvp.model import (
     Scope,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import CalendarClient, Sent, Window
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.times import UTC
 
 _FEWEST = 3
@@ -113,6 +113,17 @@ class ListedCalendar:
     ) -> AsyncIterator[Invitation]:
         """Read the events of a window."""
         return self._client.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id)
+
+    async def changes(
+        self,
+        window: Window,
+        since: str | None,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+    ) -> Changes:
+        """Read what changed."""
+        return await self._client.changes(window, since, mailbox=mailbox, calendar_id=calendar_id)
 
     async def account(self) -> Account:
         """Say who the connection is."""

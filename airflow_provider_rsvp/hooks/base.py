@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -337,12 +337,34 @@ def get_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
     :param options: keyword arguments of :class:`CalendarHook`
     :raises ConfigurationError: the connection is of a type that answers no invitations
     """
-    try:
+    with _naming(conn_id):
         connection = BaseHook.get_connection(conn_id)
+    return _hook(conn_id, connection, options)
+
+
+async def aget_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
+    """
+    Return the hook for a connection without blocking the event loop; see :func:`get_calendar_hook`.
+
+    :raises ConfigurationError: the connection is of a type that answers no invitations
+    """
+    with _naming(conn_id):
+        connection = await BaseHook.aget_connection(conn_id)
+    return _hook(conn_id, connection, options)
+
+
+@contextmanager
+def _naming(conn_id: str) -> Iterator[None]:
+    """Say which connection is missing."""
+    try:
+        yield
     except AirflowException as error:
         if type(error).__name__ != "AirflowNotFoundException":
             raise
         raise ConfigurationError(f"conn_id: there is no connection {conn_id!r}.") from None
+
+
+def _hook(conn_id: str, connection: Connection, options: dict[str, Any]) -> CalendarHook:
     try:
         hook = connection.get_hook(  # type: ignore[no-untyped-call]
             hook_params={"connection": connection, **options}

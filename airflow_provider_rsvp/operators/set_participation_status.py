@@ -122,15 +122,7 @@ class SetParticipationStatusOperator(BaseOperator):
 
         with failing_at_once():
             outcome = self._outcome(context)
-        self.log.info(
-            "%s: %r on %s, %s → %s. %s",
-            outcome.result.upper(),
-            outcome.subject or str(outcome.reference),
-            outcome.service,
-            outcome.before or "not shown",
-            outcome.after or "gone" if outcome.verified else outcome.reply.status,
-            outcome.detail,
-        )
+        self.log.info("%s", outcome.describe())
         return outcome.to_dict()
 
     def _outcome(self, context: Context) -> Outcome:
@@ -171,11 +163,13 @@ class SetParticipationStatusOperator(BaseOperator):
         )
 
     def _reply(self) -> Reply:
-        from airflow_provider_rsvp.model import ParticipationStatus, Reply, TimeRange, parse_flag
+        from airflow_provider_rsvp.model import Reply
 
-        return Reply(
-            status=ParticipationStatus.parse(self.status),
-            comment=self.comment or None,
-            notify_organizer=parse_flag(self.notify_organizer, "notify_organizer"),
-            proposed_time=TimeRange.proposed(self.proposed_start, self.proposed_end, timezone=self.timezone),
+        return Reply.parse(
+            status=self.status,
+            comment=self.comment,
+            notify_organizer=self.notify_organizer,
+            proposed_start=self.proposed_start,
+            proposed_end=self.proposed_end,
+            timezone=self.timezone,
         )

@@ -11,7 +11,17 @@ from airflow_provider_rsvp.sandbox import connections, options
 from airflow_provider_rsvp.sandbox.faults import Faults
 from airflow_provider_rsvp.sandbox.options import InputError
 from airflow_provider_rsvp.sandbox.state import State
-from airflow_provider_rsvp.sandbox.world import Attendee, Copy, Mail, Mailbox, Meeting, Person, Repeat, Status
+from airflow_provider_rsvp.sandbox.world import (
+    Attendee,
+    Copy,
+    Mail,
+    Mailbox,
+    Meeting,
+    Person,
+    Repeat,
+    Status,
+    now,
+)
 
 _STATUSES = tuple(Status)
 _WISH = {
@@ -105,6 +115,9 @@ class Control:
             calendar_id=None if calendar_id is None else str(calendar_id),
             note=str(wish.get("note") or "created at run time"),
         )
+        for each in mailbox.agenda():
+            if meeting is each.meeting or meeting is each.meeting.series:
+                each.updated = now()
         return show(copy)
 
     def cancel(self, which: Mapping[str, object]) -> dict[str, object]:

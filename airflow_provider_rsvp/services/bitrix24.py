@@ -45,7 +45,7 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.services.bitrix24_batch import BATCHING, SHOWN
-from airflow_provider_rsvp.services.client import Sent, Window
+from airflow_provider_rsvp.services.client import Changes, Sent, Window
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Answer,
@@ -283,6 +283,18 @@ class Bitrix24Calendar:
                 inside = invitation.recurrence is Recurrence.SERIES or _overlaps(invitation.time, window)
             if inside:
                 yield invitation
+
+    async def changes(
+        self,
+        window: Window,
+        since: str | None,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+    ) -> Changes:
+        """Read all events of the window: the portal has no list of changes."""
+        listing = self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id)
+        return Changes(tuple([each async for each in listing]), None, complete=True)
 
     async def account(self) -> Account:
         """Read who the user is and which scopes the webhook or application has."""

@@ -114,5 +114,22 @@ class CalendarClient(Protocol):
     ) -> AsyncIterator[Invitation]:
         """Read the events of a window, page by page."""
 
+    async def changes(
+        self,
+        window: Window,
+        since: str | None,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+    ) -> Changes:
+        """
+        Read what is new or changed in a window since a token was given out; without one, all of it.
+
+        What was deleted meanwhile is left out. An event may be among the changes although nothing about it changed.
+
+        :param since: the token of an earlier call for the same window, mailbox and calendar; one that has ended
+            counts as none
+        """
+
     async def account(self) -> Account:
         """Say who the connection is and what it may do, with one harmless request or two."""

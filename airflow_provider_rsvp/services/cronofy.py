@@ -39,7 +39,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Sent, Window
+from airflow_provider_rsvp.services.client import Changes, Sent, Window
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Answer,
@@ -105,6 +105,7 @@ _FREE_BUSY = {"transparent": FreeBusy.FREE, "opaque": FreeBusy.BUSY}
 _EXTERNAL = "evt_external"
 _FIRST_DAY_BACK = 42
 _LAST_DAY_AHEAD = 201
+_MINUTES_OF_OVERLAP = 5
 _TOKEN_ADVICE = {
     "invalid_grant": (
         "The refresh token was revoked or used up: authorise the account again and put the new refresh "
@@ -230,21 +231,29 @@ class CronofyCalendar:
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Invitation]:
         """Read the events of a window to the last page; instances of a series come one by one."""
-        what = "list the events"
-        calendars = await self._known_calendars()
-        query = [
-            ("tzid", "Etc/UTC"),
-            ("from", _text_of(window.start)),
-            ("to", _text_of(window.end)),
-        ]
-        calendar = calendar_id or self._calendar_id
-        if calendar is not None:
-            _check_known(calendar, calendars)
-            query.append(("calendar_ids[]", calendar))
-        async for event in self._events(query, what):
-            with reading(what):
-                invitation = self._invitation(event, calendars, what)
+        async for invitation in self._window(window, calendar_id, (), "list the events"):
             yield invitation
+
+    async def changes(
+        self,
+        window: Window,
+        since: str | None,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+    ) -> Changes:
+        """
+        Read the events of a window that were changed since a time (``last_modified``); without one, all of them.
+
+        Changes near that time may come twice, because clocks differ and Cronofy syncs with a delay.
+
+        :param since: when an earlier call began, ISO 8601
+        """
+        what = "read the changes"
+        begun = _text_of(pendulum.now(UTC).subtract(minutes=_MINUTES_OF_OVERLAP))
+        modified = (("last_modified", since),) if since is not None else ()
+        found = [each async for each in self._window(window, calendar_id, modified, what)]
+        return Changes(tuple(found), begun, complete=since is None)
 
     async def account(self) -> Account:
         """Read whose account the token opens and which of its calendars can be answered from."""
@@ -271,6 +280,25 @@ class CronofyCalendar:
         if scopes and REQUIRED_SCOPE not in scopes:
             notes.append(f"The scope {REQUIRED_SCOPE} is missing: authorise the account again with it.")
         return Account(who=who, permissions=tuple(scopes), notes=tuple(notes))
+
+    async def _window(
+        self, window: Window, calendar_id: str | None, narrowed: tuple[tuple[str, str], ...], what: str
+    ) -> AsyncIterator[Invitation]:
+        calendars = await self._known_calendars()
+        query = [
+            ("tzid", "Etc/UTC"),
+            ("from", _text_of(window.start)),
+            ("to", _text_of(window.end)),
+            *narrowed,
+        ]
+        calendar = calendar_id or self._calendar_id
+        if calendar is not None:
+            _check_known(calendar, calendars)
+            query.append(("calendar_ids[]", calendar))
+        async for event in self._events(query, what):
+            with reading(what):
+                invitation = self._invitation(event, calendars, what)
+            yield invitation
 
     async def _known_calendars(self) -> dict[str, dict[str, Any]]:
         if self._calendars is None:

@@ -2,7 +2,7 @@
 Microsoft Graph's wire, v1.0 and beta.
 
 Sources: Microsoft Graph reference, ``event: accept``, ``event: tentativelyAccept``, ``event: decline``,
-``event`` resource, ``List calendarView``, ``Throttling limits``, ``National cloud deployments``.
+``event`` resource, ``List calendarView``, ``event: delta``, ``Throttling limits``, ``National cloud deployments``.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pendulum
 
@@ -46,7 +46,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Sent, Window
+from airflow_provider_rsvp.services.client import Changes, Sent, Window
 from airflow_provider_rsvp.services.msgraph_batch import BATCHING, SIZE
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
@@ -140,6 +140,7 @@ _SELECT = (
 _PREFER = 'outlook.timezone="UTC", IdType="ImmutableId"'
 _PAGE_SIZE = "250"
 _NO_MAILBOX = frozenset({"mailboxnotenabledforrestapi", "errorinvaliduser", "resourcenotfound"})
+_SYNC_STATE_ENDED = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 _BAD_ID = frozenset(
     {"erroriidmalformed", "errorinvalididmalformed", "errorinvalididmalformedewslegacyidformat"}
 )
@@ -180,6 +181,10 @@ CLOUDS: Mapping[str, Cloud] = {
     CloudName.CHINA: Cloud("https://microsoftgraph.chinacloudapi.cn", "https://login.chinacloudapi.cn"),
 }
 VERSIONS = ("v1.0", "beta")
+
+
+class _SyncStateEndedError(ServiceUnavailableError):
+    """A delta token has ended; what it covers is to be read anew."""
 
 
 class GraphCalendar:
@@ -270,20 +275,36 @@ class GraphCalendar:
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Invitation]:
         """Read the calendar view of a window to its last page: occurrences and single events."""
-        if (window.end - window.start).total_days() > LONGEST_WINDOW_DAYS:
-            raise InvalidInputError(
-                f"window: Microsoft Graph lists at most {LONGEST_WINDOW_DAYS} days at once."
-            )
+        _check_length(window)
         what = f"list the events of {self._owner(mailbox) or 'the signed-in user'}"
         url = f"{self._calendar_path(mailbox, calendar_id)}/calendarView"
-        query = (
-            ("startDateTime", window.start.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")),
-            ("endDateTime", window.end.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")),
-            ("$select", _SELECT),
-            ("$top", _PAGE_SIZE),
-        )
+        query = (*_bounds(window), ("$select", _SELECT), ("$top", _PAGE_SIZE))
         async for event in self._pages(url, query, what, mailbox):
             yield self._invitation(event, mailbox, calendar_id, what)
+
+    async def changes(
+        self,
+        window: Window,
+        since: str | None,
+        *,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+    ) -> Changes:
+        """
+        Read the calendar view's delta: what is new or changed since a token; without one, all of the window.
+
+        What was deleted, or moved out of the window, is left out.
+
+        :param since: the delta token of an earlier call for the same window, mailbox and calendar; one that has ended
+            counts as none
+        """
+        _check_length(window)
+        if since is not None:
+            try:
+                return await self._round((("$deltatoken", since),), mailbox, calendar_id, complete=False)
+            except _SyncStateEndedError:
+                pass
+        return await self._round(_bounds(window), mailbox, calendar_id, complete=True)
 
     async def account(self) -> Account:
         """Read whose default calendar the token opens, and what the token itself claims."""
@@ -302,6 +323,69 @@ class GraphCalendar:
         person = Person(optional_text(owner, "address"), optional_text(owner, "name"))
         who = str(person) if person.address or person.name else (self._mailbox or "the signed-in user")
         return Account(who=f"{who}" + (" (as an application)" if self._app_only else ""))
+
+    async def _round(
+        self,
+        query: tuple[tuple[str, str], ...],
+        mailbox: str | None,
+        calendar_id: str | None,
+        *,
+        complete: bool,
+    ) -> Changes:
+        """
+        Read one round of changes to its last page, whose link carries the token for the next round.
+
+        :raises _SyncStateEndedError: the token has ended
+        """
+        what = f"read the changes of {self._owner(mailbox) or 'the signed-in user'}"
+        request = self._get(
+            f"{self._calendar_path(mailbox, calendar_id)}/calendarView/delta", query, what, mailbox
+        )
+        request = replace(request, headers={"Prefer": f"{_PREFER}, odata.maxpagesize={_PAGE_SIZE}"})
+        events: dict[str, dict[str, Any]] = {}
+        followed: set[str] = set()
+        while True:
+            body = await self._exchange_json(request)
+            for each in expect(body.get("value"), list, what, "a list 'value'"):
+                event = expect(each, dict, what, "an event")
+                # What comes twice in a round counts as it comes last.
+                events[_text(event, "id", what)] = event
+            link = body.get("@odata.nextLink")
+            if not link:
+                break
+            request = replace(request, url=next_page(link, followed, what), query=())
+        token = _delta_token(body.get("@odata.deltaLink"), what)
+        left = {name: event for name, event in events.items() if "@removed" not in event}
+        known = dict(left)
+        invitations = []
+        for event in left.values():
+            if event.get("type") == "seriesMaster":
+                continue
+            try:
+                whole = await self._whole(event, known, mailbox, calendar_id, what)
+            except EventNotFoundError:
+                # Deleted since the round began; the next round says so.
+                continue
+            invitations.append(self._invitation(whole, mailbox, calendar_id, what))
+        return Changes(tuple(invitations), token, complete)
+
+    async def _whole(
+        self,
+        event: dict[str, Any],
+        known: dict[str, dict[str, Any]],
+        mailbox: str | None,
+        calendar_id: str | None,
+        what: str,
+    ) -> dict[str, Any]:
+        """Return an occurrence of a round, which may name no more than its time, with what its series says."""
+        series = event.get("seriesMasterId")
+        if "responseStatus" in event or not isinstance(series, str) or not series:
+            return event
+        if series not in known:
+            with reading(what):
+                reference = EventReference(event_id=series, mailbox=mailbox, calendar_id=calendar_id)
+            known[series] = {**await self._read(reference, series), "type": "seriesMaster"}
+        return {**known[series], "originalStart": _utc_text(event.get("start")), **event}
 
     async def _event(self, reference: EventReference) -> dict[str, Any]:
         if reference.event_id is not None:
@@ -474,6 +558,28 @@ class GraphCalendar:
         return None
 
 
+def _check_length(window: Window) -> None:
+    if (window.end - window.start).total_days() > LONGEST_WINDOW_DAYS:
+        raise InvalidInputError(f"window: Microsoft Graph lists at most {LONGEST_WINDOW_DAYS} days at once.")
+
+
+def _bounds(window: Window) -> tuple[tuple[str, str], ...]:
+    return (
+        ("startDateTime", window.start.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")),
+        ("endDateTime", window.end.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")),
+    )
+
+
+def _delta_token(link: Any, what: str) -> str:
+    """Return the token that a delta link carries; the rest of the link is the address of the mailbox."""
+    address: str = expect(link, str, what, "an address '@odata.deltaLink'")
+    with reading(what):
+        tokens = parse_qs(urlsplit(address).query).get("$deltatoken")
+    if not tokens:
+        raise MalformedAnswerError(f"Could not {what}: the answer's '@odata.deltaLink' carries no token.")
+    return tokens[0]
+
+
 def token_request(tenant: str, form: Mapping[str, str]) -> Request:
     """
     Return the request for a token of one tenant.
@@ -553,6 +659,8 @@ def _error(request: Request, answer: Answer) -> RsvpError:
     failed = server_error(SERVICE, request, answer, said)
     if failed is not None:
         return failed
+    if answer.status == 410 or kind in _SYNC_STATE_ENDED:
+        return _SyncStateEndedError(f"{could_not}. The changes have to be read anew from the start.")
     if answer.status == 401:
         return CredentialsError(f"{could_not}. The access token is not accepted; get a new one.")
     if answer.status == 403:
@@ -593,6 +701,12 @@ def _time(value: Any, what: str) -> pendulum.DateTime:
     zone = str(pair.get("timeZone", "UTC"))
     zone = "UTC" if zone.startswith("tzone://Microsoft/") else zone
     return parse_instant(pair["dateTime"], field="dateTime", timezone=zone)
+
+
+def _utc_text(value: Any) -> str | None:
+    """Return a ``dateTimeTimeZone``, which was asked for in UTC, as ``originalStart`` is written."""
+    moment = value.get("dateTime") if isinstance(value, dict) else None
+    return moment if isinstance(moment, str) else None
 
 
 def _original_start(event: dict[str, Any]) -> pendulum.DateTime | None:

@@ -1,0 +1,145 @@
+"""One reply to one invitation, as a callback of a task or DAG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseNotifier
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_rsvp.model import EventReference, Reply, Scope
+
+
+class SetParticipationStatusNotifier(BaseNotifier):
+    """
+    Accept, tentatively accept or decline one invitation when a task or DAG run ends.
+
+    For ``on_success_callback``, ``on_failure_callback`` and the like. A callback may run more than once: it looks
+    first and sends nothing if the answer already stands. An error is raised, which Airflow logs; it changes
+    nothing about the run. All parameters but the timeouts are templated.
+
+    :param conn_id: a connection to any of the calendar services
+    :param status: ``accepted``, ``tentative``, ``declined`` or ``needs-action``
+    :param event_id: the service's own id of the event
+    :param ical_uid: in place of ``event_id``: the event's iCalendar UID
+    :param original_start: with an id or UID: which instance, by its start as first planned;
+        ISO 8601 or ``datetime``
+    :param mailbox: whose calendar; default is the connection's own user
+    :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
+    :param scope: ``instance``, or ``series`` for one reply to all instances
+    :param comment: a text for the organizer
+    :param notify_organizer: whether the organizer is told
+    :param proposed_start: a time offered instead of the organizer's; with ``tentative`` or ``declined``
+    :param proposed_end: the end of that time
+    :param timezone: how to read times that name no zone; an IANA or Windows name
+    :param answer_timeout: seconds to wait for one answer of the service
+    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :param settle_timeout: seconds to read back until the reply shows
+    :raises PermanentError: it cannot be done; nothing was sent
+    :raises PassingError: the service did not serve, or the outcome is unclear
+    """
+
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "status",
+        "event_id",
+        "ical_uid",
+        "original_start",
+        "mailbox",
+        "calendar_id",
+        "scope",
+        "comment",
+        "notify_organizer",
+        "proposed_start",
+        "proposed_end",
+        "timezone",
+    )
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        status: str,
+        event_id: str | int | None = None,
+        ical_uid: str | None = None,
+        original_start: str | datetime | None = None,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+        scope: str = "instance",
+        comment: str | None = None,
+        notify_organizer: bool | str = True,
+        proposed_start: str | datetime | None = None,
+        proposed_end: str | datetime | None = None,
+        timezone: str | tzinfo | None = None,
+        answer_timeout: float = 30.0,
+        throttle_timeout: float = 60.0,
+        settle_timeout: float = 30.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.status = status
+        self.event_id = event_id
+        self.ical_uid = ical_uid
+        self.original_start = original_start
+        self.mailbox = mailbox
+        self.calendar_id = calendar_id
+        self.scope = scope
+        self.comment = comment
+        self.notify_organizer = notify_organizer
+        self.proposed_start = proposed_start
+        self.proposed_end = proposed_end
+        self.timezone = timezone
+        self.answer_timeout = answer_timeout
+        self.throttle_timeout = throttle_timeout
+        self.settle_timeout = settle_timeout
+
+    def notify(self, context: Context) -> None:
+        """Answer the invitation."""
+        from airflow_provider_rsvp.hooks.base import get_calendar_hook
+
+        reference, reply, scope = self._arguments()
+        with get_calendar_hook(self.conn_id, **self._timeouts()) as hook:
+            outcome = hook.set_participation_status(reference, reply, scope=scope)
+        self.log.info("%s", outcome.describe())
+
+    async def async_notify(self, context: Context) -> None:
+        """Answer the invitation from an event loop, as in the triggerer."""
+        from airflow_provider_rsvp.hooks.base import aget_calendar_hook
+
+        reference, reply, scope = self._arguments()
+        hook = await aget_calendar_hook(self.conn_id, **self._timeouts())
+        outcome = await hook.aset_participation_status(reference, reply, scope=scope)
+        self.log.info("%s", outcome.describe())
+
+    def _arguments(self) -> tuple[EventReference, Reply, Scope]:
+        from airflow_provider_rsvp.model import EventReference, Reply, Scope
+
+        reference = EventReference.parse(
+            event_id=self.event_id,
+            ical_uid=self.ical_uid,
+            original_start=self.original_start,
+            mailbox=self.mailbox,
+            calendar_id=self.calendar_id,
+            timezone=self.timezone,
+        )
+        reply = Reply.parse(
+            status=self.status,
+            comment=self.comment,
+            notify_organizer=self.notify_organizer,
+            proposed_start=self.proposed_start,
+            proposed_end=self.proposed_end,
+            timezone=self.timezone,
+        )
+        return reference, reply, Scope.parse(self.scope)
+
+    def _timeouts(self) -> dict[str, float]:
+        return {
+            "answer_timeout": self.answer_timeout,
+            "throttle_timeout": self.throttle_timeout,
+            "settle_timeout": self.settle_timeout,
+        }
