@@ -13,7 +13,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], Any]:
     """Return the import; Airflow's own settings and ``DAG`` are there already."""
     from airflow.sdk import DAG
 
-    DAG("imported")
+    DAG("imported", schedule=None)
 
     def work() -> None:
         for name in job["modules"]:

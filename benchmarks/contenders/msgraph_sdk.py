@@ -19,9 +19,9 @@ def prepare(job: dict[str, Any]) -> Callable[[], Any]:
         AllowedHostsValidator,
         BaseBearerTokenAuthenticationProvider,
     )
+    from msgraph.generated.users.item.events.item.accept.accept_post_request_body import AcceptPostRequestBody
     from msgraph.graph_request_adapter import GraphRequestAdapter
     from msgraph.graph_service_client import GraphServiceClient
-    from msgraph.generated.users.item.events.item.accept.accept_post_request_body import AcceptPostRequestBody
 
     class Token(AccessTokenProvider):
         """The token of the application; azure-identity signs in over https only."""
