@@ -10,7 +10,7 @@ from benchmarks.runs import run
 from benchmarks.stats import Sample, times
 from benchmarks.table import Table
 
-RUNS = 5
+RUNS = 3
 _PACKAGE = Path(__file__).resolve().parent.parent / "airflow_provider_rsvp"
 _PUBLIC = ("operators", "sensors", "triggers", "notifications", "decorators")
 _HTTP = "airflow.providers.http.operators.http"
