@@ -265,6 +265,18 @@ def get_provider_info() -> dict[str, Any]:
                 ("CalDAV", "airflow_provider_rsvp.hooks.caldav"),
             )
         ],
+        "sensors": [
+            {
+                "integration-name": "RSVP",
+                "python-modules": ["airflow_provider_rsvp.sensors.participation_status"],
+            }
+        ],
+        "triggers": [
+            {
+                "integration-name": "RSVP",
+                "python-modules": ["airflow_provider_rsvp.triggers.participation_status"],
+            }
+        ],
         "notifications": [
             "airflow_provider_rsvp.notifications.set_participation_status.SetParticipationStatusNotifier"
         ],

@@ -104,6 +104,21 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Attendee:
+    """
+    Someone who is invited, and how they answered, as far as the service tells.
+
+    :param status: None where it is not known
+    :param required: False for someone optional and for a room (RFC 5545, section 3.2.16, ROLE); None where the service
+        does not say
+    """
+
+    person: Person
+    status: ParticipationStatus | None
+    required: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TimeRange:
     """
     A start and an exclusive end: two times with a zone, or two dates for an all-day event.
@@ -373,6 +388,8 @@ class Invitation:
     :param categories: the mailbox's categories (RFC 5545, section 3.8.1.2); None where there are none such
     :param sensitivity: who may see the event; None where the service does not say
     :param free_busy: how the event counts towards the mailbox's time; None where the service does not say
+    :param answers: who is invited and how they answered; None where the service does not show it; not in
+        :meth:`to_dict`
     """
 
     reference: EventReference
@@ -398,6 +415,7 @@ class Invitation:
     categories: tuple[str, ...] | None = None
     sensitivity: Sensitivity | None = None
     free_busy: FreeBusy | None = None
+    answers: tuple[Attendee, ...] | None = None
 
     @property
     def pending(self) -> bool:

@@ -23,7 +23,7 @@ LAYERS = (
     ("model",),
     ("services",),
     ("transport",),
-    ("listing", "policies"),
+    ("listing", "policies", "attendance"),
     ("replying",),
     ("bulk",),
     ("hooks",),
@@ -42,6 +42,7 @@ WITHOUT_AIRFLOW = {
     "services",
     "listing",
     "policies",
+    "attendance",
     "replying",
     "bulk",
     "get_provider_info",
@@ -163,6 +164,8 @@ class TestAFreshProcess:
         [
             ("operators.set_participation_status", {"operators", "operators.links"}),
             ("notifications.set_participation_status", {"notifications"}),
+            ("sensors.participation_status", {"sensors"}),
+            ("triggers.participation_status", {"triggers"}),
             ("decorators.rsvp", {"decorators", "operators", "operators.links"}),
         ],
     )

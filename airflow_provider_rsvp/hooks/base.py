@@ -27,7 +27,13 @@ from airflow_provider_rsvp.model import (
     Reply,
     Scope,
 )
-from airflow_provider_rsvp.replying import IntentMemory, Settling, check_mailbox, set_participation_status
+from airflow_provider_rsvp.replying import (
+    IntentMemory,
+    Settling,
+    check_mailbox,
+    check_reference,
+    set_participation_status,
+)
 from airflow_provider_rsvp.services.client import CalendarClient, Window
 from airflow_provider_rsvp.times import UTC, parse_moment
 from airflow_provider_rsvp.transport.session import Patience, Transport
@@ -143,7 +149,7 @@ class CalendarHook(BaseHook, ABC):
         :raises EventNotFoundError: it is not there
         """
         async with self.calendar() as calendar:
-            return await calendar.client.observe(reference, Scope.parse(scope))
+            return await _observe(calendar, reference, Scope.parse(scope))
 
     def get_invitation(self, reference: EventReference, *, scope: Scope | str = Scope.INSTANCE) -> Invitation:
         """
@@ -151,7 +157,7 @@ class CalendarHook(BaseHook, ABC):
 
         :raises EventNotFoundError: it is not there
         """
-        return self._run(lambda calendar: calendar.client.observe(reference, Scope.parse(scope)))
+        return self._run(lambda calendar: _observe(calendar, reference, Scope.parse(scope)))
 
     async def aset_participation_status(
         self,
@@ -425,6 +431,11 @@ def _window(start: str | datetime, end: str | datetime, timezone: str | tzinfo |
         parse_moment(start, field="start", timezone=timezone).in_timezone(UTC),
         parse_moment(end, field="end", timezone=timezone).in_timezone(UTC),
     )
+
+
+async def _observe(calendar: Calendar, reference: EventReference, scope: Scope) -> Invitation:
+    check_reference(calendar.client, reference)
+    return await calendar.client.observe(reference, scope)
 
 
 async def _collect(

@@ -8,9 +8,15 @@ from contextlib import contextmanager
 from airflow_provider_rsvp.exceptions import PermanentError
 
 try:
-    from airflow.sdk.exceptions import AirflowFailException
-except ImportError:  # Airflow 3.1 has it here only
-    from airflow.exceptions import AirflowFailException  # type: ignore[no-redef]
+    from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+except ImportError:  # Airflow 3.1 has them here only
+    from airflow.exceptions import (  # type: ignore[no-redef]
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+    )
+
+__all__ = ["AirflowFailException", "AirflowSensorTimeout", "failing_at_once", "skipping_if"]
 
 
 @contextmanager
@@ -24,3 +30,18 @@ def failing_at_once() -> Iterator[None]:
         yield
     except PermanentError as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def skipping_if(wanted: bool) -> Iterator[None]:
+    """
+    Turn what would fail a task for good into a skip, where a sensor's ``soft_fail`` or ``never_fail`` asks for it.
+
+    :raises AirflowSkipException: instead of ``AirflowFailException`` and ``AirflowSensorTimeout``
+    """
+    try:
+        yield
+    except (AirflowFailException, AirflowSensorTimeout) as error:
+        if wanted:
+            raise AirflowSkipException(str(error)) from error
+        raise

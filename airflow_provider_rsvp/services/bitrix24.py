@@ -32,6 +32,7 @@ from airflow_provider_rsvp.exceptions import (
 )
 from airflow_provider_rsvp.model import (
     Account,
+    Attendee,
     Capabilities,
     EventReference,
     FreeBusy,
@@ -434,6 +435,7 @@ class Bitrix24Calendar:
             body=optional_text(event, "DESCRIPTION"),
             sensitivity=Sensitivity.PRIVATE if event.get("PRIVATE_EVENT") in (True, "Y", "1", 1) else None,
             free_busy=_FREE_BUSY.get(str(event.get("ACCESSIBILITY"))),
+            answers=tuple(_attendee(each) for each in attendees) if isinstance(attendees, list) else None,
         )
 
 
@@ -513,6 +515,11 @@ def _number(value: Any, *, field: str = "event_id") -> int:
             f"{field}: {text!r} is not a Bitrix24 id; expected a whole number such as 651."
         )
     return int(text)
+
+
+def _attendee(value: Any) -> Attendee:
+    fields = _map(value)
+    return Attendee(Person(f"user {fields.get('id')}"), _STATUSES.get(str(fields.get("status"))))
 
 
 def _map(value: Any) -> dict[str, Any]:

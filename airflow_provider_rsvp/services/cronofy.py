@@ -27,6 +27,7 @@ from airflow_provider_rsvp.exceptions import (
 )
 from airflow_provider_rsvp.model import (
     Account,
+    Attendee,
     Capabilities,
     EventReference,
     FreeBusy,
@@ -366,6 +367,7 @@ class CronofyCalendar:
             categories=tuple(str(category) for category in event.get("categories") or ()),
             sensitivity=Sensitivity.PRIVATE if event.get("event_private") is True else None,
             free_busy=_FREE_BUSY.get(str(event.get("transparency"))),
+            answers=tuple(_attendee(each) for each in attendees),
         )
 
 
@@ -446,6 +448,12 @@ def _same_start(start: pendulum.DateTime | pendulum.Date, original_start: pendul
 
 def _same_address(one: Any, other: Any) -> bool:
     return isinstance(one, str) and isinstance(other, str) and one.casefold() == other.casefold()
+
+
+def _attendee(value: Any) -> Attendee:
+    fields = value if isinstance(value, dict) else {}
+    person = Person(optional_text(fields, "email"), optional_text(fields, "display_name"))
+    return Attendee(person, _STATUSES.get(str(fields.get("status"))))
 
 
 def _cannot_respond(event: dict[str, Any]) -> str | None:

@@ -34,6 +34,7 @@ from airflow_provider_rsvp.exceptions import (
 )
 from airflow_provider_rsvp.model import (
     Account,
+    Attendee,
     Capabilities,
     EventReference,
     FreeBusy,
@@ -547,6 +548,7 @@ class GraphCalendar:
             categories=tuple(str(category) for category in event.get("categories") or ()),
             sensitivity=_SENSITIVITIES.get(str(event.get("sensitivity"))),
             free_busy=_FREE_BUSY.get(str(event.get("showAs"))),
+            answers=tuple(_attendee(each) for each in attendees),
         )
 
     def _required(self, attendees: list[Any], mailbox: str | None) -> bool | None:
@@ -722,6 +724,15 @@ def _person(value: Any) -> Person | None:
     if not isinstance(address, dict):
         return None
     return Person(optional_text(address, "address"), optional_text(address, "name"))
+
+
+def _attendee(value: Any) -> Attendee:
+    fields = value if isinstance(value, dict) else {}
+    status = fields.get("status")
+    response = status.get("response") if isinstance(status, dict) else None
+    return Attendee(
+        _person(fields) or Person(), _STATUSES.get(str(response)), required=fields.get("type") == "required"
+    )
 
 
 def _text(event: dict[str, Any], name: str, what: str) -> str:

@@ -1,0 +1,219 @@
+"""Waits until attendees have answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_rsvp.model import EventReference, Invitation
+
+
+class ParticipationStatusSensor(BaseSensorOperator):
+    """
+    Wait until attendees of an event have answered it as wished.
+
+    It fails at once when that can no longer come to be: someone who is needed declined, the event was cancelled,
+    it is over, or the service does not show the answers. It sends nothing. All parameters but the timeouts,
+    ``patience`` and ``deferrable`` are templated.
+
+    :param conn_id: a connection to any of the calendar services: the organizer's or an attendee's
+    :param event_id: the service's own id of the event
+    :param ical_uid: in place of ``event_id``: the event's iCalendar UID
+    :param original_start: with an id or UID: which instance, by its start as first planned;
+        ISO 8601 or ``datetime``
+    :param attendees: ``required`` for all required attendees (where the service does not say who is: for all but
+        the organizer), ``me`` for the mailbox itself, or one address or several; on Bitrix24, ``user 7``
+    :param status: the answer that counts, or several
+    :param quorum: how many of them must have answered so; default is all
+    :param deadline: when to give up; ISO 8601 or ``datetime``; default is ``timeout`` alone
+    :param mailbox: whose calendar; default is the connection's own user
+    :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
+    :param scope: ``instance``, or ``series``
+    :param timezone: how to read times that name no zone; an IANA or Windows name
+    :param deferrable: whether to wait in the triggerer, without a worker
+    :param patience: seconds for which failures that may pass are ridden out
+    :param answer_timeout: seconds to wait for one answer of the service
+    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :return: the invitation, as :meth:`airflow_provider_rsvp.model.Invitation.to_dict` gives it
+    :raises AirflowFailException: it can no longer come to be, or cannot be done; Airflow does not retry
+    :raises AirflowSensorTimeout: the deadline or the timeout passed
+    :raises PassingError: the service did not serve for longer than ``patience``; Airflow retries
+    """
+
+    template_fields: Sequence[str] = (
+        "conn_id",
+        "event_id",
+        "ical_uid",
+        "original_start",
+        "attendees",
+        "status",
+        "quorum",
+        "deadline",
+        "mailbox",
+        "calendar_id",
+        "scope",
+        "timezone",
+    )
+    ui_color = "#dbeafe"
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        event_id: str | int | None = None,
+        ical_uid: str | None = None,
+        original_start: str | datetime | None = None,
+        attendees: str | Sequence[str] = "required",
+        status: str | Sequence[str] = "accepted",
+        quorum: int | str | None = None,
+        deadline: str | datetime | None = None,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+        scope: str = "instance",
+        timezone: str | tzinfo | None = None,
+        deferrable: bool = True,
+        patience: float = 600.0,
+        answer_timeout: float = 30.0,
+        throttle_timeout: float = 300.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.event_id = event_id
+        self.ical_uid = ical_uid
+        self.original_start = original_start
+        self.attendees = attendees
+        self.status = status
+        self.quorum = quorum
+        self.deadline = deadline
+        self.mailbox = mailbox
+        self.calendar_id = calendar_id
+        self.scope = scope
+        self.timezone = timezone
+        self.deferrable = deferrable
+        self.patience = patience
+        self.answer_timeout = answer_timeout
+        self.throttle_timeout = throttle_timeout
+
+    def execute(self, context: Context) -> Any:
+        """Look, and wait where there is still something to wait for."""
+        if not self.deferrable:
+            return super().execute(context)
+        from airflow_provider_rsvp.operators.failing import skipping_if
+
+        with skipping_if(self.soft_fail or self.never_fail):
+            return self._look_or_defer(context, self.patience, _now().add(seconds=self.timeout).isoformat())
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Look again, after the trigger saw that there is something to decide."""
+        from airflow_provider_rsvp.operators.failing import skipping_if
+
+        with skipping_if(self.soft_fail or self.never_fail):
+            return self._look_or_defer(context, 0.0 if event["failed"] else self.patience, event["until"])
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once."""
+        return self._look(self.patience)
+
+    def _look_or_defer(self, context: Context, patience: float, until: str) -> Any:
+        from airflow_provider_rsvp.attendance import Awaited
+        from airflow_provider_rsvp.operators.failing import AirflowSensorTimeout
+        from airflow_provider_rsvp.times import parse_instant
+        from airflow_provider_rsvp.triggers.participation_status import ParticipationStatusTrigger
+
+        looked = self._look(patience)
+        if looked:
+            return looked.xcom_value
+        awaited = Awaited.parse(self.attendees, self.status, self.quorum)
+        left = (parse_instant(until, field="timeout") - _now()).total_seconds()
+        if left <= 0:
+            raise AirflowSensorTimeout(f"It did not come to be within {self.timeout:g} s.")
+        self.defer(
+            trigger=ParticipationStatusTrigger(
+                conn_id=self.conn_id,
+                reference=self._reference().to_dict(),
+                scope=self.scope,
+                attendees=awaited.who,
+                status=sorted(str(status) for status in awaited.statuses),
+                quorum=awaited.quorum,
+                deadline=self._deadline(),
+                until=until,
+                poll_interval=self.poke_interval,
+                patience=self.patience,
+                answer_timeout=self.answer_timeout,
+                throttle_timeout=self.throttle_timeout,
+            ),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=left),
+        )
+        return None
+
+    def _look(self, patience: float) -> PokeReturnValue:
+        from airflow_provider_rsvp.attendance import Awaited
+        from airflow_provider_rsvp.operators.failing import (
+            AirflowFailException,
+            AirflowSensorTimeout,
+            failing_at_once,
+        )
+        from airflow_provider_rsvp.times import parse_instant
+
+        with failing_at_once():
+            awaited = Awaited.parse(self.attendees, self.status, self.quorum)
+            deadline = self._deadline()
+            service, invitation = asyncio.run(self._invitation(patience))
+            standing = awaited.standing(invitation, service, _now())
+            self.log.info("%r: %s", invitation.subject, standing.detail)
+        if standing.hopeless is not None:
+            raise AirflowFailException(
+                f"{invitation.subject!r} ({invitation.reference}): {standing.hopeless}, so that waiting is of no "
+                f"use any more. {standing.detail}"
+            )
+        if standing.reached:
+            return PokeReturnValue(True, invitation.to_dict())
+        if deadline is not None and parse_instant(deadline, field="deadline") <= _now():
+            raise AirflowSensorTimeout(f"The deadline {deadline} has passed. {standing.detail}")
+        return PokeReturnValue(False)
+
+    async def _invitation(self, patience: float) -> tuple[str, Invitation]:
+        from airflow_provider_rsvp.hooks.base import aget_calendar_hook
+        from airflow_provider_rsvp.model import Scope
+        from airflow_provider_rsvp.triggers.patience import patiently
+
+        reference, scope = self._reference(), Scope.parse(self.scope)
+        hook = await aget_calendar_hook(
+            self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
+        )
+        invitation = await patiently(lambda: hook.aget_invitation(reference, scope=scope), patience=patience)
+        return hook.hook_name, invitation
+
+    def _reference(self) -> EventReference:
+        from airflow_provider_rsvp.model import EventReference
+
+        return EventReference.parse(
+            event_id=self.event_id,
+            ical_uid=self.ical_uid,
+            original_start=self.original_start,
+            mailbox=self.mailbox,
+            calendar_id=self.calendar_id,
+            timezone=self.timezone,
+        )
+
+    def _deadline(self) -> str | None:
+        from airflow_provider_rsvp.times import parse_instant
+
+        if not self.deadline:
+            return None
+        return parse_instant(self.deadline, field="deadline", timezone=self.timezone).isoformat()
+
+
+def _now() -> Any:
+    import pendulum
+
+    return pendulum.now("UTC")
