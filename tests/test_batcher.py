@@ -18,6 +18,8 @@ from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered
 from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.session import Transport
 
+pytestmark = pytest.mark.any_airflow
+
 SIZE = 7
 
 

@@ -17,6 +17,8 @@ from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import EventReference, Invitation, Scope
 from airflow_provider_rsvp.sandbox import Sandbox
 
+pytestmark = pytest.mark.any_airflow
+
 BATCHING = ("graph", "bitrix24")
 MAILBOXES, INVITATIONS = 2, 60
 

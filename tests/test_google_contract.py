@@ -34,6 +34,8 @@ from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.google_calendar import SCOPE, GoogleCalendar
 from airflow_provider_rsvp.services.wire import Answer, Request
 
+pytestmark = pytest.mark.any_airflow
+
 ALICE, CAROL = seed.ALICE.address, seed.CAROL.address
 NOW = pendulum.now("UTC")
 WINDOW = Window(NOW, NOW.add(days=20))

@@ -29,6 +29,8 @@ from airflow_provider_rsvp.services import bitrix24, cronofy, google_calendar, m
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.wire import Answer, Purpose, Request, next_page, retry_after
 
+pytestmark = pytest.mark.any_airflow
+
 SERVICES = {
     "cronofy": ("cronofy_default", "evt_external_release"),
     "bitrix24": ("bitrix24_default", "671"),

@@ -28,6 +28,8 @@ from airflow_provider_rsvp.model import (
     parse_flag,
 )
 
+pytestmark = pytest.mark.any_airflow
+
 TEN = pendulum.datetime(2040, 1, 2, 10, tz="Europe/Berlin")
 ELEVEN = TEN.add(hours=1)
 HOUR = TimeRange(TEN, ELEVEN)

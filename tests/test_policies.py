@@ -43,6 +43,8 @@ from airflow_provider_rsvp.policies import (
     plan,
 )
 
+pytestmark = pytest.mark.any_airflow
+
 LIMITED = Capabilities(
     statuses=frozenset({ParticipationStatus.ACCEPTED, ParticipationStatus.DECLINED}),
     comment=False,

@@ -29,6 +29,8 @@ from airflow_provider_rsvp.policies import (
     Subject,
 )
 
+pytestmark = pytest.mark.any_airflow
+
 
 def rule(when=None, then="decline", **more):
     return {"rules": [{"name": "r", "when": {} if when is None else when, "then": then, **more}]}

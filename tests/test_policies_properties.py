@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pendulum
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from policy_model import (
@@ -29,6 +30,8 @@ from airflow_provider_rsvp.policies import Availability, Hours, Leave, Plan, Pol
 from airflow_provider_rsvp.policies.busy_times import BusyTimes, Interval
 from airflow_provider_rsvp.policies.slots import next_free_slot
 from airflow_provider_rsvp.policies.working_time import WorkingTime, Zone
+
+pytestmark = pytest.mark.any_airflow
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -24,6 +24,8 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 
+pytestmark = pytest.mark.any_airflow
+
 NOW = pendulum.datetime(2026, 11, 3, 9, 0, tz="UTC")
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=40)
 IDS = st.text("abcABC019@._=-/", min_size=1, max_size=30)

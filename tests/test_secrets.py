@@ -140,6 +140,7 @@ def canaries(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     return secrets | {passphrase} | {line for line in lines if not line.startswith("-----")}
 
 
+@pytest.mark.any_airflow
 @pytest.mark.parametrize("conn_id", CONNECTIONS)
 def test_nothing_shows_under_any_fault(
     sandbox: Sandbox, canaries: set[str], ear: Ear, conn_id: str, monkeypatch: pytest.MonkeyPatch
@@ -162,6 +163,7 @@ def test_nothing_shows_under_any_fault(
     _search(canaries, ear.heard + said)
 
 
+@pytest.mark.any_airflow
 @pytest.mark.parametrize("conn_id", ["cronofy_refresh", "bitrix24_default", "msgraph_calendar_default"])
 def test_nothing_shows_of_many_replies(
     sandbox: Sandbox, canaries: set[str], ear: Ear, conn_id: str, monkeypatch: pytest.MonkeyPatch

@@ -24,6 +24,8 @@ from airflow_provider_rsvp.operators.ledger import TaskStateLedger
 from airflow_provider_rsvp.replying import Settling, set_participation_status
 from airflow_provider_rsvp.sandbox import Sandbox
 
+pytestmark = [pytest.mark.any_airflow, pytest.mark.any_airflow]
+
 INVITATIONS = 60
 AT_ONCE = 8
 TRIES = 25

@@ -17,6 +17,8 @@ from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.services.wire import Answer, Bucket, Limits, SlidingWindow, retry_after
 from airflow_provider_rsvp.transport.throttle import Throttle, shared_throttle
 
+pytestmark = pytest.mark.any_airflow
+
 
 class ManualLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock jumps to the next timer, so that waiting costs no time."""

@@ -16,6 +16,8 @@ from airflow_provider_rsvp.sandbox.graph import zones as outlook
 from airflow_provider_rsvp.times import format_when, parse_instant, parse_zone
 from airflow_provider_rsvp.windows_zones import WINDOWS_ZONES
 
+pytestmark = pytest.mark.any_airflow
+
 IANA = sorted(available_timezones() - {"localtime", "posixrules"})
 NAIVE = st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1))
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

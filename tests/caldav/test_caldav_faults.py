@@ -10,6 +10,8 @@ from caldav_proxy import Proxy
 from cyrus_server import Cyrus
 from fault_matrix import Cell, Finding, Subject
 
+pytestmark = pytest.mark.any_airflow
+
 STEPS: dict[str, dict[str, Any]] = {
     "discover": {"operation": "discover"},
     "look": {"operation": "observe"},

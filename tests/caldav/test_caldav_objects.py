@@ -42,6 +42,8 @@ from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.wire import Answer, reading
 from airflow_provider_rsvp.times import UTC, parse_zone
 
+pytestmark = pytest.mark.any_airflow
+
 MINE = frozenset({"mailto:alice@example.test"})
 BERLIN = parse_zone("Europe/Berlin")
 ACCEPTED = ParticipationStatus.ACCEPTED

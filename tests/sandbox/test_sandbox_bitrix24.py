@@ -7,6 +7,8 @@ import pytest
 
 from airflow_provider_rsvp.sandbox.bitrix24 import seed
 
+pytestmark = pytest.mark.any_airflow
+
 SET, GET = "calendar.meeting.status.set", "calendar.meeting.status.get"
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from airflow_provider_rsvp.sandbox.cronofy import seed
 
+pytestmark = pytest.mark.any_airflow
+
 GOOGLE = "cal_alice%40google-work_01"
 EXCHANGE = "cal_alice%40exchange-main_02"
 READONLY = "cal_alice%40readonly-team_03"

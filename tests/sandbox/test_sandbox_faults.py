@@ -10,6 +10,8 @@ from airflow_provider_rsvp.sandbox.bitrix24 import seed as bitrix24_seed
 from airflow_provider_rsvp.sandbox.cronofy import seed as cronofy_seed
 from airflow_provider_rsvp.sandbox.graph import seed as graph_seed
 
+pytestmark = pytest.mark.any_airflow
+
 EVENTS = "/v1/events?tzid=Etc/UTC"
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from airflow_provider_rsvp.sandbox.google import ids, keys, seed
 
+pytestmark = pytest.mark.any_airflow
+
 ALICE, BOB, CAROL = seed.ALICE.address, seed.BOB.address, seed.CAROL.address
 PRIMARY = "/calendar/v3/calendars/primary/events"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -9,6 +9,8 @@ import pytest
 
 from airflow_provider_rsvp.sandbox.graph import ids, seed
 
+pytestmark = pytest.mark.any_airflow
+
 SLOT = {
     "start": {"dateTime": "2030-01-02T18:00:00", "timeZone": "Pacific Standard Time"},
     "end": {"dateTime": "2030-01-02T19:00:00", "timeZone": "America/Los_Angeles"},
