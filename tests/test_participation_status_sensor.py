@@ -36,6 +36,11 @@ SERVICES = {
         "alice@contoso.example",
         ("bob@contoso.example", "carol@contoso.example"),
     ),
+    "google": (
+        "google_calendar_user",
+        "alice@workspace.example",
+        ("bob@workspace.example", "carol@workspace.example"),
+    ),
 }
 UNTIL = "2040-01-01T00:00:00+00:00"
 NOW = pendulum.now("UTC")

@@ -38,6 +38,7 @@ from airflow_provider_rsvp.exceptions import (
 )
 from airflow_provider_rsvp.model import (
     Account,
+    Attendee,
     Capabilities,
     EventReference,
     FreeBusy,
@@ -498,6 +499,9 @@ class GoogleCalendar:
             is_read_only=access.get("accessRole") in _READ_ONLY_ROLES,
             cannot_respond=_cannot_respond(event),
             attendees=None if event.get("attendeesOmitted") is True else len(attendees),
+            answers=None
+            if event.get("attendeesOmitted") is True
+            else tuple(_attendee(entry, what) for entry in attendees),
             required=_required(mine) if mine else None,
             # Where no comment is shown there is none.
             comment=(optional_text(mine, "comment") or "") if mine else None,
@@ -585,6 +589,12 @@ def _own_entry(event: Mapping[str, Any], what: str) -> dict[str, Any] | None:
 def _status(event: Mapping[str, Any], what: str) -> ParticipationStatus | None:
     mine = _own_entry(event, what)
     return _STATUSES.get(str(mine.get("responseStatus"))) if mine else None
+
+
+def _attendee(value: Any, what: str) -> Attendee:
+    entry = expect(value, dict, what, "an attendee")
+    person = Person(optional_text(entry, "email"), optional_text(entry, "displayName"))
+    return Attendee(person, _STATUSES.get(str(entry.get("responseStatus"))), _required(entry))
 
 
 def _required(mine: Mapping[str, Any]) -> bool:

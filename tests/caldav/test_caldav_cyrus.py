@@ -7,7 +7,7 @@ import re
 
 import pendulum
 import pytest
-from cyrus_server import ALICE, BOB, CALENDAR, calendar_text, partstats
+from cyrus_server import ALICE, BOB, CALENDAR, DOMAIN, calendar_text, partstats
 from replies import listing, look, reply
 
 from airflow_provider_rsvp.exceptions import (
@@ -22,6 +22,7 @@ from airflow_provider_rsvp.exceptions import (
 )
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Recurrence, Reply, Result, Scope
+from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor
 from airflow_provider_rsvp.services.client import Window
 
 CONN = "caldav_default"
@@ -560,3 +561,26 @@ def test_partstats_are_read_by_the_tests_as_they_are(cyrus):
     assert partstats(f"ATTENDEE;PARTSTAT=DECLINED;X=1:mailto:{ALICE}\nATTENDEE:mailto:{BOB}", ALICE) == [
         "declined"
     ]
+
+
+@pytest.mark.airflow
+class TestWaitingForAnswers:
+    def test_who_answered_how_is_shown(self, cyrus):
+        event = cyrus.invite(f"ATTENDEE;ROLE=OPT-PARTICIPANT;PARTSTAT=TENTATIVE:mailto:carol@{DOMAIN}")
+        reply(CONN, "accepted", event_id=event.event_id)
+
+        answers = look(CONN, event_id=event.event_id).answers
+        assert {(each.person.address, each.status, each.required) for each in answers} >= {
+            (ALICE, "accepted", True),
+            (f"carol@{DOMAIN}", "tentative", False),
+        }
+
+    def test_a_sensor_sees_whether_one_has_accepted(self, cyrus):
+        event = cyrus.invite()
+        sensor = ParticipationStatusSensor(
+            task_id="wait", conn_id=CONN, event_id=event.event_id, attendees=ALICE
+        )
+        before = sensor.poke({}).is_done
+        reply(CONN, "accepted", event_id=event.event_id)
+
+        assert (before, sensor.poke({}).is_done) == (False, True)

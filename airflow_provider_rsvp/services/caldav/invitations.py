@@ -10,10 +10,12 @@ import pendulum
 
 from airflow_provider_rsvp.exceptions import EventNotFoundError
 from airflow_provider_rsvp.model import (
+    Attendee,
     EventReference,
     FreeBusy,
     Invitation,
     ParticipationStatus,
+    Person,
     Recurrence,
     Scope,
     Sensitivity,
@@ -136,6 +138,7 @@ class Reader:
         instance = occurrence.instance if occurrence else None
         place = EventId(event_id.path, instance)
         mine = self.my_lines(obj, event)
+        attendees = [line for line in event.lines if line.name == "ATTENDEE"]
         organizer = event.first("ORGANIZER")
         return {
             "reference": EventReference(
@@ -159,7 +162,8 @@ class Reader:
             "cannot_respond": _cannot_respond(mine),
             "response_requested": not any((line.parameter("RSVP") or "").upper() == "FALSE" for line in mine),
             "can_propose": (event.value("X-MICROSOFT-DISALLOW-COUNTER") or "").upper() != "TRUE",
-            "attendees": sum(line.name == "ATTENDEE" for line in event.lines),
+            "attendees": len(attendees),
+            "answers": tuple(_attendee(line) for line in attendees),
             "required": _required(mine),
             "comment": own_comment(event.lines),
             "link": _link(event),
@@ -200,10 +204,15 @@ def _cannot_respond(mine: tuple[Line, ...]) -> str | None:
     return None
 
 
-def _required(mine: tuple[Line, ...]) -> bool | None:
-    if not mine:
+def _attendee(line: Line) -> Attendee:
+    return Attendee(person(line) or Person(), _status((line,)), _required((line,)))
+
+
+def _required(lines: tuple[Line, ...]) -> bool | None:
+    """Return whether the attendee whose lines these are is needed; None where there is no line."""
+    if not lines:
         return None
-    return (mine[0].parameter("ROLE") or "REQ-PARTICIPANT").upper() in ("REQ-PARTICIPANT", "CHAIR")
+    return (lines[0].parameter("ROLE") or "REQ-PARTICIPANT").upper() in ("REQ-PARTICIPANT", "CHAIR")
 
 
 def _link(event: Event) -> str | None:
