@@ -185,7 +185,10 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": "RSVP",
-                "python-modules": ["airflow_provider_rsvp.triggers.participation_status"],
+                "python-modules": [
+                    "airflow_provider_rsvp.triggers.participation_status",
+                    "airflow_provider_rsvp.triggers.new_invitation",
+                ],
             }
         ],
         "notifications": [
