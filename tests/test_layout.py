@@ -167,6 +167,8 @@ class TestAFreshProcess:
             ("sensors.participation_status", {"sensors"}),
             ("triggers.participation_status", {"triggers"}),
             ("triggers.new_invitation", {"triggers"}),
+            ("triggers.invitation", {"triggers"}),
+            ("sensors.invitation", {"sensors"}),
             ("decorators.rsvp", {"decorators", "operators", "operators.links"}),
         ],
     )

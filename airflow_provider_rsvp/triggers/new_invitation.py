@@ -105,6 +105,24 @@ class NewInvitationTrigger(BaseEventTrigger):
             {name: getattr(self, name) for name in names},
         )
 
+    async def changes(self, today: Any, since: str | None) -> Changes:
+        """Read what changed in the window that begins with a day, since a token; without one, all of it."""
+        from airflow_provider_rsvp.hooks.base import aget_calendar_hook
+        from airflow_provider_rsvp.replying import check_mailbox
+        from airflow_provider_rsvp.services.client import Window
+
+        hook = await aget_calendar_hook(
+            self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
+        )
+        async with hook.calendar() as calendar:
+            check_mailbox(calendar.client, self.mailbox)
+            return await calendar.client.changes(
+                Window(today, today.add(days=self.days)),
+                since,
+                mailbox=self.mailbox,
+                calendar_id=self.calendar_id,
+            )
+
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look on its own, where looks are not shared."""
         async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
@@ -127,7 +145,7 @@ class NewInvitationTrigger(BaseEventTrigger):
         while True:
             today = pendulum.today("UTC")
             since = token if day == today else None
-            changes = await patiently(lambda: trigger._changes(today, since), patience=trigger.patience)  # noqa: B023
+            changes = await patiently(lambda: trigger.changes(today, since), patience=trigger.patience)  # noqa: B023
             token, day = changes.token, today
             yield changes
             await asyncio.sleep(trigger.poll_interval)
@@ -149,7 +167,7 @@ class NewInvitationTrigger(BaseEventTrigger):
             if not begun and not changes.complete:
                 # It joined a stream that others had begun: what they saw first is still to be seen here.
                 changes = await patiently(
-                    lambda: self._changes(pendulum.today("UTC"), None), patience=self.patience
+                    lambda: self.changes(pendulum.today("UTC"), None), patience=self.patience
                 )
             begun = True
             now = pendulum.now("UTC")
@@ -161,23 +179,6 @@ class NewInvitationTrigger(BaseEventTrigger):
             if announced.remembered != saved:
                 await memory.save(announced.remembered)
                 saved = dict(announced.remembered)
-
-    async def _changes(self, today: Any, since: str | None) -> Changes:
-        from airflow_provider_rsvp.hooks.base import aget_calendar_hook
-        from airflow_provider_rsvp.replying import check_mailbox
-        from airflow_provider_rsvp.services.client import Window
-
-        hook = await aget_calendar_hook(
-            self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
-        )
-        async with hook.calendar() as calendar:
-            check_mailbox(calendar.client, self.mailbox)
-            return await calendar.client.changes(
-                Window(today, today.add(days=self.days)),
-                since,
-                mailbox=self.mailbox,
-                calendar_id=self.calendar_id,
-            )
 
     async def _memory(self) -> Memory:
         from airflow_provider_rsvp.triggers.remembering import AssetStateMemory, VariableMemory
