@@ -34,16 +34,18 @@ for name in ("wanted", "other"):
     with DAG("on_" + name, schedule=[asset], max_active_runs=1):
 
         @task
-        def answer(name):
+        def answer(dag):
+            if dag.dag_id != "on_wanted":
+                return
             from airflow_provider_rsvp.hooks.base import get_calendar_hook
             from airflow_provider_rsvp.model import Reply
 
             with get_calendar_hook("msgraph_calendar_static") as hook:
                 for each in hook.list_invitations("now", "+14d"):
-                    if each.pending and each.subject.lower().startswith(name):
+                    if each.pending and each.subject.startswith("Wanted"):
                         hook.set_participation_status(each.reference, Reply.parse(status="accepted"))
 
-        answer(name)
+        answer()
 """
 ALICE = "alice@contoso.example"
 
@@ -91,22 +93,24 @@ def test_nothing_is_lost_and_nothing_comes_twice(sandbox: Sandbox, airflow: Runn
         )
 
     wait_for_looks(2)
-    invite("Wanted 1")
+    invite(
+        "Wanted 1", "Other 1"
+    )  # nobody answers the latter, so it would be announced again if it were forgotten
     wait_for_mail("Wanted 1")
     wait_for_looks(3)  # so that what was announced has been saved
     airflow.kill("triggerer")
     burst = [f"Wanted {number}" for number in range(2, 8)]
-    invite(*burst, "Other 1", "Neither")
+    invite(*burst, "Other 2", "Neither")
     triggerer = airflow.start("triggerer")
     try:
-        wait_for_mail(*burst, "Other 1")
+        wait_for_mail(*burst)
         wait_for_looks(3)
     finally:
         airflow.kill("triggerer")
         triggerer.wait(20)
 
-    assert accepted() == dict.fromkeys(["Wanted 1", *burst, "Other 1"], 1)
+    assert accepted() == dict.fromkeys(["Wanted 1", *burst], 1)
     announced = Counter(each["event_id"] for event in airflow.asset_events() for each in event["invitations"])
-    assert sorted(announced.values()) == [1] * 8
+    assert sorted(announced.values()) == [1] * 9
     assert len(airflow.runs("on_wanted")) <= 3
-    assert len(airflow.runs("on_other")) == 1
+    assert len(airflow.runs("on_other")) == 2
