@@ -268,13 +268,20 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [
             {
                 "integration-name": "RSVP",
-                "python-modules": ["airflow_provider_rsvp.sensors.participation_status"],
+                "python-modules": [
+                    "airflow_provider_rsvp.sensors.participation_status",
+                    "airflow_provider_rsvp.sensors.invitation",
+                ],
             }
         ],
         "triggers": [
             {
                 "integration-name": "RSVP",
-                "python-modules": ["airflow_provider_rsvp.triggers.participation_status"],
+                "python-modules": [
+                    "airflow_provider_rsvp.triggers.participation_status",
+                    "airflow_provider_rsvp.triggers.new_invitation",
+                    "airflow_provider_rsvp.triggers.invitation",
+                ],
             }
         ],
         "notifications": [

@@ -15,6 +15,8 @@ from demo.table import render, rows
 HOME = PROJECT / ".airflow" / "demo"
 LOG = HOME / "demo.log"
 LAST_LINES = 25
+SENDS_NOTHING = {"rsvp_callback", "rsvp_wait_for_approvers"}
+"""The examples that send nothing while all is well."""
 
 
 def main() -> int:
@@ -56,7 +58,11 @@ def report(runs: list[Run], sandbox: Sandbox) -> list[str]:
 
     problems = [f"{title(run)} ended {run.state}" for run in runs if run.state != "success"]
     problems += [f"{title(run)}, {error}" for run in runs for error in run.errors]
-    problems += [f"{title(run)} answered nothing" for run in runs if not run.outcomes]
+    problems += [
+        f"{title(run)} answered nothing"
+        for run in runs
+        if not run.outcomes and run.dag_id not in SENDS_NOTHING
+    ]
     problems += [
         f"the organizer of {outcome['subject']!r} did not receive '{outcome['reply']['status']}'"
         for outcome, mail in zip(outcomes, mails, strict=True)

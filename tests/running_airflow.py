@@ -14,10 +14,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import psutil
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,44 @@ class TaskInstance:
 class RunningAirflow:
     """What a test may ask of it; answers come from its database."""
 
-    def __init__(self, home: Path, address: str) -> None:
+    def __init__(self, home: Path, address: str, env: Mapping[str, str], log: IO[bytes]) -> None:
         self.home = home
         self.address = address
+        self._env = env
+        self._log = log
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start one of Airflow's parts besides; :meth:`kill` ends it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "airflow", *command],
+            env=dict(self._env),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def kill(self, part: str) -> None:
+        """Kill one of this Airflow's parts, all its processes, with SIGKILL."""
+        processes = [
+            process
+            for process in psutil.process_iter(["cmdline", "environ"])
+            if part in " ".join(process.info["cmdline"] or ())
+            and (process.info["environ"] or {}).get("AIRFLOW_HOME") == str(self.home)
+        ]
+        assert processes, f"There is no {part}."
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, timeout=20)
+
+    def asset_events(self) -> list[dict[str, Any]]:
+        """What triggers fired, in their order."""
+        rows = self._rows("select extra from asset_event order by id")
+        return [json.loads(extra)["payload"] for (extra,) in rows]
+
+    def runs(self, dag_id: str) -> list[str]:
+        """The states of a DAG's runs."""
+        return [state for (state,) in self._rows("select state from dag_run where dag_id = ?", dag_id)]
 
     def wait_until_ready(self, dags: int) -> None:
         """Wait until Airflow has found this many DAGs and answers requests."""
@@ -159,19 +196,20 @@ def running_airflow(home: Path, dags: Mapping[str, str], env: Mapping[str, str])
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(trigger_log),
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
     }
+    whole = {**os.environ, **settings, **env}
     with open(home / "standalone.log", "wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "airflow", "standalone"],
-            env={**os.environ, **settings, **env},
+            env=whole,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        yield RunningAirflow(home, f"http://localhost:{api}")
-    finally:
-        _stop(process)
+        try:
+            yield RunningAirflow(home, f"http://localhost:{api}", whole, log)
+        finally:
+            _stop(process)
 
 
 def wait_until(done: Callable[[], bool], *, seconds: float, what: Callable[[], str]) -> None:

@@ -311,6 +311,16 @@ def suits(mail: dict[str, Any], outcome: dict[str, Any]) -> bool:
     return at_work and start > start_of(outcome) and end - start == length
 
 
+def test_an_invitation_that_starts_a_run_is_answered(ended: Ended) -> None:
+    ((_, subject, status, _),) = ended.received(ended.run("rsvp_on_invitation"))
+    assert (subject, status) == ("Board preparation", "accepted")
+
+
+@pytest.mark.parametrize("dag_id", ["rsvp_callback", "rsvp_wait_for_approvers"])
+def test_while_all_is_well_nothing_is_sent(ended: Ended, dag_id: str) -> None:
+    assert ended.received(ended.run(dag_id)) == []
+
+
 def outcome(**changes: Any) -> dict[str, Any]:
     reply = {"status": "declined", "comment": None, "proposed_time": None}
     return {

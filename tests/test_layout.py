@@ -25,7 +25,7 @@ LAYERS = (
     ("transport",),
     ("listing", "policies", "attendance"),
     ("replying",),
-    ("bulk",),
+    ("bulk", "watching"),
     ("hooks",),
     ("triggers",),
     ("operators",),
@@ -45,6 +45,7 @@ WITHOUT_AIRFLOW = {
     "attendance",
     "replying",
     "bulk",
+    "watching",
     "get_provider_info",
     "sandbox",
 }
@@ -166,6 +167,9 @@ class TestAFreshProcess:
             ("notifications.set_participation_status", {"notifications"}),
             ("sensors.participation_status", {"sensors"}),
             ("triggers.participation_status", {"triggers"}),
+            ("triggers.new_invitation", {"triggers"}),
+            ("triggers.invitation", {"triggers"}),
+            ("sensors.invitation", {"sensors"}),
             ("decorators.rsvp", {"decorators", "operators", "operators.links"}),
         ],
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import runpy
+from pathlib import Path
 
 import pendulum
 import pytest
@@ -125,3 +127,17 @@ def test_what_the_service_cannot_express_is_refused_before_any_request(sandbox):
     with pytest.raises(UnsupportedByServiceError):
         notifier({})
     assert sandbox.requests() == []
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("healthy", [True, False])
+def test_the_example_declines_when_the_pipeline_fails(healthy, sandbox, database):
+    example = Path(__file__).parent.parent / "example_dags" / "rsvp_callback.py"
+    (dag,) = (each for each in runpy.run_path(str(example)).values() if isinstance(each, DAG))
+
+    ti = run(dag, run_conf={"healthy": healthy})["load"]
+
+    assert ti.state == ("success" if healthy else "failed")
+    assert [(mail["subject"], mail["status"], mail["comment"]) for mail in sandbox.mail()] == (
+        [] if healthy else [("Design review", "declined", "There is nothing to review yet: load failed.")]
+    )

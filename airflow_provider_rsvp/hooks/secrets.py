@@ -73,7 +73,7 @@ class VariableGrantStore:
         :raises ServiceUnavailableError: Airflow's Variables cannot be read
         """
         with self._reaching_airflow("read"):
-            text = await sync_to_async(_variables().get)(self.key, None)
+            text = await sync_to_async(variables().get)(self.key, None)
         try:
             value = json.loads(text) if text else None
             if value is None:
@@ -101,7 +101,7 @@ class VariableGrantStore:
         )
         description = "Tokens that airflow-provider-rsvp renewed; safe to delete after authorising anew."
         with self._reaching_airflow("written"):
-            await sync_to_async(_variables().set)(self.key, text, description=description)
+            await sync_to_async(variables().set)(self.key, text, description=description)
 
     @contextmanager
     def _reaching_airflow(self, what: str) -> Iterator[None]:
@@ -117,7 +117,7 @@ class VariableGrantStore:
         )
 
 
-def _variables() -> Any:
+def variables() -> Any:
     """Return Airflow's Variables: those of a running task or trigger, else those of this process's database."""
     import airflow.sdk.execution_time.task_runner as task_runner
 

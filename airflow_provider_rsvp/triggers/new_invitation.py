@@ -1,0 +1,202 @@
+"""Starts DAGs when invitations come in."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Hashable
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from airflow_provider_rsvp.model import EventReference
+    from airflow_provider_rsvp.services.client import Changes
+    from airflow_provider_rsvp.triggers.remembering import Memory
+
+_SETTLED_AFTER = 10.0
+"""Seconds after which the triggerer has surely stored an event."""
+
+_SHARED = (
+    "conn_id",
+    "mailbox",
+    "calendar_id",
+    "days",
+    "poll_interval",
+    "patience",
+    "answer_timeout",
+    "throttle_timeout",
+)
+
+
+class NewInvitationTrigger(BaseEventTrigger):
+    """
+    Fires when invitations that match a filter are new or have changed; for an ``AssetWatcher``.
+
+    At each look there is one event at most. It says which invitations, by their ids and original starts, and nothing
+    else about them: no title, no address. Airflow may fold several events into one run, so the DAG lists for itself
+    what waits for an answer.
+
+    What was announced is remembered as hashes, in the state store of the asset (Airflow 3.3 and later) or in a
+    Variable, and saved some seconds after the event, when Airflow has surely stored that. So nothing is lost when a
+    triggerer dies; if it dies within those seconds, the same references are announced a second time.
+
+    Only invitations that lie ahead and wait for an answer of mine fire, so that my own answer does not. Triggers that
+    differ in nothing but ``filter`` and ``answered`` share one look, from Airflow 3.3 on.
+
+    :param conn_id: a connection to any of the calendar services
+    :param mailbox: whose calendar; default is the connection's own user
+    :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
+    :param filter: a condition as under ``when`` in a policy; default is everything. Conditions that ask for a whole
+        calendar (``conflict``, ``during_leave``, ``outside_working_hours``) are refused
+    :param answered: whether invitations fire too that wait for no answer of mine: answered and cancelled ones
+    :param days: how many days ahead events begin that are looked at; from the beginning of the day in UTC
+    :param poll_interval: seconds between two looks
+    :param patience: seconds for which failures that may pass are ridden out
+    :param answer_timeout: seconds to wait for one answer of the service
+    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :raises InvalidInputError: the filter or a number is malformed; raised when the DAG is parsed
+    """
+
+    def __init__(
+        self,
+        *,
+        conn_id: str,
+        mailbox: str | None = None,
+        calendar_id: str | None = None,
+        filter: dict[str, Any] | None = None,
+        answered: bool = False,
+        days: int = 60,
+        poll_interval: float = 60.0,
+        patience: float = 3600.0,
+        answer_timeout: float = 30.0,
+        throttle_timeout: float = 300.0,
+    ) -> None:
+        from airflow_provider_rsvp.exceptions import InvalidInputError
+        from airflow_provider_rsvp.policies.matching import Filter
+
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._filter = Filter.parse(filter)
+        if isinstance(days, bool) or not isinstance(days, int) or days < 1:
+            raise InvalidInputError(f"days: {days!r} is not a whole number from 1 on.")
+        if (
+            isinstance(poll_interval, bool)
+            or not isinstance(poll_interval, int | float)
+            or poll_interval <= 0
+        ):
+            raise InvalidInputError(f"poll_interval: {poll_interval!r} is not a number of seconds.")
+        self.conn_id = conn_id
+        self.mailbox = mailbox
+        self.calendar_id = calendar_id
+        self.filter = filter
+        self.answered = answered
+        self.days = days
+        self.poll_interval = poll_interval
+        self.patience = patience
+        self.answer_timeout = answer_timeout
+        self.throttle_timeout = throttle_timeout
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return the class and its arguments, plain JSON without a secret."""
+        names = (*_SHARED, "filter", "answered")
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {name: getattr(self, name) for name in names},
+        )
+
+    async def changes(self, today: Any, since: str | None) -> Changes:
+        """Read what changed in the window that begins with a day, since a token; without one, all of it."""
+        from airflow_provider_rsvp.hooks.base import aget_calendar_hook
+        from airflow_provider_rsvp.replying import check_mailbox
+        from airflow_provider_rsvp.services.client import Window
+
+        hook = await aget_calendar_hook(
+            self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
+        )
+        async with hook.calendar() as calendar:
+            check_mailbox(calendar.client, self.mailbox)
+            return await calendar.client.changes(
+                Window(today, today.add(days=self.days)),
+                since,
+                mailbox=self.mailbox,
+                calendar_id=self.calendar_id,
+            )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look on its own, where looks are not shared."""
+        async for event in self.filter_shared_stream(self.open_shared_stream(self.serialize()[1])):
+            yield event
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Return what triggers have in common that share one look."""
+        return ("airflow_provider_rsvp", *(getattr(self, name) for name in _SHARED))
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Changes]:
+        """Look again and again; the first look is at everything, and so is one each day, as the window moves."""
+        import pendulum
+
+        from airflow_provider_rsvp.triggers.patience import patiently
+
+        trigger = cls(**kwargs)
+        token: str | None = None
+        day: pendulum.Date | None = None
+        while True:
+            today = pendulum.today("UTC")
+            since = token if day == today else None
+            changes = await patiently(lambda: trigger.changes(today, since), patience=trigger.patience)  # noqa: B023
+            token, day = changes.token, today
+            yield changes
+            await asyncio.sleep(trigger.poll_interval)
+
+    async def filter_shared_stream(
+        self, shared_stream: AsyncIterator[Changes]
+    ) -> AsyncIterator[TriggerEvent]:
+        """Yield ``{"invitations": [{"event_id": …, "original_start": …}]}`` whenever there is something to announce."""
+        import pendulum
+
+        from airflow_provider_rsvp.triggers.patience import patiently
+        from airflow_provider_rsvp.watching import Announced
+
+        memory = await self._memory()
+        announced = Announced(self._filter, answered=self.answered, remembered=await memory.load())
+        saved = dict(announced.remembered)
+        begun = False
+        async for changes in shared_stream:
+            if not begun and not changes.complete:
+                # It joined a stream that others had begun: what they saw first is still to be seen here.
+                changes = await patiently(
+                    lambda: self.changes(pendulum.today("UTC"), None), patience=self.patience
+                )
+            begun = True
+            now = pendulum.now("UTC")
+            new = announced.take(changes, now)
+            if new:
+                payload = {"invitations": [_pointer(each.reference) for each in new]}
+                yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+                await asyncio.sleep(min(_SETTLED_AFTER, self.poll_interval))
+            if announced.remembered != saved:
+                await memory.save(announced.remembered)
+                saved = dict(announced.remembered)
+
+    async def _memory(self) -> Memory:
+        from airflow_provider_rsvp.triggers.remembering import AssetStateMemory, VariableMemory
+
+        looked_at = [self.conn_id, self.mailbox, self.calendar_id, self.filter, self.answered]
+        key = hashlib.sha256(json.dumps(looked_at, sort_keys=True).encode()).hexdigest()[:16]
+        store = getattr(self, "asset_state_store", None)
+        if store is None:
+            return VariableMemory(key)
+        memory = AssetStateMemory(store, key)
+        try:
+            await memory.load()
+        except ValueError:
+            # One trigger that several assets watch with has no store of its own.
+            return VariableMemory(key)
+        return memory
+
+
+def _pointer(reference: EventReference) -> dict[str, str | None]:
+    start = reference.original_start
+    return {"event_id": reference.event_id, "original_start": start.isoformat() if start else None}

@@ -1,0 +1,356 @@
+"""Starting DAGs by invitations: what fires, what does not, and what is remembered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from contextlib import contextmanager
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from replies import reply
+from running_airflow import wait_until
+
+from airflow_provider_rsvp.exceptions import (
+    CredentialsError,
+    InvalidInputError,
+    ServiceUnavailableError,
+    UnsupportedByServiceError,
+)
+from airflow_provider_rsvp.model import EventReference, Invitation, ParticipationStatus, TimeRange
+from airflow_provider_rsvp.policies.matching import Filter
+from airflow_provider_rsvp.policies.reading import PolicyError
+from airflow_provider_rsvp.services.client import Changes
+from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
+from airflow_provider_rsvp.watching import MOST, Announced
+
+SERVICES = {
+    "cronofy": ("cronofy_default", "acc_alice"),
+    "bitrix24": ("bitrix24_default", "1"),
+    "graph": ("msgraph_calendar_static", "alice@contoso.example"),
+}
+GRAPH, ALICE = SERVICES["graph"]
+NOW = pendulum.now("UTC")
+
+
+class Store:
+    """What Airflow 3.3 gives a trigger for its asset."""
+
+    def __init__(self):
+        self.values = {}
+
+    async def aget(self, key, default=None):
+        return json.loads(self.values[key]) if key in self.values else default
+
+    async def aset(self, key, value):
+        self.values[key] = json.dumps(value)
+
+
+def trigger(conn_id, store=None, **arguments):
+    made = NewInvitationTrigger(**{"conn_id": conn_id, "poll_interval": 0.05, "patience": 0, **arguments})
+    made.asset_state_store = store or Store()
+    return made
+
+
+@contextmanager
+def watching(trigger):
+    """Run a trigger as the triggerer does, in an event loop of its own; yields the events as they come."""
+    found = []
+
+    async def collect():
+        async for event in trigger.run():
+            found.append(event.payload["invitations"])  # noqa: PERF401 - seen from outside as they come
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(collect())
+    thread = threading.Thread(target=loop.run_until_complete, args=(asyncio.wait([task]),))
+    thread.start()
+    try:
+        yield found
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        loop.close()
+    assert task.cancelled() or not task.exception()
+
+
+def wait_for(done, what=lambda: ""):
+    wait_until(done, seconds=60, what=what)
+
+
+def wait_for_looks(sandbox, more=4):
+    """Wait until the service was asked a few times more."""
+    begun = len(sandbox.requests())
+    wait_for(lambda: len(sandbox.requests()) >= begun + more)
+
+
+def invite(sandbox, service, **wish):
+    _, mailbox = SERVICES[service]
+    start = NOW.add(days=2, hours=3).isoformat()
+    return sandbox.invite(
+        **{"service": service, "mailbox": mailbox, "subject": "Brand new", "start": start} | wish
+    )
+
+
+@pytest.fixture(params=SERVICES)
+def service(request, sandbox):
+    return request.param
+
+
+class TestFires:
+    def test_for_what_waits_at_first_and_for_what_comes_in_later(self, service, sandbox):
+        conn_id, _ = SERVICES[service]
+        with watching(trigger(conn_id)) as events:
+            wait_for(lambda: len(events) == 1)
+            assert len(events[0]) > 3
+            row = invite(sandbox, service)
+            wait_for(lambda: len(events) == 2)
+            wait_for_looks(sandbox)
+        assert len(events) == 2
+        (pointer,) = events[1]
+        assert set(pointer) == {"event_id", "original_start"}
+        if service != "graph":  # whose default id is another than the immutable one
+            assert pointer["event_id"] == row["event_id"]
+
+    def test_for_what_the_filter_matches_alone(self, service, sandbox):
+        conn_id, _ = SERVICES[service]
+        with watching(trigger(conn_id, filter={"subject": ["^brand new$"]})) as events:
+            wait_for_looks(sandbox)
+            invite(sandbox, service, subject="Something else")
+            wait_for_looks(sandbox)
+            assert events == []
+            invite(sandbox, service)
+            wait_for(lambda: events)
+        assert len(events[0]) == 1
+
+    def test_not_for_my_own_answer(self, service, sandbox):
+        conn_id, mailbox = SERVICES[service]
+        event_id = sandbox.event_id(service, "release", mailbox)
+        with watching(trigger(conn_id)) as events:
+            wait_for(lambda: events)
+            reply(conn_id, "accepted", event_id=event_id)
+            wait_for_looks(sandbox, 6)
+        assert len(events) == 1
+
+    def test_for_my_own_answer_if_that_is_wished(self, service, sandbox):
+        conn_id, mailbox = SERVICES[service]
+        event_id = sandbox.event_id(service, "release", mailbox)
+        with watching(trigger(conn_id, answered=True)) as events:
+            wait_for(lambda: events)
+            reply(conn_id, "accepted", event_id=event_id)
+            wait_for(lambda: len(events) == 2)
+        assert len(events[1]) == 1
+
+
+class TestARestart:
+    def test_announces_nothing_twice_and_loses_nothing(self, service, sandbox):
+        conn_id, _ = SERVICES[service]
+        store = Store()
+        with watching(trigger(conn_id, store)) as events:
+            wait_for(lambda: store.values)
+        assert len(events) == 1
+        invite(sandbox, service)
+        with watching(trigger(conn_id, store)) as events:
+            wait_for(lambda: events)
+            wait_for_looks(sandbox)
+        assert [len(each) for each in events] == [1]
+
+    def test_before_it_is_remembered_announces_the_same_again(self, sandbox):
+        """Airflow may not have stored the event yet, so what was not saved counts as not announced."""
+        store = Store()
+        first = []
+        for _ in range(2):
+            with watching(trigger(GRAPH, store, poll_interval=30)) as events:
+                wait_for(lambda events=events: events)
+            first.append(events[0])
+        assert first[0] == first[1]
+        assert store.values == {}
+
+    def test_remembers_hashes_alone(self, sandbox):
+        store = Store()
+        invite(sandbox, "graph", subject="Secret plans")
+        with watching(trigger(GRAPH, store)):
+            wait_for(lambda: store.values)
+        ((_, text),) = store.values.items()
+        assert all(len(part) == 12 for pair in json.loads(text).items() for part in pair)
+        assert "Secret" not in text
+
+    @pytest.mark.airflow
+    def test_without_a_state_store_it_is_remembered_in_a_variable(self, sandbox, database):
+        def made():
+            one = trigger(GRAPH, filter={"subject": ["brand new"]})
+            one.asset_state_store = None
+            return one
+
+        invite(sandbox, "graph")
+        with watching(made()) as events:
+            wait_for(lambda: events)
+            wait_for_looks(sandbox)
+        with watching(made()) as events:
+            wait_for_looks(sandbox)
+        assert events == []
+
+
+class TestFailures:
+    def test_one_that_may_pass_is_ridden_out(self, sandbox):
+        sandbox.faults([{"kind": "status", "status": 500, "times": 2}])
+        with watching(trigger(GRAPH, patience=60)) as events:
+            wait_for(lambda: events)
+
+    @pytest.mark.parametrize(
+        ("rule", "error"),
+        [(500, ServiceUnavailableError), (401, CredentialsError)],
+        ids=["passing", "for good"],
+    )
+    def test_others_end_it(self, sandbox, rule, error):
+        sandbox.faults([{"kind": "status", "status": rule, "times": 1000}])
+        with pytest.raises(error):
+            asyncio.run(
+                asyncio.wait_for(anext(trigger(GRAPH, patience=0.1 if rule == 500 else 600).run()), 60)
+            )
+
+    def test_a_mailbox_where_there_are_none(self, sandbox):
+        with pytest.raises(UnsupportedByServiceError):
+            asyncio.run(anext(trigger("cronofy_default", mailbox="bob").run()))
+        assert sandbox.requests() == []
+
+
+class TestArguments:
+    def test_it_is_made_again_from_plain_json(self):
+        made = trigger(GRAPH, filter={"subject": ["x"]}, mailbox="bob@contoso.example", days=3)
+        path, arguments = made.serialize()
+        assert path == "airflow_provider_rsvp.triggers.new_invitation.NewInvitationTrigger"
+        assert json.loads(json.dumps(arguments)) == arguments
+        assert NewInvitationTrigger(**arguments).serialize() == (path, arguments)
+
+    def test_triggers_that_look_at_the_same_share_the_look(self):
+        key = trigger(GRAPH).shared_stream_key()
+        assert trigger(GRAPH, filter={"subject": ["x"]}, answered=True).shared_stream_key() == key
+        assert trigger(GRAPH, mailbox="bob@contoso.example").shared_stream_key() != key
+        assert trigger("cronofy_default").shared_stream_key() != key
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            {"filter": {"subjekt": ["x"]}},
+            {"filter": {"conflict": {}}},
+            {"filter": {"all": [{"not": {"outside_working_hours": True}}]}},
+            {"filter": {"organizer": {"external": True}}},
+            {"filter": "subject"},
+            {"days": 0},
+            {"days": True},
+            {"poll_interval": 0},
+            {"poll_interval": "often"},
+        ],
+        ids=str,
+    )
+    def test_mistakes_are_found_when_the_dag_is_parsed(self, arguments):
+        with pytest.raises(InvalidInputError):
+            trigger(GRAPH, **arguments)
+
+    def test_a_mistake_in_the_filter_is_named_by_its_path(self):
+        with pytest.raises(PolicyError, match=r"filter\.all\[0\]\.not\.outside_working_hours"):
+            trigger(GRAPH, filter={"all": [{"not": {"outside_working_hours": True}}]})
+
+
+def test_one_that_joins_a_stream_that_others_began_sees_everything_first(sandbox):
+    """What was announced to the others before it joined would be lost to it."""
+
+    async def begun():
+        yield Changes((), "token", complete=False)
+
+    async def first():
+        return await anext(trigger(GRAPH).filter_shared_stream(begun()))
+
+    assert len(asyncio.run(first()).payload["invitations"]) > 3
+
+
+def event(number, status="needs-action", subject="S", hour=1, **changes):
+    start = NOW.add(days=1, hours=hour)
+    return Invitation(
+        reference=EventReference(event_id=f"e{number}"),
+        subject=subject,
+        time=TimeRange(start, start.add(hours=1)),
+        status=ParticipationStatus(status),
+        **changes,
+    )
+
+
+def announcing(remembered=()):
+    return Announced(Filter.parse(None), answered=False, remembered=dict(remembered))
+
+
+def ids(found):
+    return [each.reference.event_id for each in found]
+
+
+class TestAnnounced:
+    def test_a_change_is_announced_and_the_same_is_not(self):
+        announced = announcing()
+        assert ids(announced.take(Changes((event(1),), "t", True), NOW)) == ["e1"]
+        assert ids(announced.take(Changes((event(1),), "t", False), NOW)) == []
+        assert ids(announced.take(Changes((event(1, hour=2),), "t", False), NOW)) == ["e1"]
+        assert ids(announced.take(Changes((event(1),), "t", False), NOW)) == ["e1"]
+
+    def test_what_waits_again_is_announced_again(self):
+        announced = announcing()
+        announced.take(Changes((event(1),), "t", True), NOW)
+        assert announced.take(Changes((event(1, "accepted"),), "t", False), NOW) == []
+        assert ids(announced.take(Changes((event(1),), "t", False), NOW)) == ["e1"]
+
+    def test_what_is_over_or_cancelled_or_my_own_is_not(self):
+        over = event(1, hour=-48)
+        own, cancelled = event(2, is_organizer=True), event(3, is_cancelled=True)
+        assert announcing().take(Changes((over, own, cancelled), "t", True), NOW) == []
+
+    def test_it_remembers_so_many_at_most(self):
+        announced = announcing()
+        announced.take(Changes(tuple(event(number) for number in range(MOST + 10)), "t", True), NOW)
+        assert len(announced.remembered) == MOST
+        assert len(json.dumps(announced.remembered)) < 64 * 1024
+
+    @given(
+        st.lists(
+            st.lists(
+                st.builds(
+                    event,
+                    st.integers(0, 4),
+                    st.sampled_from(["needs-action", "accepted"]),
+                    st.sampled_from(["S", "T"]),
+                ),
+                max_size=5,
+                unique_by=lambda each: each.reference.event_id,
+            ),
+            max_size=8,
+        ),
+        st.integers(0, 8),
+    )
+    def test_a_restart_changes_nothing(self, looks, restart):
+        """Whatever comes in: one that is made again from what was remembered announces the same."""
+        through, restarted = announcing(), announcing()
+        for number, found in enumerate(looks):
+            if number == restart:
+                restarted = announcing(json.loads(json.dumps(restarted.remembered)))
+            changes = Changes(tuple(found), None, complete=True)
+            assert through.take(changes, NOW) == restarted.take(changes, NOW)
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.integers(0, 4), st.sampled_from(["needs-action", "accepted"]), st.sampled_from("ST")
+            ),
+            max_size=20,
+        )
+    )
+    def test_what_waits_has_been_announced_as_it_is(self, history):
+        """Nothing is lost: after each change, all that waits was announced in its present state."""
+        announced, now_as, told = announcing(), {}, {}
+        for number, status, subject in history:
+            now_as[number] = event(number, status, subject)
+            for each in announced.take(Changes((now_as[number],), "t", complete=False), NOW):
+                told[each.reference.event_id] = each
+        for each in now_as.values():
+            assert not each.pending or told[each.reference.event_id] == each
