@@ -34,6 +34,9 @@ faults: $(READY) ## run every fault at every step, print what became of each rep
 bench: ## measure the speed side by side with other ways, print it, write docs/benchmarks.md; ARGS="planning" for a part
 	@$(MAKE) --no-print-directory benchmarks-in-env ENV=.venv/bench-$(AIRFLOW) MORE=benchmarks/requirements.txt
 
+bench-triggers: $(READY) ## measure a thousand waiting triggers: requests, memory, lag of the event loop
+	@PYTHONPATH=. $(BIN)/python -W ignore -m benchmarks.triggers
+
 benchmarks-in-env: $(READY)
 	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks $(ARGS)
 
@@ -59,5 +62,5 @@ $(READY): $(PINS) pyproject.toml $(MORE)
 	  apache-airflow==$(AIRFLOW) apache-airflow-providers-standard --editable '.[dev]' $(addprefix --requirement ,$(MORE))
 	@touch $@
 
-.PHONY: help demo up test test-oldest faults bench benchmarks-in-env lint clean
+.PHONY: help demo up test test-oldest faults bench bench-triggers benchmarks-in-env lint clean
 .DEFAULT_GOAL := help
