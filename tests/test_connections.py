@@ -647,7 +647,7 @@ class TestCertificates:
             "google_calendar",
             {"service_account_key": {"private_key": SECRET}},
             "service_account_key",
-            "expected a text, not dict",
+            "the key file lacks 'client_email'",
         ),
         ("google_calendar", {"access_token": SECRET, "login_host": "no host"}, "login_host", "white space"),
         ("caldav", {"login": "alice", "password": SECRET}, "host", "the server's address is needed"),

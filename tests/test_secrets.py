@@ -171,7 +171,7 @@ def test_nothing_shows_of_many_replies(
     monkeypatch.setattr(tokens, "WAIT_FOR_OTHER_WORKER", (0.01,))
     said: list[str] = []
     for fault in FAULTS:
-        for operation in ("send", "batch", "list", "token"):
+        for operation in ("send", "batch", "list"):
             sandbox.reset()
             tokens.forget_grants()
             sandbox.faults([{**fault, "operation": operation, "seconds": 0.5}])

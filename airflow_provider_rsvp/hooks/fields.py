@@ -73,6 +73,17 @@ class Fields:
             raise self.error(name, f"expected a text, not {type(value).__name__}")
         return _text(str(value))
 
+    def document(self, name: str) -> str | None:
+        """
+        Return the text of a JSON object of the extra, or None.
+
+        Where a connection is written as a URI, Airflow 3.1 has read the object already.
+
+        :raises ConfigurationError: it is neither a text nor an object
+        """
+        value = self._extra.get(name)
+        return json.dumps(value) if isinstance(value, dict) else self.text(name)
+
     def choice(self, name: str, allowed: Iterable[str], default: str) -> str:
         """
         Return a text of the extra that is one of those allowed.

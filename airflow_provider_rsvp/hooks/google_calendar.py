@@ -87,7 +87,7 @@ class GoogleCalendarHook(CalendarHook):
 
 
 def _auth(fields: Fields, transport: Transport) -> Auth:
-    given = [name for name in _CREDENTIALS if fields.text(name)]
+    given = [name for name in _CREDENTIALS if fields.document(name)]
     if len(given) > 1:
         raise fields.error(given[1], f"give {given[0]} or {given[1]}, not both")
     match given:
@@ -152,7 +152,7 @@ def _key_file(fields: Fields) -> Mapping[str, Any]:
     """Return a service account's key file (Create and delete service account keys)."""
     name = "service_account_key"
     try:
-        key = json.loads(str(fields.text(name)))
+        key = json.loads(str(fields.document(name)))
     except (ValueError, RecursionError):
         key = None
     if not isinstance(key, dict):

@@ -31,6 +31,8 @@ from airflow_provider_rsvp.services.caldav.client import CalDAVCalendar
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.wire import Answer, Purpose
 
+pytestmark = pytest.mark.any_airflow
+
 CONN = "caldav_plain"
 WINDOW = Window(pendulum.datetime(2040, 1, 1), pendulum.datetime(2040, 2, 1))
 QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,6 +7,8 @@ from secrets import token_hex
 import pytest
 from bulk import Task, counts, plans
 
+pytestmark = pytest.mark.any_airflow
+
 HOW_MANY = 8
 
 

@@ -25,6 +25,8 @@ from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Rec
 from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor
 from airflow_provider_rsvp.services.client import Window
 
+pytestmark = pytest.mark.any_airflow
+
 CONN = "caldav_default"
 STATUSES = ["accepted", "tentative", "declined"]
 WEEKLY = "RRULE:FREQ=WEEKLY;UNTIL=20400301T100000Z"

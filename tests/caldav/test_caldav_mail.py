@@ -29,6 +29,8 @@ from airflow_provider_rsvp.model import Result
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 
+pytestmark = pytest.mark.any_airflow
+
 MARK = "X-AIRFLOW-RSVP"
 LATER = ("2040-01-06T15:00:00+01:00", "2040-01-06T16:00:00+01:00")
 

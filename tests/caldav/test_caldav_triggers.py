@@ -12,6 +12,8 @@ from replies import reply
 
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 
+pytestmark = pytest.mark.any_airflow
+
 
 class Store:
     """What Airflow 3.3 gives a trigger for its asset."""
