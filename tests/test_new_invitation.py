@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pendulum
 import pytest
+from airflow.triggers.base import BaseEventTrigger
 from hypothesis import given
 from hypothesis import strategies as st
 from replies import reply
@@ -24,6 +25,7 @@ from airflow_provider_rsvp.model import EventReference, Invitation, Participatio
 from airflow_provider_rsvp.policies.matching import Filter
 from airflow_provider_rsvp.policies.reading import PolicyError
 from airflow_provider_rsvp.services.client import Changes
+from airflow_provider_rsvp.triggers.looks import Look
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 from airflow_provider_rsvp.watching import MOST, Announced
 
@@ -35,6 +37,10 @@ SERVICES = {
 }
 GRAPH, ALICE = SERVICES["graph"]
 NOW = pendulum.now("UTC")
+acknowledging = pytest.mark.skipif(
+    not hasattr(BaseEventTrigger, "create_shared_stream_producer"),
+    reason="needs an Airflow that says when it has stored an event",
+)
 
 
 class Store:
@@ -94,6 +100,43 @@ def invite(sandbox, service, **wish):
     return sandbox.invite(
         **{"service": service, "mailbox": mailbox, "subject": "Brand new", "start": start} | wish
     )
+
+
+@contextmanager
+def sharing(*triggers):
+    """
+    Run triggers as Airflow's triggerer does where they share a look.
+
+    Yields, for each, the events that came and are to be confirmed, and what confirms that they are stored.
+    """
+    from airflow.triggers.shared_stream import SharedStreamManager
+
+    found = [[] for _ in triggers]
+    manager = SharedStreamManager()
+
+    async def collect(number, trigger):
+        key = trigger.shared_stream_key()
+        stream = manager.subscribe(trigger_id=number, trigger=trigger, key=key)
+        try:
+            async for _ in trigger.filter_shared_stream(stream):
+                found[number].append(manager.bind_pending_event(trigger_id=number, key=key))
+        finally:
+            await manager.unsubscribe(number, key)
+
+    async def together():
+        await asyncio.gather(*(collect(*each) for each in enumerate(triggers)))
+
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(together())
+    thread = threading.Thread(target=loop.run_until_complete, args=(asyncio.wait([task]),))
+    thread.start()
+    try:
+        yield found, lambda seqs: loop.call_soon_threadsafe(manager.confirm_persisted, list(seqs))
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        loop.close()
+    assert task.cancelled() or not task.exception()
 
 
 @pytest.fixture(params=SERVICES)
@@ -169,6 +212,42 @@ class TestARestart:
             first.append(events[0])
         assert first[0] == first[1]
         assert store.values == {}
+
+    @acknowledging
+    def test_it_is_remembered_once_airflow_says_that_the_event_is_stored(self, sandbox):
+        store = Store()
+        with sharing(trigger(GRAPH, store)) as ((events,), confirm):
+            wait_for(lambda: events)
+            wait_for_looks(sandbox)
+            assert store.values == {}
+            confirm(events)
+            wait_for(lambda: store.values)
+        with sharing(trigger(GRAPH, store)) as ((events,), _):
+            wait_for_looks(sandbox)
+        assert events == []
+
+    @acknowledging
+    def test_what_airflow_did_not_store_comes_again(self, sandbox):
+        store = Store()
+        for _ in range(2):
+            with sharing(trigger(GRAPH, store)) as ((events,), _confirm):
+                wait_for(lambda events=events: events)
+                wait_for_looks(sandbox)
+            assert len(events) == 1
+        assert store.values == {}
+
+    @acknowledging
+    def test_those_that_share_a_look_remember_for_themselves(self, sandbox):
+        stores = [Store(), Store()]
+        filters = [{"subject": ["^brand"]}, {"subject": ["^other"]}]
+        triggers = [trigger(GRAPH, store, filter=each) for store, each in zip(stores, filters, strict=True)]
+        with sharing(*triggers) as (events, confirm):
+            for number, subject in enumerate(("Brand new", "Other new")):
+                invite(sandbox, "graph", subject=subject)
+                wait_for(lambda number=number: events[number])
+                confirm(events[number])
+                wait_for(lambda number=number: stores[number].values)
+        assert [len(each) for each in events] == [1, 1]
 
     def test_remembers_hashes_alone(self, sandbox):
         store = Store()
@@ -261,7 +340,7 @@ def test_one_that_joins_a_stream_that_others_began_sees_everything_first(sandbox
     """What was announced to the others before it joined would be lost to it."""
 
     async def begun():
-        yield Changes((), "token", complete=False)
+        yield Look(Changes((), "token", complete=False))
 
     async def first():
         return await anext(trigger(GRAPH).filter_shared_stream(begun()))

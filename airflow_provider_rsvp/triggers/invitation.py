@@ -54,8 +54,8 @@ class InvitationTrigger(BaseTrigger):
 
         wanted = Filter.parse(self.look["filter"])
         announced = Announced(wanted, answered=self.look["answered"], remembered=self.known)
-        async for changes in NewInvitationTrigger.open_shared_stream(self.look):
-            if announced.take(changes, pendulum.now("UTC")):
+        async for look in NewInvitationTrigger.open_shared_stream(self.look):
+            if announced.take(look.changes, pendulum.now("UTC")):
                 return
 
     def _event(self, *, failed: bool) -> TriggerEvent:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Hashable
@@ -13,10 +12,8 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 if TYPE_CHECKING:
     from airflow_provider_rsvp.model import EventReference
     from airflow_provider_rsvp.services.client import Changes
+    from airflow_provider_rsvp.triggers.looks import ConfirmedLooks, Look
     from airflow_provider_rsvp.triggers.remembering import Memory
-
-_SETTLED_AFTER = 10.0
-"""Seconds after which the triggerer has surely stored an event."""
 
 _SHARED = (
     "conn_id",
@@ -39,8 +36,9 @@ class NewInvitationTrigger(BaseEventTrigger):
     what waits for an answer.
 
     What was announced is remembered as hashes, in the state store of the asset (Airflow 3.3 and later) or in a
-    Variable, and saved some seconds after the event, when Airflow has surely stored that. So nothing is lost when a
-    triggerer dies; if it dies within those seconds, the same references are announced a second time.
+    Variable, and saved as soon as Airflow has stored the event: it says so from 3.3 on, and before it is given ten
+    seconds. So nothing is lost when a triggerer dies; if it dies just in between, the same references are announced a
+    second time.
 
     Only invitations that lie ahead and wait for an answer of mine fire, so that my own answer does not. Triggers that
     differ in nothing but ``filter`` and ``answered`` share one look, from Airflow 3.3 on.
@@ -133,52 +131,62 @@ class NewInvitationTrigger(BaseEventTrigger):
         return ("airflow_provider_rsvp", *(getattr(self, name) for name in _SHARED))
 
     @classmethod
-    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Changes]:
-        """Look again and again; the first look is at everything, and so is one each day, as the window moves."""
-        import pendulum
-
-        from airflow_provider_rsvp.triggers.patience import patiently
+    def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Look]:
+        """Look again and again, for an Airflow that does not say when it has stored an event."""
+        from airflow_provider_rsvp.triggers.looks import unconfirmed
 
         trigger = cls(**kwargs)
+        return unconfirmed(trigger._looks(), pause=trigger.poll_interval)
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> ConfirmedLooks:
+        """Look again and again, and hear from Airflow when it has stored an event."""
+        from airflow_provider_rsvp.triggers.looks import ConfirmedLooks
+
+        trigger = cls(**kwargs)
+        return ConfirmedLooks(trigger._looks(), pause=trigger.poll_interval)
+
+    async def _looks(self) -> AsyncIterator[Look]:
+        """Look whenever asked; the first look is at everything, and so is one each day, as the window moves."""
+        import pendulum
+
+        from airflow_provider_rsvp.triggers.looks import Look
+        from airflow_provider_rsvp.triggers.patience import patiently
+
         token: str | None = None
         day: pendulum.Date | None = None
         while True:
             today = pendulum.today("UTC")
             since = token if day == today else None
-            changes = await patiently(lambda: trigger.changes(today, since), patience=trigger.patience)  # noqa: B023
+            changes = await patiently(lambda: self.changes(today, since), patience=self.patience)  # noqa: B023
             token, day = changes.token, today
-            yield changes
-            await asyncio.sleep(trigger.poll_interval)
+            yield Look(changes)
 
-    async def filter_shared_stream(
-        self, shared_stream: AsyncIterator[Changes]
-    ) -> AsyncIterator[TriggerEvent]:
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
         """Yield ``{"invitations": [{"event_id": …, "original_start": …}]}`` whenever there is something to announce."""
         import pendulum
 
         from airflow_provider_rsvp.triggers.patience import patiently
+        from airflow_provider_rsvp.triggers.remembering import Remembering
         from airflow_provider_rsvp.watching import Announced
 
-        memory = await self._memory()
-        announced = Announced(self._filter, answered=self.answered, remembered=await memory.load())
-        saved = dict(announced.remembered)
+        remembering = Remembering(await self._memory())
+        announced = Announced(self._filter, answered=self.answered, remembered=await remembering.begin())
         begun = False
-        async for changes in shared_stream:
+        async for look in shared_stream:
+            changes = look.changes
             if not begun and not changes.complete:
                 # It joined a stream that others had begun: what they saw first is still to be seen here.
                 changes = await patiently(
                     lambda: self.changes(pendulum.today("UTC"), None), patience=self.patience
                 )
             begun = True
-            now = pendulum.now("UTC")
-            new = announced.take(changes, now)
+            new = announced.take(changes, pendulum.now("UTC"))
             if new:
                 payload = {"invitations": [_pointer(each.reference) for each in new]}
                 yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
-                await asyncio.sleep(min(_SETTLED_AFTER, self.poll_interval))
-            if announced.remembered != saved:
-                await memory.save(announced.remembered)
-                saved = dict(announced.remembered)
+            # Not before the event is on its way: what is saved without it would be lost.
+            look.when_stored(remembering.saving(announced.remembered))
 
     async def _memory(self) -> Memory:
         from airflow_provider_rsvp.triggers.remembering import AssetStateMemory, VariableMemory

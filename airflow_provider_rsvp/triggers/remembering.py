@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from asgiref.sync import sync_to_async
@@ -65,3 +66,30 @@ class VariableMemory:
         from airflow_provider_rsvp.hooks.secrets import variables
 
         await sync_to_async(variables().set)(self._name, json.dumps(remembered))
+
+
+class Remembering:
+    """
+    Saves what is to be remembered when it has changed.
+
+    :param memory: where
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self._saved: dict[str, str] = {}
+
+    async def begin(self) -> dict[str, str]:
+        """Return what was saved last."""
+        self._saved = await self._memory.load()
+        return dict(self._saved)
+
+    def saving(self, remembered: dict[str, str]) -> Callable[[], Awaitable[None]]:
+        """Return what saves this, if it is not what was saved last."""
+
+        async def save() -> None:
+            if remembered != self._saved:
+                await self._memory.save(remembered)
+                self._saved = remembered
+
+        return save
