@@ -15,7 +15,12 @@ import pendulum
 from airflow_provider_rsvp.bulk.sending import Settled
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Result, Scope
-from airflow_provider_rsvp.policies.plain import reply_from_plain, time_range_from_plain
+from airflow_provider_rsvp.policies.plain import (
+    flag_from_plain,
+    reply_from_plain,
+    text_from_plain,
+    time_range_from_plain,
+)
 from airflow_provider_rsvp.policies.reading import PolicyError, Reader
 from airflow_provider_rsvp.policies.rendering import Line, markdown_table, text_table
 from airflow_provider_rsvp.times import UTC, format_when, parse_instant
@@ -77,7 +82,7 @@ class ReportLine:
         return {
             "conn_id": self.conn_id,
             **self.outcome.to_dict(),
-            "scope": str(self.scope),
+            "scope": self.scope.value,
             "rule": self.rule,
             "reason": self.reason,
         }
@@ -89,24 +94,24 @@ class ReportLine:
 
         :raises PolicyError: it is malformed
         """
-        parts = reader.mapping(required=("conn_id", "outcome", "service", "reply", "scope"))
-        given = {name: part for name, part in parts.items() if part.value is not None}
-
-        def status(name: str) -> ParticipationStatus | None:
-            return (
-                ParticipationStatus(given[name].choice(tuple(ParticipationStatus))) if name in given else None
-            )
+        plain = reader.plain(required=("conn_id", "outcome", "service", "reply", "scope"))
 
         def text(name: str) -> str | None:
-            return str(given[name].value) if name in given else None
+            return text_from_plain(reader, name)
+
+        def part(name: str) -> Reader:
+            return reader.key(name, plain[name])
+
+        def status(name: str) -> ParticipationStatus | None:
+            return ParticipationStatus(part(name).choice(tuple(ParticipationStatus))) if text(name) else None
 
         original = text("original_start")
         try:
             return cls(
-                conn_id=parts["conn_id"].text(),
+                conn_id=part("conn_id").text(),
                 outcome=Outcome(
-                    result=Result(parts["outcome"].choice(tuple(Result))),
-                    service=parts["service"].text(),
+                    result=Result(part("outcome").choice(tuple(Result))),
+                    service=part("service").text(),
                     reference=EventReference(
                         event_id=text("event_id"),
                         ical_uid=text("ical_uid"),
@@ -114,17 +119,17 @@ class ReportLine:
                         mailbox=text("mailbox"),
                         calendar_id=text("calendar_id"),
                     ),
-                    reply=reply_from_plain(parts["reply"]),
+                    reply=reply_from_plain(part("reply")),
                     subject=text("subject"),
-                    time=time_range_from_plain(reader) if "start" in given else None,
+                    time=time_range_from_plain(reader) if text("start") else None,
                     before=status("status_before"),
                     after=status("status_after"),
-                    organizer_notified="organizer_notified" in given and given["organizer_notified"].flag(),
-                    verified="verified" in given and given["verified"].flag(),
+                    organizer_notified=flag_from_plain(reader, "organizer_notified"),
+                    verified=flag_from_plain(reader, "verified"),
                     detail=text("detail") or "",
                     link=text("link"),
                 ),
-                scope=Scope(parts["scope"].choice(tuple(Scope))),
+                scope=Scope(part("scope").choice(tuple(Scope))),
                 rule=text("rule"),
                 reason=text("reason"),
             )

@@ -55,7 +55,7 @@ class Decision:
         return {
             "invitation": invitation_to_plain(self.invitation),
             "reply": self.reply.to_dict() if self.reply else None,
-            "scope": str(self.scope),
+            "scope": self.scope.value,
             "rule": self.rule,
             "reason": self.reason,
             "unsupported": self.unsupported,

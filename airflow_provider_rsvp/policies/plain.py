@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pendulum
 
@@ -21,6 +22,9 @@ from airflow_provider_rsvp.model import (
 from airflow_provider_rsvp.policies.reading import PolicyError, Reader
 from airflow_provider_rsvp.times import parse_instant
 
+_T = TypeVar("_T")
+_REQUIRED = ("event_id", "subject", "start", "end", "all_day", "status", "recurrence")
+
 
 def invitation_to_plain(invitation: Invitation) -> dict[str, Any]:
     """Return an invitation as JSON-plain values, complete but for its body."""
@@ -32,8 +36,8 @@ def invitation_to_plain(invitation: Invitation) -> dict[str, Any]:
         "cannot_respond": invitation.cannot_respond,
         "comment": invitation.comment,
         "categories": None if invitation.categories is None else list(invitation.categories),
-        "sensitivity": str(invitation.sensitivity) if invitation.sensitivity else None,
-        "free_busy": str(invitation.free_busy) if invitation.free_busy else None,
+        "sensitivity": invitation.sensitivity.value if invitation.sensitivity else None,
+        "free_busy": invitation.free_busy.value if invitation.free_busy else None,
     }
 
 
@@ -43,48 +47,44 @@ def invitation_from_plain(reader: Reader) -> Invitation:
 
     :raises PolicyError: it did not
     """
-    parts = reader.mapping(
-        required=("event_id", "subject", "start", "end", "all_day", "status", "recurrence")
-    )
-    original = _text(parts, "original_start")
-    address, name = _text(parts, "organizer"), _text(parts, "organizer_name")
-    status = _text(parts, "status")
+    plain = reader.plain(required=_REQUIRED)
+    original = text_from_plain(reader, "original_start")
+    address, name = text_from_plain(reader, "organizer"), text_from_plain(reader, "organizer_name")
+    status = text_from_plain(reader, "status")
     try:
         return Invitation(
             reference=EventReference(
-                event_id=_text(parts, "event_id"),
-                ical_uid=_text(parts, "ical_uid"),
+                event_id=text_from_plain(reader, "event_id"),
+                ical_uid=text_from_plain(reader, "ical_uid"),
                 original_start=parse_instant(original, field="original_start") if original else None,
-                mailbox=_text(parts, "mailbox"),
-                calendar_id=_text(parts, "calendar_id"),
+                mailbox=text_from_plain(reader, "mailbox"),
+                calendar_id=text_from_plain(reader, "calendar_id"),
             ),
-            subject=_text(parts, "subject") or "",
-            time=time_range_from_plain(reader, all_day=parts["all_day"].flag()),
+            subject=text_from_plain(reader, "subject") or "",
+            time=time_range_from_plain(reader, all_day=flag_from_plain(reader, "all_day")),
             status=ParticipationStatus.parse(status) if status else None,
             organizer=Person(address, name) if address or name else None,
-            recurrence=Recurrence(parts["recurrence"].choice(tuple(Recurrence))),
-            series_id=_text(parts, "series_id"),
-            is_organizer=_flag(parts, "is_organizer", default=False),
-            is_attendee=_flag(parts, "is_attendee", default=True),
-            is_cancelled=_flag(parts, "is_cancelled", default=False),
-            is_draft=_flag(parts, "is_draft", default=False),
-            is_read_only=_flag(parts, "is_read_only", default=False),
-            cannot_respond=_text(parts, "cannot_respond"),
-            response_requested=_flag(parts, "response_requested", default=True),
-            can_propose=_flag(parts, "can_propose", default=False),
-            attendees=parts["attendees"].integer() if _given(parts, "attendees") else None,
-            required=parts["required"].flag() if _given(parts, "required") else None,
-            comment=_text(parts, "comment"),
-            link=_text(parts, "link"),
-            categories=tuple(each.text() for each in parts["categories"].elements())
-            if _given(parts, "categories")
-            else None,
-            sensitivity=Sensitivity(parts["sensitivity"].choice(tuple(Sensitivity)))
-            if _given(parts, "sensitivity")
-            else None,
-            free_busy=FreeBusy(parts["free_busy"].choice(tuple(FreeBusy)))
-            if _given(parts, "free_busy")
-            else None,
+            recurrence=Recurrence(reader.key("recurrence", plain["recurrence"]).choice(tuple(Recurrence))),
+            series_id=text_from_plain(reader, "series_id"),
+            is_organizer=flag_from_plain(reader, "is_organizer"),
+            is_attendee=flag_from_plain(reader, "is_attendee", default=True),
+            is_cancelled=flag_from_plain(reader, "is_cancelled"),
+            is_draft=flag_from_plain(reader, "is_draft"),
+            is_read_only=flag_from_plain(reader, "is_read_only"),
+            cannot_respond=text_from_plain(reader, "cannot_respond"),
+            response_requested=flag_from_plain(reader, "response_requested", default=True),
+            can_propose=flag_from_plain(reader, "can_propose"),
+            attendees=_read(reader, "attendees", Reader.integer),
+            required=_read(reader, "required", Reader.flag),
+            comment=text_from_plain(reader, "comment"),
+            link=text_from_plain(reader, "link"),
+            categories=_read(
+                reader, "categories", lambda part: tuple(each.text() for each in part.elements())
+            ),
+            sensitivity=_read(
+                reader, "sensitivity", lambda part: Sensitivity(part.choice(tuple(Sensitivity)))
+            ),
+            free_busy=_read(reader, "free_busy", lambda part: FreeBusy(part.choice(tuple(FreeBusy)))),
         )
     except PolicyError:
         raise
@@ -98,17 +98,15 @@ def reply_from_plain(reader: Reader) -> Reply:
 
     :raises PolicyError: it did not
     """
-    allowed = ("status", "comment", "notify_organizer", "proposed_time")
-    parts = reader.mapping(allowed, required=("status",))
-    proposed = parts.get("proposed_time")
+    plain = reader.plain(("status", "comment", "notify_organizer", "proposed_time"), required=("status",))
     try:
         return Reply(
-            status=ParticipationStatus.parse(parts["status"].text()),
-            comment=_text(parts, "comment"),
-            notify_organizer=_flag(parts, "notify_organizer", default=True),
-            proposed_time=time_range_from_plain(proposed, all_day=False)
-            if proposed and proposed.value
-            else None,
+            status=ParticipationStatus.parse(reader.key("status", plain["status"]).text()),
+            comment=text_from_plain(reader, "comment"),
+            notify_organizer=flag_from_plain(reader, "notify_organizer", default=True),
+            proposed_time=_read(
+                reader, "proposed_time", lambda part: time_range_from_plain(part, all_day=False)
+            ),
         )
     except PolicyError:
         raise
@@ -123,31 +121,44 @@ def time_range_from_plain(reader: Reader, *, all_day: bool | None = None) -> Tim
     :param all_day: whether they are dates; None where their form tells
     :raises PolicyError: one is missing or is none
     """
-    parts = reader.mapping(required=("start", "end"))
+    plain = reader.plain(required=("start", "end"))
+    begin, finish = (reader.key(name, plain[name]) for name in ("start", "end"))
     if all_day is None:
-        all_day = "T" not in parts["start"].text()
+        all_day = "T" not in begin.text()
     if not all_day:
-        start, end = (parse_instant(parts[name].text(), field=name) for name in ("start", "end"))
-        return TimeRange(start, end)
-    first, last = (parts[name].date() for name in ("start", "end"))
+        return TimeRange(
+            parse_instant(begin.text(), field="start"), parse_instant(finish.text(), field="end")
+        )
+    first, last = begin.date(), finish.date()
     return TimeRange(
         pendulum.Date(first.year, first.month, first.day), pendulum.Date(last.year, last.month, last.day)
     )
 
 
-def _given(parts: dict[str, Reader], name: str) -> bool:
-    return name in parts and parts[name].value is not None
+def text_from_plain(reader: Reader, name: str) -> str | None:
+    """
+    Return a text below a mapping, which may be empty; None where there is none.
 
-
-def _text(parts: dict[str, Reader], name: str) -> str | None:
-    """Return a text, which may be empty, or None."""
-    if not _given(parts, name):
-        return None
-    value = parts[name].value
-    if not isinstance(value, str):
-        parts[name].fail(f"expected a text, not {value!r}.")
+    :raises PolicyError: it is no text
+    """
+    value = reader.value.get(name)
+    if value is not None and not isinstance(value, str):
+        reader.key(name, value).fail(f"expected a text, not {value!r}.")
     return value
 
 
-def _flag(parts: dict[str, Reader], name: str, *, default: bool) -> bool:
-    return parts[name].flag() if _given(parts, name) else default
+def flag_from_plain(reader: Reader, name: str, *, default: bool = False) -> bool:
+    """
+    Return whether something below a mapping is so.
+
+    :raises PolicyError: it is neither true nor false
+    """
+    value = reader.value.get(name)
+    if value is None:
+        return default
+    return value if isinstance(value, bool) else reader.key(name, value).flag()
+
+
+def _read(reader: Reader, name: str, read: Callable[[Reader], _T]) -> _T | None:
+    value = reader.value.get(name)
+    return None if value is None else read(reader.key(name, value))

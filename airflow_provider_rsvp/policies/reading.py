@@ -104,6 +104,12 @@ class Reader:
         :param allowed: the keys that may occur; None for any text
         :param required: the keys that must occur
         """
+        return {name: self.key(name, value) for name, value in self.plain(allowed, required=required).items()}
+
+    def plain(
+        self, allowed: Collection[str] | None = None, *, required: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """Return the values below, by key; as :meth:`mapping`, for where there are too many for a reader each."""
         if not isinstance(self.value, dict):
             self.fail(f"expected a mapping{_of_keys(allowed)}, not {_kind(self.value)}.")
         for name in self.value:
@@ -116,7 +122,7 @@ class Reader:
         for name in required:
             if name not in self.value:
                 self.fail(f"'{name}' is missing.")
-        return {name: self.key(name, value) for name, value in self.value.items()}
+        return self.value
 
     def elements(self) -> list[Reader]:
         """Return the readers for the elements of a list."""
