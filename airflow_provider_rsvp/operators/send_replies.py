@@ -99,11 +99,11 @@ class SendRepliesOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the replies."""
+        from airflow_provider_rsvp.operators.collecting import sparing_older_objects
         from airflow_provider_rsvp.operators.failing import failing_at_once
 
-        with failing_at_once():
-            replies = self._checked(self._replies())
-            report, may_pass = self._send(replies, context)
+        with failing_at_once(), sparing_older_objects():
+            report, may_pass = self._send(self._checked(self._replies()), context)
             self._store(report, context)
             if report.failures:
                 context["ti"].xcom_push(key="return_value", value=report.to_dict())
