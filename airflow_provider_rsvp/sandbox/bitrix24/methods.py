@@ -137,12 +137,8 @@ class Methods:
         start = given[0] or datetime(1970, 1, 2, tzinfo=UTC)
         end = given[1] or datetime(2037, 12, 30, tzinfo=UTC)
         sections = {str(section) for section in php.values(params.get("section"))}
-        return [
-            instance
-            for row in self._agenda(owner, caller)
-            if not sections or row.calendar_id in sections
-            for instance in rows.instances(row, start, end)
-        ]
+        asked = (row for row in self._agenda(owner, caller) if not sections or row.calendar_id in sections)
+        return list(rows.in_window(asked, start, end))
 
     def _nearest(self, caller: Caller, params: Params) -> list[dict[str, object]]:
         owner = (
@@ -152,13 +148,10 @@ class Methods:
         )
         end = now() + timedelta(days=php.integer(params.get("days")) or 60)
         most = min(php.integer(params.get("maxEventsCount")) or _NEAREST_CAP, _NEAREST_CAP)
-        found = [
-            instance
-            for row in self._agenda(owner, caller)
-            if row.organizing or row.status is not Status.DECLINED
-            for instance in rows.instances(row, now(), end)
-        ]
-        return found[:most]
+        wanted = (
+            row for row in self._agenda(owner, caller) if row.organizing or row.status is not Status.DECLINED
+        )
+        return list(rows.in_window(wanted, now(), end))[:most]
 
     def _sections(self, caller: Caller, params: Params) -> list[dict[str, object]]:
         owner = self._owner(caller, params, "calendar.section.get")

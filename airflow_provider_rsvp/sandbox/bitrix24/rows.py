@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, time, timedelta
 
 from airflow_provider_rsvp.sandbox.world import Copy, Status
@@ -32,16 +32,20 @@ def host(copy: Copy) -> Copy | None:
     return next((each for each in copy.meeting.copies.values() if each.organizing), None)
 
 
-def instances(copy: Copy, start: datetime, end: datetime) -> Iterator[dict[str, object]]:
+def in_window(copies: Iterable[Copy], start: datetime, end: datetime) -> Iterator[dict[str, object]]:
     """List the rows in a window that is as coarse as the service's: the last day counts in full."""
-    meeting = copy.meeting
-    row = show(copy)
     end += timedelta(seconds=86399)
+    for copy in copies:
+        yield from _instances(copy, start, end)
+
+
+def _instances(copy: Copy, start: datetime, end: datetime) -> Iterator[dict[str, object]]:
+    meeting = copy.meeting
     if meeting.repeat is None:
         if meeting.end >= start and meeting.start <= end:
-            yield row
+            yield show(copy)
         return
-    length = meeting.end - meeting.start
+    length, row = meeting.end - meeting.start, show(copy)
     for index, first in enumerate(meeting.repeat.starts(meeting.start)):
         if first + length >= start and first <= end:
             yield row | _dates(copy, first, first + length) | {"RINDEX": index}
