@@ -228,5 +228,5 @@ def _window(times: Sequence[TimeRange]) -> Window | None:
 
 def _instant(value: pendulum.DateTime | pendulum.Date) -> pendulum.DateTime:
     if isinstance(value, pendulum.DateTime):
-        return value.in_timezone(UTC)
+        return value if value.tzinfo is UTC else value.in_timezone(UTC)
     return pendulum.datetime(value.year, value.month, value.day)

@@ -532,17 +532,12 @@ def _time_range(event: dict[str, Any]) -> TimeRange:
         first, last = (_day(event, name) for name in ("DATE_FROM", "DATE_TO"))
         # The portal names the last day; RFC 5545 the day after it.
         return TimeRange(first, last.add(days=1))
-    start = pendulum.from_timestamp(int(event["DATE_FROM_TS_UTC"]))
-    if event.get("RRULE"):
-        # For a series the second time stamp is the end of the series.
-        end = start.add(seconds=int(event.get("DT_LENGTH") or 0))
-    else:
-        end = pendulum.from_timestamp(int(event["DATE_TO_TS_UTC"]))
-    zone = event.get("TZ_FROM")
-    if isinstance(zone, str) and zone:
-        known = parse_zone(zone, field="TZ_FROM")
-        return TimeRange(start.in_timezone(known), end.in_timezone(known))
-    return TimeRange(start, end)
+    name = event.get("TZ_FROM")
+    zone = parse_zone(name, field="TZ_FROM") if isinstance(name, str) and name else UTC
+    start = int(event["DATE_FROM_TS_UTC"])
+    # For a series the second time stamp is the end of the series.
+    end = start + int(event.get("DT_LENGTH") or 0) if event.get("RRULE") else int(event["DATE_TO_TS_UTC"])
+    return TimeRange(pendulum.from_timestamp(start, zone), pendulum.from_timestamp(end, zone))
 
 
 def _day(event: dict[str, Any], name: str) -> pendulum.Date:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -522,6 +522,7 @@ class GraphCalendar:
         recurrence = _RECURRENCES.get(event.get("type", "singleInstance"), Recurrence.SINGLE)
         attendees = expect(event.get("attendees") or [], list, what, "a list 'attendees'")
         organizer = _person(event.get("organizer"))
+        answers = tuple(_attendee(each) for each in attendees)
         return Invitation(
             reference=EventReference(
                 event_id=_text(event, "id", what),
@@ -542,21 +543,21 @@ class GraphCalendar:
             response_requested=event.get("responseRequested") is not False,
             can_propose=event.get("allowNewTimeProposals") is not False,
             attendees=len(attendees),
-            required=self._required(attendees, mailbox),
+            required=self._required(answers, mailbox),
             link=optional_text(event, "webLink"),
             body=optional_text(event, "bodyPreview"),
             categories=tuple(str(category) for category in event.get("categories") or ()),
             sensitivity=_SENSITIVITIES.get(str(event.get("sensitivity"))),
             free_busy=_FREE_BUSY.get(str(event.get("showAs"))),
-            answers=tuple(_attendee(each) for each in attendees),
+            answers=answers,
         )
 
-    def _required(self, attendees: list[Any], mailbox: str | None) -> bool | None:
+    def _required(self, answers: Sequence[Attendee], mailbox: str | None) -> bool | None:
         owner = self._owner(mailbox)
-        for attendee in attendees:
-            person = _person(attendee)
-            if owner and person and person.address and person.address.casefold() == owner.casefold():
-                return bool(attendee.get("type") == "required")
+        for each in answers:
+            address = each.person.address
+            if owner and address and address.casefold() == owner.casefold():
+                return bool(each.required)
         return None
 
 
