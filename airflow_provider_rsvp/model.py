@@ -321,7 +321,7 @@ class Reply:
     def to_dict(self) -> dict[str, Any]:
         """Return the reply as JSON-plain values."""
         return {
-            "status": str(self.status),
+            "status": self.status.value,
             "comment": self.comment,
             "notify_organizer": self.notify_organizer,
             "proposed_time": self.proposed_time.to_dict() if self.proposed_time else None,
@@ -440,10 +440,10 @@ class Invitation:
             "subject": self.subject,
             **self.time.to_dict(),
             "all_day": self.time.all_day,
-            "status": str(self.status) if self.status else None,
+            "status": self.status.value if self.status else None,
             "organizer": self.organizer.address if self.organizer else None,
             "organizer_name": self.organizer.name if self.organizer else None,
-            "recurrence": str(self.recurrence),
+            "recurrence": self.recurrence.value,
             "series_id": self.series_id,
             "is_organizer": self.is_organizer,
             "is_cancelled": self.is_cancelled,
@@ -494,13 +494,13 @@ class Outcome:
     def to_dict(self) -> dict[str, Any]:
         """Return the outcome as JSON-plain values, as it goes to XCom."""
         return {
-            "outcome": str(self.result),
+            "outcome": self.result.value,
             "service": self.service,
             **self.reference.to_dict(),
             "subject": self.subject,
             **(self.time.to_dict() if self.time else {"start": None, "end": None}),
-            "status_before": str(self.before) if self.before else None,
-            "status_after": str(self.after) if self.after else None,
+            "status_before": self.before.value if self.before else None,
+            "status_after": self.after.value if self.after else None,
             "organizer_notified": self.organizer_notified,
             "verified": self.verified,
             "reply": self.reply.to_dict(),

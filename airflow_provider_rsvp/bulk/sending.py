@@ -30,7 +30,15 @@ from airflow_provider_rsvp.exceptions import (
     RsvpError,
     UntrustedHostError,
 )
-from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Result, Scope, TimeRange
+from airflow_provider_rsvp.model import (
+    EventReference,
+    Invitation,
+    Outcome,
+    ParticipationStatus,
+    Result,
+    Scope,
+    TimeRange,
+)
 from airflow_provider_rsvp.policies.plain import time_range_from_plain
 from airflow_provider_rsvp.policies.reading import Reader
 from airflow_provider_rsvp.replying import Settling, set_participation_status
@@ -189,9 +197,7 @@ class _Sender:
             return Settled(each, self._without_effect(each, Result.SKIPPED, detail))
         except RsvpError as error:
             return self._failed(each, error)
-        if outcome.time is None and each.planned is not None:
-            outcome = replace(outcome, subject=each.planned.subject, time=each.planned.time)
-        return Settled(each, outcome)
+        return Settled(each, outcome if each.planned is None else _sharing(outcome, each.planned))
 
     def _settle(self, settled: Settled) -> None:
         self._settled[settled.planned.key] = settled
@@ -232,6 +238,20 @@ class _Sender:
         )
 
 
+def _sharing(outcome: Outcome, planned: Invitation) -> Outcome:
+    """Return the outcome with what the plan says too taken from the plan, so that thousands are not held twice."""
+    if outcome.time is None:
+        return replace(outcome, subject=planned.subject, time=planned.time)
+    return replace(
+        outcome,
+        **{
+            name: getattr(planned, name)
+            for name in ("reference", "subject", "time", "link")
+            if getattr(outcome, name) == getattr(planned, name)
+        },
+    )
+
+
 def _to_note(each: PlannedReply, outcome: Outcome) -> dict[str, Any]:
     """Return what of an outcome cannot be told from the reply; JSON-plain and short."""
     seen = {}
@@ -242,9 +262,9 @@ def _to_note(each: PlannedReply, outcome: Outcome) -> dict[str, Any]:
         }
     return {
         **seen,
-        "result": str(outcome.result),
-        "before": str(outcome.before) if outcome.before else None,
-        "after": str(outcome.after) if outcome.after else None,
+        "result": outcome.result.value,
+        "before": outcome.before.value if outcome.before else None,
+        "after": outcome.after.value if outcome.after else None,
         "notified": outcome.organizer_notified,
         "verified": outcome.verified,
         "detail": outcome.detail[:_LONGEST_DETAIL],
