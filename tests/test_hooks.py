@@ -158,6 +158,17 @@ class TestConnections:
         del hook
         assert open_sessions() <= before
 
+    def test_are_closed_when_the_hook_is_forgotten_in_an_event_loop(self, conn_id):
+        before = open_sessions()
+        hooks = [get_calendar_hook(conn_id)]
+        hooks[0].get_invitation(RELEASE[conn_id])
+
+        async def forget():
+            hooks.clear()
+            return open_sessions()
+
+        assert asyncio.run(forget()) <= before
+
     def test_are_closed_after_an_error(self, conn_id):
         before = open_sessions()
         with get_calendar_hook(conn_id) as hook, pytest.raises(EventNotFoundError):

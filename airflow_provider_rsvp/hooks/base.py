@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -422,8 +423,19 @@ class _Pool:
 
 
 def _close(runner: asyncio.Runner, stack: AsyncExitStack) -> None:
-    runner.run(stack.aclose())
-    runner.close()
+    def close() -> None:
+        runner.run(stack.aclose())
+        runner.close()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        close()
+    else:
+        # The hook went away amid other work of an event loop, within which no second one runs.
+        thread = threading.Thread(target=close)
+        thread.start()
+        thread.join()
 
 
 def _window(start: str | datetime, end: str | datetime, timezone: str | tzinfo | None) -> Window:
