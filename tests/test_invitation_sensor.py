@@ -20,6 +20,7 @@ SERVICES = {
     "cronofy": ("cronofy_default", "acc_alice"),
     "bitrix24": ("bitrix24_default", "1"),
     "graph": ("msgraph_calendar_static", "alice@contoso.example"),
+    "google": ("google_calendar_default", "alice@workspace.example"),
 }
 NEW = {"subject": ["^Brand new"]}
 GRAPH = "msgraph_calendar_static"
