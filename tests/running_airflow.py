@@ -83,6 +83,22 @@ class RunningAirflow:
         """Start a run, as the UI does."""
         self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
 
+    def store_connection(self, conn_id: str, connection: Mapping[str, Any]) -> None:
+        """Keep a connection in the database, as the UI does."""
+        extra = json.dumps(connection.get("extra") or {})
+        self._ask("POST", "/api/v2/connections", {**connection, "connection_id": conn_id, "extra": extra})
+
+    def deadline_callbacks(self, dag_id: str) -> list[str]:
+        """The states of the callbacks of the deadlines that the DAG's runs have missed, the oldest first."""
+        runs = "from deadline join dag_run on dag_run.id = deadline.dagrun_id"
+        where = "where dag_run.dag_id = ? order by dag_run.id"
+        # Airflow before 3.2 has no table of callbacks.
+        rows = self._rows(
+            f"select callback.state {runs} join callback on callback.id = deadline.callback_id {where}",
+            dag_id,
+        ) or self._rows(f"select deadline.callback_state {runs} {where}", dag_id)
+        return [state for (state,) in rows]
+
     def question(self, dag_id: str, task_id: str) -> dict[str, Any]:
         """What a task of the DAG's only run asks a person, as the UI reads it; empty if it asks nothing yet."""
         try:
@@ -96,7 +112,7 @@ class RunningAirflow:
         """Whether a task asks a person, and the scheduler has seen its process end."""
         # An answer that comes before that makes Airflow fail the task: "finished with state success, but the task
         # instance's state attribute is queued". No person is so quick.
-        log = (self.home / "standalone.log").read_text(errors="replace")
+        log = self.whole_log()
         seen = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}," in log
         return seen and bool(self.question(dag_id, task_id))
 
@@ -121,7 +137,11 @@ class RunningAirflow:
 
     def log(self) -> str:
         """The end of what Airflow's processes wrote."""
-        return (self.home / "standalone.log").read_text(errors="replace")[-4000:]
+        return self.whole_log()[-4000:]
+
+    def whole_log(self) -> str:
+        """What Airflow's processes wrote."""
+        return (self.home / "standalone.log").read_text(errors="replace")
 
     def task_logs(self) -> str:
         return "\n".join(path.read_text(errors="replace") for path in (self.home / "logs").rglob("*.log"))

@@ -362,13 +362,18 @@ async def aget_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
 
 @contextmanager
 def _naming(conn_id: str) -> Iterator[None]:
-    """Say which connection is missing."""
+    """Say which connection is missing, or out of reach."""
     try:
         yield
     except AirflowException as error:
         if type(error).__name__ != "AirflowNotFoundException":
             raise
         raise ConfigurationError(f"conn_id: there is no connection {conn_id!r}.") from None
+    except PermissionError:
+        raise ConfigurationError(
+            f"conn_id: Airflow does not let this process read connection {conn_id!r}. "
+            "A SyncCallback may read none that Airflow's database keeps; use an AsyncCallback there."
+        ) from None
 
 
 def _hook(conn_id: str, connection: Connection, options: dict[str, Any]) -> CalendarHook:

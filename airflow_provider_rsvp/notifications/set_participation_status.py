@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 class SetParticipationStatusNotifier(BaseNotifier):
     """
-    Accept, tentatively accept or decline one invitation when a task or DAG run ends.
+    Accept, tentatively accept or decline one invitation when a task or DAG run ends, or is late.
 
-    For ``on_success_callback``, ``on_failure_callback`` and the like. A callback may run more than once: it looks
-    first and sends nothing if the answer already stands. An error is raised, which Airflow logs; it changes
-    nothing about the run. All parameters but the timeouts are templated.
+    For ``on_success_callback``, ``on_failure_callback`` and the like, and as the callable of a deadline alert's
+    ``AsyncCallback`` or ``SyncCallback``. A callback may run more than once: it looks first and sends nothing if
+    the answer already stands. An error is raised, which Airflow logs; it changes nothing about the run. All
+    parameters but the timeouts are templated.
 
     :param conn_id: a connection to any of the calendar services
     :param status: ``accepted``, ``tentative``, ``declined`` or ``needs-action``
