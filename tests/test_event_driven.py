@@ -105,12 +105,20 @@ def test_nothing_is_lost_and_nothing_comes_twice(sandbox: Sandbox, airflow: Runn
     try:
         wait_for_mail(*burst)
         wait_for_looks(3)
+        sandbox.faults([{"kind": "status", "status": 401, "times": 3}])
+        invite("Wanted 8")
+        wait_for_mail("Wanted 8")
+        wait_for_looks(3)
     finally:
         airflow.kill("triggerer")
         triggerer.wait(20)
 
-    assert accepted() == dict.fromkeys(["Wanted 1", *burst], 1)
+    assert accepted() == dict.fromkeys(["Wanted 1", *burst, "Wanted 8"], 1)
     announced = Counter(each["event_id"] for event in airflow.asset_events() for each in event["invitations"])
-    assert sorted(announced.values()) == [1] * 9
-    assert len(airflow.runs("on_wanted")) <= 3
+    assert sorted(announced.values()) == [1] * 10
+    assert len(airflow.runs("on_wanted")) <= 4
     assert len(airflow.runs("on_other")) == 2
+    # A failure for good ends no watch, which Airflow would begin again a second later.
+    log = (airflow.home / "standalone.log").read_text()
+    assert log.count("CredentialsError") == 3
+    assert "exited with error" not in log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from running_airflow import wait_until
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.sensors.invitation import InvitationSensor
 from airflow_provider_rsvp.triggers.invitation import InvitationTrigger
+from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 
 SERVICES = {
     "cronofy": ("cronofy_default", "acc_alice"),
@@ -111,3 +113,16 @@ def test_its_trigger_is_made_again_from_plain_json():
     assert path == "airflow_provider_rsvp.triggers.invitation.InvitationTrigger"
     assert json.loads(json.dumps(arguments)) == arguments
     assert InvitationTrigger(**arguments).serialize() == (path, arguments)
+
+
+@pytest.mark.parametrize("status", [500, 401], ids=["passing", "for good"])
+def test_the_trigger_hands_a_failure_back_to_the_task(sandbox, status):
+    """A watcher rides it out for ever; a task fails."""
+
+    async def first():
+        look = NewInvitationTrigger(conn_id=GRAPH, filter=NEW, poll_interval=0.05, patience=0).serialize()[1]
+        return await anext(InvitationTrigger(look=look, known={}, until="").run())
+
+    sandbox.faults([{"kind": "status", "status": status, "times": 1}])
+    assert asyncio.run(asyncio.wait_for(first(), 60)).payload["failed"]
+    assert len(sandbox.requests()) == 1

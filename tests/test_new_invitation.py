@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import threading
 from contextlib import contextmanager
 
@@ -19,14 +20,13 @@ from airflow_provider_rsvp.exceptions import (
     CredentialsError,
     InvalidInputError,
     ServiceUnavailableError,
-    UnsupportedByServiceError,
 )
 from airflow_provider_rsvp.model import EventReference, Invitation, ParticipationStatus, TimeRange
 from airflow_provider_rsvp.policies.matching import Filter
 from airflow_provider_rsvp.policies.reading import PolicyError
 from airflow_provider_rsvp.services.client import Changes
-from airflow_provider_rsvp.triggers.looks import Look
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
+from airflow_provider_rsvp.triggers.patience import tirelessly
 from airflow_provider_rsvp.watching import MOST, Announced
 
 SERVICES = {
@@ -103,9 +103,9 @@ def invite(sandbox, service, **wish):
 
 
 @contextmanager
-def sharing(*triggers):
+def sharing(*triggers, join=None):
     """
-    Run triggers as Airflow's triggerer does where they share a look.
+    Run triggers as Airflow's triggerer does where they share a look; all but the first from when ``join`` is set.
 
     Yields, for each, the events that came and are to be confirmed, and what confirms that they are stored.
     """
@@ -115,6 +115,8 @@ def sharing(*triggers):
     manager = SharedStreamManager()
 
     async def collect(number, trigger):
+        if number and join:
+            await asyncio.to_thread(join.wait, 60)
         key = trigger.shared_stream_key()
         stream = manager.subscribe(trigger_id=number, trigger=trigger, key=key)
         try:
@@ -274,28 +276,154 @@ class TestARestart:
         assert events == []
 
 
+SECRET = "".join(["hun", "ter2"])
+"""In no line of code as it is, as a traceback shows those."""
+
+
+class Failing(Store):
+    """Airflow's store while its database is away: reading or writing fails so many times."""
+
+    def __init__(self, *, reading=0, writing=0):
+        super().__init__()
+        self.reading, self.writing = reading, writing
+
+    async def aget(self, key, default=None):
+        self.reading -= 1
+        if self.reading >= 0:
+            raise RuntimeError(SECRET)
+        return await super().aget(key, default)
+
+    async def aset(self, key, value):
+        self.writing -= 1
+        if self.writing >= 0:
+            raise RuntimeError(SECRET)
+        await super().aset(key, value)
+
+
 class TestFailures:
-    def test_one_that_may_pass_is_ridden_out(self, sandbox):
+    """Nothing ends a watch: Airflow would begin it again a second later, and again."""
+
+    def test_one_that_may_pass_is_ridden_out(self, sandbox, caplog):
         sandbox.faults([{"kind": "status", "status": 500, "times": 2}])
         with watching(trigger(GRAPH, patience=60)) as events:
             wait_for(lambda: events)
+        assert {each.levelname for each in caplog.records if "HTTP 500" in each.message} == {"WARNING"}
 
     @pytest.mark.parametrize(
-        ("rule", "error"),
+        ("status", "error"),
         [(500, ServiceUnavailableError), (401, CredentialsError)],
         ids=["passing", "for good"],
     )
-    def test_others_end_it(self, sandbox, rule, error):
-        sandbox.faults([{"kind": "status", "status": rule, "times": 1000}])
-        with pytest.raises(error):
-            asyncio.run(
-                asyncio.wait_for(anext(trigger(GRAPH, patience=0.1 if rule == 500 else 600).run()), 60)
-            )
+    @pytest.mark.parametrize(
+        "share", [False, pytest.param(True, marks=acknowledging)], ids=["alone", "shared"]
+    )
+    def test_others_are_errors_in_the_log_until_it_is_mended(self, sandbox, caplog, status, error, share):
+        sandbox.faults([{"kind": "status", "status": status, "times": 4}])
+        watched = trigger(GRAPH)
+        with sharing(watched) if share else watching(watched) as found:
+            events = found[0][0] if share else found
+            wait_for(lambda: events)
+        errors = [each.message for each in caplog.records if each.levelname == "ERROR"]
+        assert len(errors) == 4
+        assert all(f"{GRAPH!r}: {error.__name__}: " in each and str(status) in each for each in errors)
 
-    def test_a_mailbox_where_there_are_none(self, sandbox):
-        with pytest.raises(UnsupportedByServiceError):
-            asyncio.run(anext(trigger("cronofy_default", mailbox="bob").run()))
+    def test_what_came_in_meanwhile_is_announced_once(self, sandbox):
+        with watching(trigger(GRAPH)) as events:
+            wait_for(lambda: events)
+            sandbox.faults([{"kind": "status", "status": 401, "times": 3}])
+            invite(sandbox, "graph")
+            wait_for(lambda: len(events) == 2)
+            wait_for_looks(sandbox)
+        assert [len(each) for each in events[1:]] == [1]
+
+    def test_a_mailbox_where_there_are_none_is_asked_for_nowhere(self, sandbox, caplog):
+        with watching(trigger("cronofy_default", mailbox="bob")):
+            wait_for(lambda: "UnsupportedByServiceError" in caplog.text)
         assert sandbox.requests() == []
+
+    def test_an_unforeseen_one_is_told_without_its_text(self, sandbox, caplog, monkeypatch):
+        def failing(self, today, since, look=NewInvitationTrigger.changes, left=[None] * 2):
+            if left:
+                left.pop()
+                raise RuntimeError(SECRET)
+            return look(self, today, since)
+
+        monkeypatch.setattr(NewInvitationTrigger, "changes", failing)
+        with watching(trigger(GRAPH)) as events:
+            wait_for(lambda: events)
+        assert "An unforeseen RuntimeError" in caplog.text
+        assert "in failing" in caplog.text
+        assert SECRET not in caplog.text
+
+    @pytest.mark.parametrize(
+        "share", [False, pytest.param(True, marks=acknowledging)], ids=["alone", "shared"]
+    )
+    def test_memory_that_cannot_be_read_loses_and_repeats_nothing(self, sandbox, caplog, share):
+        healthy = Store()
+        with watching(trigger(GRAPH, healthy)):
+            wait_for(lambda: healthy.values)
+        invite(sandbox, "graph")
+        store = Failing(reading=3)
+        store.values = healthy.values
+        watched = trigger(GRAPH, store)
+        with sharing(watched) if share else watching(watched) as found:
+            events = found[0][0] if share else found
+            wait_for(lambda: events)
+            wait_for_looks(sandbox)
+        assert len(events) == 1
+        assert share or len(events[0]) == 1
+        assert caplog.text.count("An unforeseen RuntimeError") == 1
+        assert SECRET not in caplog.text
+
+    @acknowledging
+    def test_memory_that_cannot_be_written_is_written_later(self, sandbox, caplog):
+        failing, healthy = Failing(writing=3), Store()
+        triggers = [
+            trigger(GRAPH, store, filter=each)
+            for store, each in ((failing, None), (healthy, {"subject": ["e"]}))
+        ]
+        with sharing(*triggers) as (events, confirm):
+            for number in range(2):
+                wait_for(lambda number=number: events[number])
+                confirm(events[number])
+            wait_for(lambda: failing.values and healthy.values)
+        assert [len(each) for each in events] == [1, 1]
+        assert SECRET not in caplog.text
+        with watching(trigger(GRAPH, failing)) as after:
+            wait_for_looks(sandbox)
+        assert after == []
+
+
+class TestTirelessly:
+    def pauses(self, monkeypatch, *, fails, patience=0, rest=60):
+        """Return the seconds that are paused while a look fails in these ways."""
+        pauses, ways = [], iter(fails)
+
+        async def sleep(seconds, real=asyncio.sleep):
+            pauses.append(seconds)
+            await real(0)
+
+        async def look():
+            error = next(ways, None)
+            if error is not None:
+                raise error("It fails.")
+            return "seen"
+
+        monkeypatch.setattr(asyncio, "sleep", sleep)
+        monkeypatch.setattr(random, "uniform", lambda *_: 1.0)
+        assert asyncio.run(tirelessly(look, patience=patience, rest=rest, what="It")) == "seen"
+        return pauses
+
+    @pytest.mark.parametrize("error", [CredentialsError, ServiceUnavailableError, RuntimeError])
+    def test_looks_become_rarer_down_to_one_in_a_quarter_of_an_hour(self, monkeypatch, error):
+        assert self.pauses(monkeypatch, fails=[error] * 7) == [60, 120, 240, 480, 900, 900, 900]
+
+    def test_they_never_come_more_often_than_healthy_ones(self, monkeypatch):
+        assert self.pauses(monkeypatch, fails=[CredentialsError] * 3, rest=3600) == [3600] * 3
+
+    def test_one_for_good_is_not_ridden_out(self, monkeypatch):
+        fails = [ServiceUnavailableError, ServiceUnavailableError, CredentialsError, ServiceUnavailableError]
+        assert self.pauses(monkeypatch, fails=fails, patience=3600) == [1, 2, 60, 120]
 
 
 class TestArguments:
@@ -336,16 +464,19 @@ class TestArguments:
             trigger(GRAPH, filter={"all": [{"not": {"outside_working_hours": True}}]})
 
 
-def test_one_that_joins_a_stream_that_others_began_sees_everything_first(sandbox):
+@acknowledging
+def test_one_that_joins_looks_that_others_began_sees_everything_first(sandbox):
     """What was announced to the others before it joined would be lost to it."""
-
-    async def begun():
-        yield Look(Changes((), "token", complete=False))
-
-    async def first():
-        return await anext(trigger(GRAPH).filter_shared_stream(begun()))
-
-    assert len(asyncio.run(first()).payload["invitations"]) > 3
+    first, late = trigger(GRAPH), trigger(GRAPH, filter={"subject": ["."]})
+    join = threading.Event()
+    with sharing(first, late, join=join) as (events, confirm):
+        wait_for(lambda: events[0])
+        confirm(events[0])
+        wait_for_looks(sandbox)
+        join.set()
+        wait_for(lambda: events[1])
+    assert [len(each) for each in events] == [1, 1]
+    assert sum("deltatoken" not in str(each["query"]).lower() for each in sandbox.requests()) == 2
 
 
 def event(number, status="needs-action", subject="S", hour=1, **changes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -50,13 +51,15 @@ class InvitationTrigger(BaseTrigger):
 
         from airflow_provider_rsvp.policies.matching import Filter
         from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
+        from airflow_provider_rsvp.triggers.patience import patiently
         from airflow_provider_rsvp.watching import Announced
 
-        wanted = Filter.parse(self.look["filter"])
-        announced = Announced(wanted, answered=self.look["answered"], remembered=self.known)
-        async for look in NewInvitationTrigger.open_shared_stream(self.look):
+        looker = NewInvitationTrigger(**self.look)
+        announced = Announced(Filter.parse(looker.filter), answered=looker.answered, remembered=self.known)
+        async for look in looker.looks(lambda look: patiently(look, patience=looker.patience)):
             if announced.take(look.changes, pendulum.now("UTC")):
                 return
+            await asyncio.sleep(looker.poll_interval)
 
     def _event(self, *, failed: bool) -> TriggerEvent:
         payload = {"failed": failed, "known": self.known, "until": self.until}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,10 @@ try:
 except ImportError:  # Airflow before 3.3
     SharedStreamProducer = object  # type: ignore[assignment, misc]
 
+from airflow_provider_rsvp.triggers.patience import told
+
 if TYPE_CHECKING:
+    import pendulum
     from airflow.triggers.shared_stream import AdvanceItem
 
     from airflow_provider_rsvp.services.client import Changes
@@ -19,26 +23,42 @@ if TYPE_CHECKING:
 _STORED_AFTER = 10.0
 """Seconds after which the triggerer has surely stored an event, where Airflow does not say so."""
 
+log = logging.getLogger(__name__)
+
 
 class Look:
     """
     What one look at a calendar found.
 
     :param changes: what changed since the look before; all of the calendar at the first
+    :param day: when its window begins
     """
 
-    def __init__(self, changes: Changes) -> None:
+    def __init__(self, changes: Changes, day: pendulum.DateTime) -> None:
         self.changes = changes
+        self._day = day
+        self._all_next = False
         self._saves: list[Callable[[], Awaitable[None]]] = []
+
+    def want_all_next(self) -> None:
+        """Have the next look be at all of the calendar."""
+        self._all_next = True
+
+    def since(self, day: pendulum.DateTime) -> str | None:
+        """Return from when on the next look asks for changes, in a window from that day on; None for all of it."""
+        return None if self._all_next or day != self._day else self.changes.token
 
     def when_stored(self, save: Callable[[], Awaitable[None]]) -> None:
         """Have something called once Airflow has stored the events that came of this look, and not before."""
         self._saves.append(save)
 
     async def stored(self) -> None:
-        """Call what waits for it."""
+        """Call what waits for it; who cannot save now may do so after the next look."""
         for save in self._saves:
-            await save()
+            try:
+                await save()
+            except Exception as error:
+                log.error("What was announced cannot be remembered yet. %s", told(error))
 
 
 async def unconfirmed(looks: AsyncIterator[Look], *, pause: float) -> AsyncIterator[Look]:

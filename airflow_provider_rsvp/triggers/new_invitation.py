@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_rsvp.model import EventReference
     from airflow_provider_rsvp.services.client import Changes
     from airflow_provider_rsvp.triggers.looks import ConfirmedLooks, Look
-    from airflow_provider_rsvp.triggers.remembering import Memory
+    from airflow_provider_rsvp.triggers.remembering import Remembering
 
 _SHARED = (
     "conn_id",
@@ -43,6 +44,10 @@ class NewInvitationTrigger(BaseEventTrigger):
     Only invitations that lie ahead and wait for an answer of mine fire, so that my own answer does not. Triggers that
     differ in nothing but ``filter`` and ``answered`` share one look, from Airflow 3.3 on.
 
+    It never ends: Airflow would begin it again a second later, and show nobody that it failed. A failure that lasts, or
+    is for good, is an error in the triggerer's log, and looks become rarer, down to one in a quarter of an hour, until
+    one succeeds. The connection is read at each look.
+
     :param conn_id: a connection to any of the calendar services
     :param mailbox: whose calendar; default is the connection's own user
     :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
@@ -51,7 +56,7 @@ class NewInvitationTrigger(BaseEventTrigger):
     :param answered: whether invitations fire too that wait for no answer of mine: answered and cancelled ones
     :param days: how many days ahead events begin that are looked at; from the beginning of the day in UTC
     :param poll_interval: seconds between two looks
-    :param patience: seconds for which failures that may pass are ridden out
+    :param patience: seconds for which a failure that may pass is ridden out with short pauses, and is no error yet
     :param answer_timeout: seconds to wait for one answer of the service
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :raises InvalidInputError: the filter or a number is malformed; raised when the DAG is parsed
@@ -136,7 +141,7 @@ class NewInvitationTrigger(BaseEventTrigger):
         from airflow_provider_rsvp.triggers.looks import unconfirmed
 
         trigger = cls(**kwargs)
-        return unconfirmed(trigger._looks(), pause=trigger.poll_interval)
+        return unconfirmed(trigger.looks(trigger._tirelessly), pause=trigger.poll_interval)
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> ConfirmedLooks:
@@ -144,65 +149,64 @@ class NewInvitationTrigger(BaseEventTrigger):
         from airflow_provider_rsvp.triggers.looks import ConfirmedLooks
 
         trigger = cls(**kwargs)
-        return ConfirmedLooks(trigger._looks(), pause=trigger.poll_interval)
+        return ConfirmedLooks(trigger.looks(trigger._tirelessly), pause=trigger.poll_interval)
 
-    async def _looks(self) -> AsyncIterator[Look]:
-        """Look whenever asked; the first look is at everything, and so is one each day, as the window moves."""
+    async def looks(
+        self, riding_out: Callable[[Callable[[], Awaitable[Look]]], Awaitable[Look]]
+    ) -> AsyncIterator[Look]:
+        """
+        Look whenever asked; the first look is at everything, and so is one each day, as the window moves.
+
+        :param riding_out: calls what it is given until that does not fail, or gives up
+        """
         import pendulum
 
         from airflow_provider_rsvp.triggers.looks import Look
-        from airflow_provider_rsvp.triggers.patience import patiently
 
-        token: str | None = None
-        day: pendulum.Date | None = None
-        while True:
+        last: Look | None = None
+
+        async def look() -> Look:
             today = pendulum.today("UTC")
-            since = token if day == today else None
-            changes = await patiently(lambda: self.changes(today, since), patience=self.patience)  # noqa: B023
-            token, day = changes.token, today
-            yield Look(changes)
+            return Look(await self.changes(today, last.since(today) if last else None), today)
+
+        while True:
+            last = await riding_out(look)
+            yield last
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Look]) -> AsyncIterator[TriggerEvent]:
         """Yield ``{"invitations": [{"event_id": …, "original_start": …}]}`` whenever there is something to announce."""
-        import pendulum
+        from airflow_provider_rsvp.triggers.announcing import Announcing
 
-        from airflow_provider_rsvp.triggers.patience import patiently
-        from airflow_provider_rsvp.triggers.remembering import Remembering
-        from airflow_provider_rsvp.watching import Announced
-
-        remembering = Remembering(await self._memory())
-        announced = Announced(self._filter, answered=self.answered, remembered=await remembering.begin())
-        begun = False
+        announcing = Announcing(
+            self._filter, answered=self.answered, begin=self._remembering, what=self._what()
+        )
         async for look in shared_stream:
-            changes = look.changes
-            if not begun and not changes.complete:
-                # It joined a stream that others had begun: what they saw first is still to be seen here.
-                changes = await patiently(
-                    lambda: self.changes(pendulum.today("UTC"), None), patience=self.patience
-                )
-            begun = True
-            new = announced.take(changes, pendulum.now("UTC"))
+            new = await announcing.new(look)
             if new:
                 payload = {"invitations": [_pointer(each.reference) for each in new]}
                 yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
             # Not before the event is on its way: what is saved without it would be lost.
-            look.when_stored(remembering.saving(announced.remembered))
+            announcing.save(look)
 
-    async def _memory(self) -> Memory:
-        from airflow_provider_rsvp.triggers.remembering import AssetStateMemory, VariableMemory
+    async def _tirelessly(self, look: Callable[[], Awaitable[Look]]) -> Look:
+        from airflow_provider_rsvp.triggers.patience import tirelessly
+
+        return await tirelessly(look, patience=self.patience, rest=self.poll_interval, what=self._what())
+
+    def _what(self) -> str:
+        return f"Watching {self.mailbox or 'the mailbox'} through {self.conn_id!r}"
+
+    async def _remembering(self) -> Remembering:
+        from airflow_provider_rsvp.triggers.remembering import AssetStateMemory, Remembering, VariableMemory
 
         looked_at = [self.conn_id, self.mailbox, self.calendar_id, self.filter, self.answered]
         key = hashlib.sha256(json.dumps(looked_at, sort_keys=True).encode()).hexdigest()[:16]
         store = getattr(self, "asset_state_store", None)
-        if store is None:
-            return VariableMemory(key)
-        memory = AssetStateMemory(store, key)
-        try:
-            await memory.load()
-        except ValueError:
+        if store is not None:
             # One trigger that several assets watch with has no store of its own.
-            return VariableMemory(key)
-        return memory
+            with suppress(ValueError):
+                return await Remembering.begin(AssetStateMemory(store, key))
+        return await Remembering.begin(VariableMemory(key))
 
 
 def _pointer(reference: EventReference) -> dict[str, str | None]:

@@ -1,18 +1,20 @@
-"""Riding out failures that may pass."""
+"""Riding out failures."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from airflow_provider_rsvp.exceptions import PassingError
+from airflow_provider_rsvp.exceptions import PassingError, RsvpError
 
 T = TypeVar("T")
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
+_LONGEST_REST = 900.0
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,39 @@ async def patiently(look: Callable[[], Awaitable[T]], *, patience: float) -> T:
             if left <= 0:
                 raise
             log.warning("%s Looking again for another %.0f s.", error, left)
-        # Those who began together do not come back together.
-        await asyncio.sleep(min(pause * random.uniform(0.5, 1.5), left))  # noqa: S311
+        await asyncio.sleep(min(_spread(pause), left))
         pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+async def tirelessly(look: Callable[[], Awaitable[T]], *, patience: float, rest: float, what: str) -> T:
+    """
+    Return what ``look`` returns, however long it fails.
+
+    For what Airflow would begin again a second after its end, and so ask the service again and again. A failure that
+    may pass is first ridden out as :func:`patiently` does. Whatever fails then, or for good, is an error in the log;
+    the next look comes after a rest, which doubles each time, up to a quarter of an hour.
+
+    :param patience: seconds for which a failure that may pass is none yet
+    :param rest: seconds of the first rest; a longer one than a quarter of an hour does not grow
+    :param what: names it in the log
+    """
+    while True:
+        try:
+            return await patiently(look, patience=patience)
+        except Exception as error:
+            pause = _spread(rest)
+            log.error("%s: %s Looking again in %.0f s.", what, told(error), pause)
+        await asyncio.sleep(pause)
+        patience, rest = 0.0, min(2 * rest, max(rest, _LONGEST_REST))
+
+
+def told(error: Exception) -> str:
+    """Return an error as the log may hold it: the text of an unforeseen one may hold anything, a secret included."""
+    if isinstance(error, RsvpError):
+        return f"{type(error).__name__}: {error}"
+    return f"An unforeseen {type(error).__name__}.\n{''.join(traceback.format_tb(error.__traceback__))}"
+
+
+def _spread(pause: float) -> float:
+    """Return about as many seconds, so that those who began together do not come back together."""
+    return pause * random.uniform(0.5, 1.5)  # noqa: S311

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from asgiref.sync import sync_to_async
 
@@ -73,23 +73,24 @@ class Remembering:
     Saves what is to be remembered when it has changed.
 
     :param memory: where
+    :param saved: what was saved last
     """
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, saved: dict[str, str]) -> None:
         self._memory = memory
-        self._saved: dict[str, str] = {}
+        self.saved = saved
 
-    async def begin(self) -> dict[str, str]:
-        """Return what was saved last."""
-        self._saved = await self._memory.load()
-        return dict(self._saved)
+    @classmethod
+    async def begin(cls, memory: Memory) -> Self:
+        """Load what was saved last."""
+        return cls(memory, await memory.load())
 
     def saving(self, remembered: dict[str, str]) -> Callable[[], Awaitable[None]]:
         """Return what saves this, if it is not what was saved last."""
 
         async def save() -> None:
-            if remembered != self._saved:
+            if remembered != self.saved:
                 await self._memory.save(remembered)
-                self._saved = remembered
+                self.saved = remembered
 
         return save
