@@ -185,6 +185,6 @@ def _wait_until_ended(airflow: RunningAirflow, tasks: list[tuple[str, str]]) -> 
 def _kill_clients_of(sandbox: Sandbox) -> None:
     """Kill the task processes: what holds a connection to the sandbox, other than the sandbox itself."""
     port = urlsplit(sandbox.url).port
-    for connection in psutil.net_connections("tcp"):
-        if connection.raddr and connection.raddr.port == port and connection.pid not in (None, os.getpid()):
-            os.kill(connection.pid, signal.SIGKILL)
+    clients = {each.pid for each in psutil.net_connections("tcp") if each.raddr and each.raddr.port == port}
+    for client in clients - {None, os.getpid()}:
+        os.kill(client, signal.SIGKILL)
