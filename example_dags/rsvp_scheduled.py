@@ -22,6 +22,7 @@ with DAG(
     schedule="0 7 * * MON-FRI",
     start_date=pendulum.datetime(2026, 1, 1, tz=ZONE),
     catchup=False,
+    is_paused_upon_creation=True,
     max_active_runs=1,
     doc_md=__doc__,
     tags=["rsvp", "msgraph"],

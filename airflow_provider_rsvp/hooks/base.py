@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pendulum
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowException
+from asgiref.sync import sync_to_async
 
 from airflow_provider_rsvp.exceptions import ConfigurationError, RsvpError
 from airflow_provider_rsvp.hooks.fields import Fields
@@ -136,7 +137,9 @@ class CalendarHook(BaseHook, ABC):
         """
         if self._connection is None:
             self._connection = await self.aget_connection(self.conn_id)
-        async with _opened(self.build(Fields(self._connection, self.conn_type))) as calendar:
+        # Reading the extra masks it, which is a call to Airflow that must not be made from an event loop.
+        fields = await sync_to_async(Fields)(self._connection, self.conn_type)
+        async with _opened(self.build(fields)) as calendar:
             if batched:
                 calendar.transport.batch()
             yield calendar

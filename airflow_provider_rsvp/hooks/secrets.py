@@ -20,13 +20,11 @@ log = logging.getLogger(__name__)
 
 async def hide(secret: str) -> None:
     """Mask a secret in everything that Airflow logs or shows from now on."""
-    import airflow.sdk.log as sdk_log
+    from airflow.sdk.log import mask_secret
 
-    amask = getattr(sdk_log, "amask_secret", None)
-    if amask is not None:
-        await amask(secret)
-    else:
-        await sync_to_async(sdk_log.mask_secret)(secret)
+    # In a thread, and not with Airflow's own coroutine: while a task process awaits an answer of Airflow, it can make
+    # no other call from its event loop, such as noting what was sent. It fails with DeadlockImminentError, or hangs.
+    await sync_to_async(mask_secret)(secret)
 
 
 def renewed_token(

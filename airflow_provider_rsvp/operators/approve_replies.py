@@ -39,7 +39,7 @@ class ApproveRepliesOperator(HITLOperator):
     ui_color = "#dbeafe"
 
     ALL = "Send all"
-    SOME = "Send the lines named below"
+    SOME = "Send the named lines"
     NONE = "Send nothing"
 
     def __init__(
