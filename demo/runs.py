@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from demo.once import run_once
+
 if TYPE_CHECKING:
     from airflow.models import DagRun
     from airflow.sdk import DAG, Context
@@ -93,7 +95,7 @@ def _run(dag: DAG, run: Run) -> Run:
     for task in dag.tasks:
         task.retries = 0  # a failure is to be seen at once
         task.on_failure_callback = [note]
-    ended = dag.test(run_conf=run.conf)
+    ended = run_once(dag, run_conf=run.conf)
     names, outcomes = _returned(ended)
     return replace(run, state=str(ended.state), names=names, outcomes=outcomes, errors=errors)
 
