@@ -18,8 +18,8 @@ from benchmarks.triggerer import CONN_ID, POLL, TICK, Waiting
 WAITING = 1000
 MAILBOXES = 20
 LATENCY = 0.02
-SECONDS = 30
-_SETTLING = 5.0
+SECONDS = POLL
+_SETTLING = 15.0
 """Seconds after the last trigger has begun, until what that brought about is over."""
 
 _HEADS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,8 @@ from airflow_provider_rsvp.hooks.base import Calendar, CalendarHook, aget_calend
 
 _OPEN_FOR = 60.0
 """Seconds after which the connection is read again, so that a mended one is picked up."""
+
+_SLOW_TO_IMPORT = ("aiohttp", "airflow.providers.http.hooks.http")
 
 _Key: TypeAlias = tuple[str, float, float]
 
@@ -43,6 +46,7 @@ class _Shared:
     """
     A calendar in a task of its own, which closes it when its time is over and nobody uses it, or the event loop ends.
 
+    :param key: the connection id, and the hook's timeouts
     :param forget: called when nobody is to begin to use it any more
     """
 
@@ -71,6 +75,9 @@ class _Shared:
     async def _hold(self) -> None:
         conn_id, answer_timeout, throttle_timeout = self._key
         try:
+            # In the event loop, this would hold up every other trigger for half a second.
+            for module in _SLOW_TO_IMPORT:
+                await asyncio.to_thread(importlib.import_module, module)
             hook = await aget_calendar_hook(
                 conn_id, answer_timeout=answer_timeout, throttle_timeout=throttle_timeout
             )
@@ -84,5 +91,7 @@ class _Shared:
                 raise
             self._forget()
             self._opened.set_exception(error)
+            # Those who waited for it may be gone, and asyncio would complain that nobody asked.
+            self._opened.exception()
         finally:
             self._opened.cancel()
