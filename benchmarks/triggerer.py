@@ -24,7 +24,7 @@ TICK = 0.02
 _PROJECT = Path(__file__).resolve().parent.parent
 _FERNET_KEY = "d2FpdGluZyBpbiBhIHRyaWdnZXJlciwgYSB0aG91cyE="
 _CAPACITY = 2000
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 _DAG_FILE = """
 import json
 from benchmarks.waiting import deferring, watching

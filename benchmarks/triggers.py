@@ -19,8 +19,10 @@ WAITING = 1000
 MAILBOXES = 20
 LATENCY = 0.02
 SECONDS = POLL
-_SETTLING = 15.0
-"""Seconds after the last trigger has begun, until what that brought about is over."""
+_SETTLING = 30.0
+"""Seconds after the last trigger has begun, until what that brought about is over: reading what was announced, say."""
+_NOTHING = 5.0
+"""Seconds over which a triggerer is measured in which nothing waits."""
 
 _HEADS = (
     "triggers",
@@ -99,15 +101,14 @@ def _measured(home: Path, waiting: Waiting, sandbox: SandboxProcess) -> tuple[st
     with triggerer.running(home) as running:
         running.wait_for(waiting.triggers)
         filled = time.monotonic() - begun
-        time.sleep(_SETTLING)
-        seconds = SECONDS if waiting.triggers else _SETTLING
+        seconds = SECONDS if waiting.triggers else _NOTHING
+        time.sleep(_SETTLING if waiting.triggers else _NOTHING)
         beginning = running.lags()
         requests, runner, supervisor = len(sandbox.requests()), running.runner(), running.supervisor()
         time.sleep(seconds)
         requests = len(sandbox.requests()) - requests
         now = running.runner(), running.supervisor()
         lags = running.lags()[len(beginning) :]
-    shutil.copyfile(home / "airflow.log", f"/tmp/trg/log{home.name}.txt")
     return (
         f"{filled:.0f}",
         f"{requests * 60 / seconds:,.0f}",
