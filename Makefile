@@ -34,8 +34,8 @@ faults: $(READY) ## run every fault at every step, print what became of each rep
 bench: ## measure the speed side by side with other ways, print it, write docs/benchmarks.md; ARGS="planning" for a part
 	@$(MAKE) --no-print-directory benchmarks-in-env ENV=.venv/bench-$(AIRFLOW) MORE=benchmarks/requirements.txt
 
-bench-triggers: $(READY) ## measure a thousand waiting triggers: requests, memory, lag of the event loop
-	@PYTHONPATH=. $(BIN)/python -W ignore -m benchmarks.triggers
+bench-triggers: $(READY) ## measure a thousand waiting triggers in a triggerer: requests, memory, lag of the event loop
+	@$(BIN)/python -m benchmarks.triggers
 
 benchmarks-in-env: $(READY)
 	@PYTHONPATH=.:tests $(BIN)/python -m benchmarks $(ARGS)

@@ -1,200 +1,133 @@
-"""
-``python -m benchmarks.triggers``: a thousand triggers that wait, in one event loop.
-
-As in a triggerer, but without Airflow's database: what a trigger remembers is kept in memory. The sandbox is in
-another process.
-"""
+"""``python -m benchmarks.triggers``: a thousand triggers that wait in one triggerer process of Airflow's own."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from airflow_provider_rsvp.sandbox.graph import ids
+from benchmarks import triggerer
 from benchmarks.sandbox import SandboxProcess
 from benchmarks.table import Table
+from benchmarks.triggerer import CONN_ID, POLL, TICK, Waiting
 
 WAITING = 1000
 MAILBOXES = 20
-POLL = 30.0
-SECONDS = 60.0
-_TICK = 0.02
+LATENCY = 0.02
+SECONDS = POLL
+_SETTLING = 30.0
+"""Seconds after the last trigger has begun, until what that brought about is over: reading what was announced, say."""
+_NOTHING = 5.0
+"""Seconds over which a triggerer is measured in which nothing waits."""
+
+_HEADS = (
+    "triggers",
+    "until all run, s",
+    "requests a minute",
+    "CPU % of a core",
+    "its supervisor's",
+    "MiB",
+    "its supervisor's",
+    "lag: median, 99th %, longest, ms",
+    "while they begin",
+)
 
 
-class _Store:
-    """The state store of an asset, in memory."""
+def table(sandbox: SandboxProcess, note: Callable[[str], None]) -> Table:
+    """
+    Measure each kind of trigger in a triggerer of its own.
 
-    def __init__(self) -> None:
-        self._values: dict[str, str] = {}
-
-    async def aget(self, key: str, default: Any = None) -> Any:
-        return json.loads(self._values[key]) if key in self._values else default
-
-    async def aset(self, key: str, value: Any) -> None:
-        self._values[key] = json.dumps(value)
+    :param note: told what is under way
+    """
+    sandbox.reset(bulk={"mailboxes": MAILBOXES, "invitations": WAITING}, latency=LATENCY)
+    share = WAITING // MAILBOXES
+    mailboxes = [f"bulk{number}@contoso.example" for number in range(1, MAILBOXES + 1)]
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        empty = Path(folder) / "empty"
+        note("making Airflow's database")
+        triggerer.make(empty, {CONN_ID: sandbox.connections()[CONN_ID]})
+        kinds = {
+            "none": Waiting(),
+            f"{WAITING:,} `ParticipationStatusTrigger`, each its own event": Waiting(
+                events=[_event(index, mailboxes) for index in range(WAITING)]
+            ),
+            f"{MAILBOXES} `NewInvitationTrigger`, a mailbox each": Waiting(mailboxes, share=1),
+            f"{WAITING:,} `NewInvitationTrigger`, {share} for each mailbox, sharing its look": Waiting(
+                mailboxes, share=share
+            ),
+        }
+        rows = []
+        for number, (name, waiting) in enumerate(kinds.items()):
+            note(name)
+            home = Path(folder) / str(number)
+            shutil.copytree(empty, home)
+            triggerer.fill(home, waiting)
+            rows.append((name, *_measured(home, waiting, sandbox)))
+    return Table(
+        "Triggers that wait",
+        f"In one triggerer process of Airflow, on SQLite, with Microsoft Graph at {LATENCY * 1000:g} ms; each looks "
+        f"every {POLL:g} s. Over {SECONDS:g} s once all run. The lag is how late a timer of {TICK * 1000:g} ms rings "
+        "in the triggerer's event loop. The supervisor is its other process, which speaks with the database.",
+        _HEADS,
+        rows,
+    )
 
 
 def main() -> int:
     """Measure, and print the table."""
-    with tempfile.TemporaryDirectory() as home, SandboxProcess() as sandbox:
-        # Before Airflow is imported for the first time.
-        os.environ |= {"AIRFLOW_HOME": home, "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
-        sandbox.reset(bulk={"mailboxes": MAILBOXES, "invitations": WAITING}, latency=0.02)
-        for conn_id, connection in sandbox.connections().items():
-            os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
-        kinds: dict[str, Callable[[], list[AsyncIterator[Any]]]] = {
-            f"{WAITING:,} `ParticipationStatusTrigger`, each its own event": lambda: _statuses(sandbox),
-            f"{MAILBOXES} `NewInvitationTrigger`, a mailbox each": lambda: _invitations(1),
-            f"{WAITING:,} `NewInvitationTrigger`, {WAITING // MAILBOXES} for each mailbox, sharing its look": (
-                lambda: _invitations(WAITING // MAILBOXES)
-            ),
-        }
-        rows = [(name, *asyncio.run(_wait(sandbox, make))) for name, make in kinds.items()]
-    table = Table(
-        "Triggers that wait",
-        f"On Microsoft Graph at 20 ms, each looks every {POLL:g} s; over {SECONDS:g} s. The lag is how late a timer of "
-        f"{_TICK * 1000:g} ms rings.",
-        (
-            "triggers",
-            "requests a minute",
-            "CPU %",
-            "MiB more",
-            "lag, median ms",
-            "lag, 99th %, ms",
-            "longest ms",
-        ),
-        rows,
-    )
-    print(f"{table.about.replace('`', '')}\n\n{table.as_text()}")
+    begun = time.monotonic()
+
+    def note(what: str) -> None:
+        print(f"{time.monotonic() - begun:4.0f} s  {what}", file=sys.stderr, flush=True)
+
+    with SandboxProcess() as sandbox:
+        found = table(sandbox, note)
+    print(f"{found.about}\n\n{found.as_text()}")
     return 0
 
 
-def _statuses(sandbox: SandboxProcess) -> list[AsyncIterator[Any]]:
-    from airflow_provider_rsvp.hooks.base import get_calendar_hook
-    from airflow_provider_rsvp.triggers.participation_status import ParticipationStatusTrigger
-
-    found = []
-    with get_calendar_hook("msgraph_calendar_default") as hook:
-        for number in range(1, MAILBOXES + 1):
-            found += hook.list_invitations("now", "+60d", mailbox=f"bulk{number}@contoso.example")
-    return [
-        ParticipationStatusTrigger(
-            conn_id="msgraph_calendar_default",
-            reference=each.reference.to_dict() | {"ical_uid": None, "original_start": None},
-            scope="instance",
-            attendees=["me"],
-            status=["accepted"],
-            quorum=None,
-            deadline=None,
-            until="2099-01-01T00:00:00+00:00",
-            poll_interval=POLL,
-            patience=600,
-            answer_timeout=30,
-            throttle_timeout=300,
-        ).run()
-        for each in found[:WAITING]
-    ]
+def _event(index: int, mailboxes: list[str]) -> dict[str, str]:
+    """Return the sensor's arguments for one of the sandbox's many invitations."""
+    mailbox = mailboxes[index % MAILBOXES]
+    return {"event_id": ids.immutable(mailbox, f"bulk-{index:06d}"), "mailbox": mailbox}
 
 
-def _invitations(share: int) -> list[AsyncIterator[Any]]:
-    """Return watchers of each mailbox, so many of which share one look, as Airflow 3.3 lets them."""
-    from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
-
-    watching: list[AsyncIterator[Any]] = []
-    for number in range(1, MAILBOXES + 1):
-        triggers = [
-            NewInvitationTrigger(
-                conn_id="msgraph_calendar_default",
-                mailbox=f"bulk{number}@contoso.example",
-                filter={"subject": f"bulk meeting {which}"},
-                poll_interval=POLL,
-            )
-            for which in range(share)
-        ]
-        hub = _Hub(NewInvitationTrigger.open_shared_stream(triggers[0].serialize()[1]), share)
-        for trigger in triggers:
-            trigger.asset_state_store = _Store()  # type: ignore[attr-defined]
-            watching.append(trigger.filter_shared_stream(hub.stream()))
-    return watching
-
-
-class _Hub:
-    """Hands what one stream yields to several, as the triggerer does."""
-
-    def __init__(self, source: AsyncIterator[Any], share: int) -> None:
-        self._source = source
-        self._left = share
-        self._queues: list[asyncio.Queue[Any]] = []
-        self._task: asyncio.Task[None] | None = None
-
-    async def stream(self) -> AsyncIterator[Any]:
-        """Yield what the source yields."""
-        queue: asyncio.Queue[Any] = asyncio.Queue()
-        self._queues.append(queue)
-        self._left -= 1
-        if not self._left:
-            self._task = asyncio.create_task(self._pump())
-        while True:
-            yield await queue.get()
-
-    async def _pump(self) -> None:
-        async for each in self._source:
-            for queue in self._queues:
-                queue.put_nowait(each)
-
-
-async def _wait(
-    sandbox: SandboxProcess, make: Callable[[], list[AsyncIterator[Any]]]
-) -> tuple[str, str, str, str, str, str]:
-    triggers = await asyncio.to_thread(make)
-    before, asked = _resident(), len(await asyncio.to_thread(sandbox.requests))
-    cpu = time.process_time()
-    tasks = [asyncio.create_task(_run(each)) for each in triggers]
-    lags = await _lags()
-    cpu = time.process_time() - cpu
-    more = _resident() - before
-    asked = len(await asyncio.to_thread(sandbox.requests)) - asked
-    for task in tasks:
-        task.cancel()
-    ended = await asyncio.gather(*tasks, return_exceptions=True)
-    failed = [each for each in ended if isinstance(each, Exception)]
-    if failed:
-        raise RuntimeError(f"{len(failed)} triggers failed, the first with {failed[0]!r}")
-    lags.sort()
+def _measured(home: Path, waiting: Waiting, sandbox: SandboxProcess) -> tuple[str, ...]:
+    begun = time.monotonic()
+    with triggerer.running(home) as running:
+        running.wait_for(waiting.triggers)
+        filled = time.monotonic() - begun
+        seconds = SECONDS if waiting.triggers else _NOTHING
+        time.sleep(_SETTLING if waiting.triggers else _NOTHING)
+        beginning = running.lags()
+        requests, runner, supervisor = len(sandbox.requests()), running.runner(), running.supervisor()
+        time.sleep(seconds)
+        requests = len(sandbox.requests()) - requests
+        now = running.runner(), running.supervisor()
+        lags = running.lags()[len(beginning) :]
     return (
-        f"{asked * 60 / SECONDS:,.0f}",
-        f"{100 * cpu / SECONDS:.0f}",
-        f"{more:.0f}",
-        f"{1000 * lags[len(lags) // 2]:.1f}",
-        f"{1000 * lags[int(len(lags) * 0.99)]:.0f}",
-        f"{1000 * lags[-1]:.0f}",
+        f"{filled:.0f}",
+        f"{requests * 60 / seconds:,.0f}",
+        *(
+            f"{100 * (then.cpu - before.cpu) / seconds:.0f}"
+            for before, then in zip((runner, supervisor), now, strict=True)
+        ),
+        *(f"{then.resident:.0f}" for then in now),
+        _spread(lags),
+        _spread(beginning),
     )
 
 
-async def _run(trigger: AsyncIterator[Any]) -> None:
-    async for _ in trigger:
-        pass
-
-
-async def _lags() -> list[float]:
-    """Return how late each of many timers rang."""
-    lags, end = [], time.perf_counter() + SECONDS
-    while (begun := time.perf_counter()) < end:
-        await asyncio.sleep(_TICK)
-        lags.append(time.perf_counter() - begun - _TICK)
-    return lags
-
-
-def _resident() -> float:
-    """Return the memory of this process, in MiB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
+def _spread(lags: list[float]) -> str:
+    """Return the median, the 99th percentile and the longest, in milliseconds."""
+    lags = sorted(lags)
+    return ", ".join(
+        f"{1000 * lag:.0f}" for lag in (lags[len(lags) // 2], lags[int(len(lags) * 0.99)], lags[-1])
+    )
 
 
 if __name__ == "__main__":

@@ -62,6 +62,11 @@ def trigger(conn_id, store=None, **arguments):
     return made
 
 
+def run_to_the_end(loop, task):
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(asyncio.wait([task]))
+
+
 @contextmanager
 def watching(trigger):
     """Run a trigger as the triggerer does, in an event loop of its own; yields the events as they come."""
@@ -73,14 +78,13 @@ def watching(trigger):
 
     loop = asyncio.new_event_loop()
     task = loop.create_task(collect())
-    thread = threading.Thread(target=loop.run_until_complete, args=(asyncio.wait([task]),))
+    thread = threading.Thread(target=run_to_the_end, args=(loop, task))
     thread.start()
     try:
         yield found
     finally:
         loop.call_soon_threadsafe(task.cancel)
         thread.join()
-        loop.close()
     assert task.cancelled() or not task.exception()
 
 
@@ -130,14 +134,13 @@ def sharing(*triggers, join=None):
 
     loop = asyncio.new_event_loop()
     task = loop.create_task(together())
-    thread = threading.Thread(target=loop.run_until_complete, args=(asyncio.wait([task]),))
+    thread = threading.Thread(target=run_to_the_end, args=(loop, task))
     thread.start()
     try:
         yield found, lambda seqs: loop.call_soon_threadsafe(manager.confirm_persisted, list(seqs))
     finally:
         loop.call_soon_threadsafe(task.cancel)
         thread.join()
-        loop.close()
     assert task.cancelled() or not task.exception()
 
 

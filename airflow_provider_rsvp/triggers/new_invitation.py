@@ -46,7 +46,7 @@ class NewInvitationTrigger(BaseEventTrigger):
 
     It never ends: Airflow would begin it again a second later, and show nobody that it failed. A failure that lasts, or
     is for good, is an error in the triggerer's log, and looks become rarer, down to one in a quarter of an hour, until
-    one succeeds. The connection is read at each look.
+    one succeeds. The connection is read anew each minute.
 
     :param conn_id: a connection to any of the calendar services
     :param mailbox: whose calendar; default is the connection's own user
@@ -110,14 +110,13 @@ class NewInvitationTrigger(BaseEventTrigger):
 
     async def changes(self, today: Any, since: str | None) -> Changes:
         """Read what changed in the window that begins with a day, since a token; without one, all of it."""
-        from airflow_provider_rsvp.hooks.base import aget_calendar_hook
         from airflow_provider_rsvp.replying import check_mailbox
         from airflow_provider_rsvp.services.client import Window
+        from airflow_provider_rsvp.triggers.calendars import open_calendar
 
-        hook = await aget_calendar_hook(
+        async with open_calendar(
             self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
-        )
-        async with hook.calendar() as calendar:
+        ) as (_, calendar):
             check_mailbox(calendar.client, self.mailbox)
             return await calendar.client.changes(
                 Window(today, today.add(days=self.days)),
