@@ -373,7 +373,7 @@ class TestServiceAccounts:
         worked, message = self.press(connect, {**key_file, part: value})
         assert not worked
         assert message == (
-            "Connection 'changed', service_account_key: the key file lacks "
+            "The connection, service_account_key: the key file lacks "
             f"'{part}'; give that of a service account."
         )
 
@@ -382,7 +382,7 @@ class TestServiceAccounts:
         worked, message = press_test(connect("google_calendar_default", service_account_key=text))
         assert not worked
         assert message.startswith(
-            "Connection 'changed', service_account_key: is not JSON; paste the whole key"
+            "The connection, service_account_key: is not JSON; paste the whole key"
         )
         assert SECRET not in message
 
@@ -746,7 +746,7 @@ class TestAnotherType:
         conn_id = connection("bitrix24", **PLAIN["bitrix24"])
         assert CronofyHook(conn_id).test_connection() == (
             False,
-            "Connection 'changed' is of type 'bitrix24'; this hook needs 'cronofy'.",
+            "The connection is of type 'bitrix24'; this hook needs 'cronofy'.",
         )
 
 

@@ -283,7 +283,8 @@ class CalendarHook(BaseHook, ABC):
             async with self.calendar() as calendar:
                 return True, (await self.describe(calendar)).describe()
         except RsvpError as error:
-            return False, str(error)
+            # Airflow tests a connection under an id that it makes up, which would tell nobody anything.
+            return False, str(error).replace(f"Connection {self.conn_id!r}", "The connection")
         except Exception as error:
             # The text of an unforeseen error may hold anything, a secret included.
             self.log.debug("The test failed in an unforeseen way: %s", type(error).__name__)
