@@ -381,9 +381,7 @@ class TestServiceAccounts:
     def test_what_is_no_key_file(self, connect, sandbox, text):
         worked, message = press_test(connect("google_calendar_default", service_account_key=text))
         assert not worked
-        assert message.startswith(
-            "The connection, service_account_key: is not JSON; paste the whole key"
-        )
+        assert message.startswith("The connection, service_account_key: is not JSON; paste the whole key")
         assert SECRET not in message
 
     def test_a_key_that_is_no_pem(self, connect, sandbox, key_file):
