@@ -22,7 +22,7 @@ up: $(READY) ## start Airflow with the example DAGs, and the sandbox; UI_PORT an
 	@$(BIN)/python -m demo.up
 
 test: $(READY) ## run the tests; ARGS="-k gate" goes to pytest
-	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-oldest: ## run the tests that depend on Airflow on the oldest one that is supported
 	@$(MAKE) --no-print-directory test AIRFLOW=$(OLDEST) ARGS="-m 'not any_airflow'"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -37,16 +36,20 @@ class RunningAirflow:
         self.address = address
         self._env = env
         self._log = log
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start one of Airflow's parts besides; :meth:`kill` ends it."""
-        return subprocess.Popen(
+        """Start one of Airflow's parts."""
+        process = subprocess.Popen(
             [sys.executable, "-m", "airflow", *command],
             env=dict(self._env),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
+        self._started.append(process)
+        return process
 
     def kill(self, part: str) -> None:
         """Kill one of this Airflow's parts, all its processes, with SIGKILL."""
@@ -57,10 +60,15 @@ class RunningAirflow:
             and (process.info["environ"] or {}).get("AIRFLOW_HOME") == str(self.home)
         ]
         assert processes, f"There is no {part}."
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        psutil.wait_procs(processes, timeout=20)
+        _kill(processes)
+
+    def end(self) -> None:
+        """Kill all of it; what is in its folder is not needed any more."""
+        # By their session: those that give themselves a title have no environment to be known by.
+        sessions = {process.pid for process in self._started}
+        _kill([process for process in psutil.process_iter() if _session(process) in sessions])
+        for process in self._started:
+            process.wait()
 
     def asset_events(self) -> list[dict[str, Any]]:
         """What triggers fired, in their order."""
@@ -218,18 +226,12 @@ def running_airflow(home: Path, dags: Mapping[str, str], env: Mapping[str, str])
     }
     whole = {**os.environ, **settings, **env}
     with open(home / "standalone.log", "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "airflow", "standalone"],
-            env=whole,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        running = RunningAirflow(home, f"http://localhost:{api}", whole, log)
+        running.start("standalone")
         try:
-            yield RunningAirflow(home, f"http://localhost:{api}", whole, log)
+            yield running
         finally:
-            _stop(process)
+            running.end()
 
 
 def wait_until(done: Callable[[], bool], *, seconds: float, what: Callable[[], str]) -> None:
@@ -241,15 +243,18 @@ def wait_until(done: Callable[[], bool], *, seconds: float, what: Callable[[], s
         time.sleep(0.2)
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGINT, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(20)
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
+def _session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return None
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=20)
 
 
 def _free_port() -> int:

@@ -183,7 +183,8 @@ USUAL_RATE = Bucket(50, 2.0)
 
 DIALECT = Dialect(
     SERVICE,
-    Limits(buckets=(USUAL_RATE,), at_once=25),
+    # At once: what the usual bucket holds.
+    Limits(buckets=(USUAL_RATE,), at_once=50),
     token_refused=_token_refused,
     refused_for_load=_refused_for_load,
     pause=_pause,
