@@ -24,7 +24,7 @@ class _Store:
 
     def set(self, key: str, value: Any) -> None:
         """Note a value."""
-        json.dump(value, self._file)
+        self._file.write(json.dumps(value))
         self._file.flush()
 
 
