@@ -252,6 +252,9 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_rsvp.operators.set_participation_status",
                     "airflow_provider_rsvp.operators.list_invitations",
                     "airflow_provider_rsvp.operators.plan_replies",
+                    "airflow_provider_rsvp.operators.approve_replies",
+                    "airflow_provider_rsvp.operators.send_replies",
+                    "airflow_provider_rsvp.operators.plan_undo",
                 ],
             }
         ],

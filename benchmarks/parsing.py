@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
+from airflow_provider_rsvp.get_provider_info import get_provider_info
 from benchmarks.runs import run
 from benchmarks.stats import Sample, times
 from benchmarks.table import Table
 
 RUNS = 3
-_PACKAGE = Path(__file__).resolve().parent.parent / "airflow_provider_rsvp"
-_PUBLIC = ("operators", "sensors", "triggers", "notifications", "decorators")
 _HTTP = "airflow.providers.http.operators.http"
 _FILES = {
     "`HttpOperator`": f"""
@@ -65,7 +63,10 @@ def table(note: Callable[[str], None]) -> Table:
 
 
 def _modules() -> Iterator[str]:
-    for part in _PUBLIC:
-        for path in sorted((_PACKAGE / part).glob("*.py")):
-            if path.stem != "__init__":
-                yield f"{_PACKAGE.name}.{part}.{path.stem}"
+    """Yield the public modules: those that the provider names to Airflow."""
+    info = get_provider_info()
+    for part in ("operators", "sensors", "triggers", "hooks"):
+        for entry in info[part]:
+            yield from entry["python-modules"]
+    for path in (*info["notifications"], *(each["class-name"] for each in info["task-decorators"])):
+        yield path.rpartition(".")[0]

@@ -6,13 +6,17 @@ import json
 import subprocess
 import sys
 from importlib import import_module, metadata, resources
+from pathlib import Path
 
 import jsonschema
 import pytest
 from airflow.providers_manager import _create_provider_info_schema_validator
+from airflow.sdk import BaseOperator, BaseSensorOperator
 from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
 from airflow.sdk.log import mask_secret  # noqa: F401 - loads the masker that the next line asks
+from airflow.triggers.base import BaseTrigger
 
+import airflow_provider_rsvp
 from airflow_provider_rsvp.get_provider_info import get_provider_info
 from airflow_provider_rsvp.hooks.base import CalendarHook
 from airflow_provider_rsvp.services import bitrix24, caldav, cronofy, google_calendar, msgraph
@@ -81,6 +85,24 @@ def test_everything_it_refers_to_is_there():
     for path in (*INFO["extra-links"], *INFO["notifications"], *decorators):
         module, _, name = path.rpartition(".")
         assert getattr(import_module(module), name)
+
+
+@pytest.mark.parametrize(
+    ("part", "base"),
+    [("operators", BaseOperator), ("sensors", BaseSensorOperator), ("triggers", BaseTrigger)],
+)
+def test_each_module_with_an_operator_a_sensor_or_a_trigger_is_listed(part, base):
+    folder = Path(airflow_provider_rsvp.__file__).parent / part
+    modules = [
+        import_module(f"airflow_provider_rsvp.{part}.{file.stem}") for file in sorted(folder.glob("*.py"))
+    ]
+    public = {
+        module.__name__
+        for module in modules
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, base) and each.__module__ == module.__name__
+    }
+    assert public == {module for entry in INFO[part] for module in entry["python-modules"]}
 
 
 def test_each_hook_module_is_listed():
