@@ -17,6 +17,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import psutil
 
@@ -26,6 +27,10 @@ class TaskInstance:
     task_id: str
     state: str | None
     try_number: int
+
+
+class ServerError(Exception):
+    """Airflow's API server failed."""
 
 
 class RunningAirflow:
@@ -89,7 +94,9 @@ class RunningAirflow:
 
     def trigger(self, dag_id: str) -> None:
         """Start a run, as the UI does."""
-        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
+        # With an id of ours, so that it can be asked for again and is one run all the same.
+        body = {"logical_date": None, "dag_run_id": f"manual__{uuid4()}"}
+        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
 
     def store_connection(self, conn_id: str, connection: Mapping[str, Any]) -> None:
         """Keep a connection in the database, as the UI does."""
@@ -168,6 +175,11 @@ class RunningAirflow:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         token = self._request("GET", "/auth/token", {})["access_token"]
+        # On SQLite, Airflow answers 500 now and then: a request that writes from the API server's event loop waits
+        # for another's lock, whose commit waits for the event loop, until SQLite gives up after 5 s.
+        for _ in range(4):
+            with suppress(ServerError):
+                return self._request(method, path, {"Authorization": f"Bearer {token}"}, body)
         return self._request(method, path, {"Authorization": f"Bearer {token}"}, body)
 
     def _request(
@@ -179,9 +191,16 @@ class RunningAirflow:
             data=json.dumps(body).encode() if body is not None else None,
             headers={"Content-Type": "application/json", **headers},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            result: dict[str, Any] = json.load(answer)
-            return result
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                result: dict[str, Any] = json.load(answer)
+                return result
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise
+            raise ServerError(
+                f"{method} {path}: {error.read().decode(errors='replace')}\n{self.log()}"
+            ) from None
 
     def _rows(self, query: str, *values: str) -> list[Any]:
         try:
