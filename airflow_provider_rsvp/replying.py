@@ -76,8 +76,8 @@ class Intent:
     def to_dict(self) -> dict[str, Any]:
         """Return the intent as JSON-plain values."""
         return {
-            "status": str(self.status),
-            "before": str(self.before) if self.before else None,
+            "status": self.status.value,
+            "before": self.before.value if self.before else None,
             "noted_at": self.noted_at.isoformat(),
         }
 

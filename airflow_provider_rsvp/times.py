@@ -107,6 +107,18 @@ def parse_moment(
     return moment.add(**{_UNITS[unit]: int(sign + number)})
 
 
+def from_timestamp(seconds: float, zone: pendulum.Timezone = UTC) -> pendulum.DateTime:
+    """Return the moment so many seconds after the beginning of 1970 in UTC, as told in a zone."""
+    return _with_zone(datetime.fromtimestamp(seconds, zone), zone)
+
+
+def timestamp(value: date) -> float:
+    """Return the seconds since the beginning of 1970 in UTC; a date begins at midnight in UTC."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    return datetime(value.year, value.month, value.day, tzinfo=PLAIN_UTC).timestamp()
+
+
 def format_when(value: date) -> str:
     """Return a time or a date for a person: ``Mon 2026-11-23 10:00 Europe/Berlin``."""
     if isinstance(value, pendulum.DateTime):
@@ -127,21 +139,27 @@ def _existing(moment: datetime) -> pendulum.DateTime:
 
     What the clocks skip in spring is read with the offset before it (RFC 5545, section 3.3.5).
     """
-    if moment.tzinfo is PLAIN_UTC:
-        # Most of what services and plans write; this takes a sixth of the time of pendulum's own way.
-        return pendulum.DateTime(
-            moment.year,
-            moment.month,
-            moment.day,
-            moment.hour,
-            moment.minute,
-            moment.second,
-            moment.microsecond,
-            tzinfo=UTC,
-        )
+    if moment.tzinfo is PLAIN_UTC or moment.tzinfo is UTC:
+        # Most of what services and plans write.
+        return _with_zone(moment, UTC)
     if isinstance(moment.tzinfo, fixed_offset) or str(moment.tzinfo) in _WITHOUT_CHANGES:
         return pendulum.instance(moment)
     return pendulum.instance(moment.astimezone(UTC).astimezone(moment.tzinfo))
+
+
+def _with_zone(moment: datetime, zone: pendulum.Timezone) -> pendulum.DateTime:
+    """Return the moment, which is told in a zone already; in a sixth of the time of pendulum's own way."""
+    return pendulum.DateTime(
+        moment.year,
+        moment.month,
+        moment.day,
+        moment.hour,
+        moment.minute,
+        moment.second,
+        moment.microsecond,
+        tzinfo=zone,
+        fold=moment.fold,
+    )
 
 
 def _from_text(text: str, field: str) -> datetime:

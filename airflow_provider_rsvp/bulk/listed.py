@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pendulum
 
@@ -20,14 +20,17 @@ from airflow_provider_rsvp.model import (
     Scope,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
-from airflow_provider_rsvp.times import UTC
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Shown, Window
+from airflow_provider_rsvp.times import UTC, timestamp
 
+_T = TypeVar("_T")
 _FEWEST = 3
 """Fewer than these are looked at one by one."""
 _LONGEST_WINDOW_DAYS = 92
 _OTHERS_PER_REPLY, _OTHERS = 10, 250
 """How many events that no reply is for may be read before the listing costs more than it saves."""
+_READ_AT_A_TIME = 50
+"""Events that are read before others get a turn: what is ready to be sent need not wait for all to be read."""
 
 _Key = tuple[str | None, pendulum.DateTime | None]
 Address = tuple[str | None, str | None, float]
@@ -72,7 +75,7 @@ class ListedCalendar:
 
     async def look(self) -> None:
         """Read the invitations, before the first reply."""
-        self._found = await self._listed(self._expected)
+        self._found = await self._listed(self._expected, self._invitations)
 
     def leave(self) -> None:
         """Wait no longer for one of the replies: it has come to its end."""
@@ -92,7 +95,7 @@ class ListedCalendar:
         found = self._found.pop(_key(reference), None)
         if found is None or not _stands_for(found.recurrence, scope):
             found = await self._client.observe(reference, scope)
-        address = (found.reference.mailbox, found.reference.event_id, _instant(found.time.start).timestamp())
+        address = (found.reference.mailbox, found.reference.event_id, timestamp(found.time.start))
         if self._taken.setdefault(address, (reference, scope)) != (reference, scope):
             raise SameEventError("Another of the replies is for the same event, so this one was not sent.")
         return found
@@ -113,6 +116,12 @@ class ListedCalendar:
     ) -> AsyncIterator[Invitation]:
         """Read the events of a window."""
         return self._client.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id)
+
+    def list_statuses(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Shown]:
+        """Read the statuses of a window's events."""
+        return self._client.list_statuses(window, mailbox=mailbox, calendar_id=calendar_id)
 
     async def changes(
         self,
@@ -146,57 +155,72 @@ class ListedCalendar:
         self, waiting: list[tuple[Invitation, asyncio.Future[ParticipationStatus | None]]]
     ) -> None:
         try:
-            found = await self._listed({_key(invitation.reference) for invitation, _ in waiting})
+            found = await self._listed(
+                {_key(invitation.reference) for invitation, _ in waiting}, self._statuses
+            )
         except Exception as error:
             for _, future in waiting:
                 _fail(future, error)
             return
-        await asyncio.gather(
-            *(
-                self._tell(invitation, future, found.get(_key(invitation.reference)))
-                for invitation, future in waiting
-            )
-        )
+        await asyncio.gather(*(self._tell(invitation, future, found) for invitation, future in waiting))
 
     async def _tell(
         self,
         invitation: Invitation,
         future: asyncio.Future[ParticipationStatus | None],
-        shown: Invitation | None,
+        found: dict[_Key, ParticipationStatus | None],
     ) -> None:
+        key = _key(invitation.reference)
         try:
-            status = shown.status if shown is not None else await self._client.read_status(invitation)
+            status = found[key] if key in found else await self._client.read_status(invitation)
         except Exception as error:
             _fail(future, error)
         else:
             if not future.done():
                 future.set_result(status)
 
-    async def _listed(self, wanted: Collection[_Key]) -> dict[_Key, Invitation]:
+    async def _invitations(self, window: Window) -> AsyncIterator[tuple[EventReference, Invitation]]:
+        listing = self._client.list_invitations(
+            window, mailbox=self._reference.mailbox, calendar_id=self._reference.calendar_id
+        )
+        async for invitation in listing:
+            yield invitation.reference, invitation
+
+    def _statuses(self, window: Window) -> AsyncIterator[Shown]:
+        return self._client.list_statuses(
+            window, mailbox=self._reference.mailbox, calendar_id=self._reference.calendar_id
+        )
+
+    async def _listed(
+        self,
+        wanted: Collection[_Key],
+        listing: Callable[[Window], AsyncIterator[tuple[EventReference, _T]]],
+    ) -> dict[_Key, _T]:
         """Return those of the wanted that a listing shows; none where a listing is of no use."""
-        found: dict[_Key, Invitation] = {}
+        found: dict[_Key, _T] = {}
         twice: set[_Key] = set()
         if self._window is None or len(wanted) < _FEWEST:
             return found
         others = _OTHERS + _OTHERS_PER_REPLY * len(wanted)
-        listing = self._client.list_invitations(
-            self._window, mailbox=self._reference.mailbox, calendar_id=self._reference.calendar_id
-        )
+        read = 0
         try:
-            async for invitation in listing:
-                key = _key(invitation.reference)
+            async for reference, shown in listing(self._window):
+                read += 1
+                if read % _READ_AT_A_TIME == 0:
+                    await asyncio.sleep(0)
+                key = _key(reference)
                 if key not in wanted:
                     others -= 1
                 elif key in found:
                     twice.add(key)
                 else:
-                    found[key] = invitation
+                    found[key] = shown
                 if others < 0:
                     break
         except RsvpError:
             # What went wrong shows again, and with better words, when each is looked at.
             return {}
-        return {key: invitation for key, invitation in found.items() if key not in twice}
+        return {key: shown for key, shown in found.items() if key not in twice}
 
 
 def _fail(future: asyncio.Future[Any], error: Exception) -> None:

@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pendulum
-
 from airflow_provider_rsvp.bulk.ledger import Ledger, NoLedger, Page
 from airflow_provider_rsvp.bulk.listed import Address, ListedCalendar, SameEventError
 from airflow_provider_rsvp.bulk.planned import PlannedReply
@@ -43,6 +41,7 @@ from airflow_provider_rsvp.policies.plain import time_range_from_plain
 from airflow_provider_rsvp.policies.reading import Reader
 from airflow_provider_rsvp.replying import Settling, set_participation_status
 from airflow_provider_rsvp.services.client import CalendarClient
+from airflow_provider_rsvp.times import timestamp
 
 _CHUNK = 100
 """Replies that are looked at, sent and read back together."""
@@ -283,9 +282,4 @@ def _chunks(replies: list[PlannedReply], size: int) -> Iterator[list[PlannedRepl
 
 
 def _start(each: PlannedReply) -> float:
-    if each.planned is None:
-        return float("inf")
-    start = each.planned.time.start
-    if isinstance(start, pendulum.DateTime):
-        return start.timestamp()
-    return pendulum.datetime(start.year, start.month, start.day).timestamp()
+    return float("inf") if each.planned is None else timestamp(each.planned.time.start)

@@ -46,7 +46,7 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.services.bitrix24_batch import BATCHING, SHOWN
-from airflow_provider_rsvp.services.client import Changes, Sent, Window
+from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Answer,
@@ -64,7 +64,7 @@ from airflow_provider_rsvp.services.wire import (
     retry_after,
     server_error,
 )
-from airflow_provider_rsvp.times import UTC, parse_zone
+from airflow_provider_rsvp.times import UTC, from_timestamp, parse_zone
 
 SERVICE = "Bitrix24"
 TOKEN_URL = "https://oauth.bitrix.info/oauth/token/"  # noqa: S105
@@ -285,6 +285,12 @@ class Bitrix24Calendar:
                 inside = invitation.recurrence is Recurrence.SERIES or _overlaps(invitation.time, window)
             if inside:
                 yield invitation
+
+    def list_statuses(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Shown]:
+        """Read back the statuses of a window's events; they are listed whole."""
+        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,
@@ -538,7 +544,7 @@ def _time_range(event: dict[str, Any]) -> TimeRange:
     start = int(event["DATE_FROM_TS_UTC"])
     # For a series the second time stamp is the end of the series.
     end = start + int(event.get("DT_LENGTH") or 0) if event.get("RRULE") else int(event["DATE_TO_TS_UTC"])
-    return TimeRange(pendulum.from_timestamp(start, zone), pendulum.from_timestamp(end, zone))
+    return TimeRange(from_timestamp(start, zone), from_timestamp(end, zone))
 
 
 def _day(event: dict[str, Any], name: str) -> pendulum.Date:
@@ -546,7 +552,7 @@ def _day(event: dict[str, Any], name: str) -> pendulum.Date:
     if isinstance(formatted, str) and formatted:
         moment: datetime = datetime.strptime(" ".join(formatted.split()[:4]), "%a %b %d %Y")
     else:
-        moment = pendulum.from_timestamp(int(event[f"{name}_TS_UTC"]))
+        moment = from_timestamp(int(event[f"{name}_TS_UTC"]))
     return pendulum.date(moment.year, moment.month, moment.day)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
 from airflow_provider_rsvp.services.wire import Answer, Batching, Purpose, Request
 
@@ -29,9 +28,11 @@ def _commands(request: Request) -> dict[str, str]:
     if request.url == "batch":
         commands: dict[str, str] = request.json["cmd"]
         return commands
-    event = {"eventId": request.json["eventId"]}
-    written = {"set": f"{_SET}?{urlencode(request.json)}", "get": f"{_GET}?{urlencode(event)}"}
-    return {name: written[name] for name in _names(request)}
+    # A number and a letter need no encoding.
+    event = f"eventId={request.json['eventId']:d}"
+    if request.url == _GET:
+        return {"get": f"{_GET}?{event}"}
+    return {"set": f"{_SET}?{event}&status={request.json['status']}", "get": f"{_GET}?{event}"}
 
 
 def _names(request: Request) -> tuple[str, ...]:

@@ -53,6 +53,10 @@ class Sent:
     status: ParticipationStatus | None = None
 
 
+Shown = tuple[EventReference, ParticipationStatus | None]
+"""An event and the status that a listing shows for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Changes:
     """
@@ -114,6 +118,11 @@ class CalendarClient(Protocol):
     ) -> AsyncIterator[Invitation]:
         """Read the events of a window, page by page."""
 
+    def list_statuses(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Shown]:
+        """Read back the statuses of a window's events, page by page, as cheaply as the service allows."""
+
     async def changes(
         self,
         window: Window,
@@ -133,3 +142,9 @@ class CalendarClient(Protocol):
 
     async def account(self) -> Account:
         """Say who the connection is and what it may do, with one harmless request or two."""
+
+
+async def statuses_of(listing: AsyncIterator[Invitation]) -> AsyncIterator[Shown]:
+    """Return the statuses that a listing shows; for services that list events whole or not at all."""
+    async for invitation in listing:
+        yield invitation.reference, invitation.status

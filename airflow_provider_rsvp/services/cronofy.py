@@ -40,7 +40,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Window
+from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Answer,
@@ -234,6 +234,12 @@ class CronofyCalendar:
         """Read the events of a window to the last page; instances of a series come one by one."""
         async for invitation in self._window(window, calendar_id, (), "list the events"):
             yield invitation
+
+    def list_statuses(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Shown]:
+        """Read back the statuses of a window's events; they are listed whole."""
+        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,

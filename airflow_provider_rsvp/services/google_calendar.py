@@ -51,7 +51,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Window
+from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Answer,
@@ -256,6 +256,12 @@ class GoogleCalendar:
         async for page in self._pages(url, query, what, mailbox):
             for event in _items(page, what):
                 yield self._invitation(event, mailbox, calendar_id, what, page)
+
+    def list_statuses(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Shown]:
+        """Read back the statuses of a window's events; they are listed whole."""
+        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,

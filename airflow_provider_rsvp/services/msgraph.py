@@ -47,7 +47,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Window
+from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window
 from airflow_provider_rsvp.services.msgraph_batch import BATCHING, SIZE
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
@@ -138,6 +138,7 @@ _SELECT = (
     "type,seriesMasterId,start,end,isAllDay,originalStart,organizer,attendees,iCalUId,webLink,"
     "bodyPreview,categories,sensitivity,showAs"
 )
+_SELECT_STATUS = "id,responseStatus,type,originalStart"
 _PREFER = 'outlook.timezone="UTC", IdType="ImmutableId"'
 _PAGE_SIZE = "250"
 _NO_MAILBOX = frozenset({"mailboxnotenabledforrestapi", "errorinvaliduser", "resourcenotfound"})
@@ -282,6 +283,19 @@ class GraphCalendar:
         query = (*_bounds(window), ("$select", _SELECT), ("$top", _PAGE_SIZE))
         async for event in self._pages(url, query, what, mailbox):
             yield self._invitation(event, mailbox, calendar_id, what)
+
+    async def list_statuses(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Shown]:
+        """Read the mailbox's own responses from the calendar view of a window, and nothing else."""
+        _check_length(window)
+        what = f"list the responses of {self._owner(mailbox) or 'the signed-in user'}"
+        url = f"{self._calendar_path(mailbox, calendar_id)}/calendarView"
+        query = (*_bounds(window), ("$select", _SELECT_STATUS), ("$top", _PAGE_SIZE))
+        async for event in self._pages(url, query, what, mailbox):
+            with reading(what):
+                shown = self._reference(event, mailbox, calendar_id, what), _status(event, what)
+            yield shown
 
     async def changes(
         self,
@@ -517,27 +531,18 @@ class GraphCalendar:
     def _read_invitation(
         self, event: dict[str, Any], mailbox: str | None, calendar_id: str | None, what: str
     ) -> Invitation:
-        response = expect(event.get("responseStatus") or {}, dict, what, "an object 'responseStatus'")
-        status = _STATUSES.get(response.get("response", "none"))
-        recurrence = _RECURRENCES.get(event.get("type", "singleInstance"), Recurrence.SINGLE)
         attendees = expect(event.get("attendees") or [], list, what, "a list 'attendees'")
         organizer = _person(event.get("organizer"))
         answers = tuple(_attendee(each) for each in attendees)
         return Invitation(
-            reference=EventReference(
-                event_id=_text(event, "id", what),
-                ical_uid=optional_text(event, "iCalUId"),
-                original_start=_original_start(event) if recurrence is Recurrence.INSTANCE else None,
-                mailbox=self._owner(mailbox),
-                calendar_id=calendar_id,
-            ),
+            reference=self._reference(event, mailbox, calendar_id, what),
             subject=optional_text(event, "subject") or "",
             time=_time_range(event, what),
-            status=status,
+            status=_status(event, what),
             organizer=organizer,
-            recurrence=recurrence,
+            recurrence=_recurrence(event),
             series_id=optional_text(event, "seriesMasterId"),
-            is_organizer=event.get("isOrganizer") is True or response.get("response") == "organizer",
+            is_organizer=event.get("isOrganizer") is True or _response(event, what) == "organizer",
             is_cancelled=event.get("isCancelled") is True,
             is_draft=event.get("isDraft") is True,
             response_requested=event.get("responseRequested") is not False,
@@ -550,6 +555,17 @@ class GraphCalendar:
             sensitivity=_SENSITIVITIES.get(str(event.get("sensitivity"))),
             free_busy=_FREE_BUSY.get(str(event.get("showAs"))),
             answers=answers,
+        )
+
+    def _reference(
+        self, event: dict[str, Any], mailbox: str | None, calendar_id: str | None, what: str
+    ) -> EventReference:
+        return EventReference(
+            event_id=_text(event, "id", what),
+            ical_uid=optional_text(event, "iCalUId"),
+            original_start=_original_start(event) if _recurrence(event) is Recurrence.INSTANCE else None,
+            mailbox=self._owner(mailbox),
+            calendar_id=calendar_id,
         )
 
     def _required(self, answers: Sequence[Attendee], mailbox: str | None) -> bool | None:
@@ -710,6 +726,19 @@ def _utc_text(value: Any) -> str | None:
     """Return a ``dateTimeTimeZone``, which was asked for in UTC, as ``originalStart`` is written."""
     moment = value.get("dateTime") if isinstance(value, dict) else None
     return moment if isinstance(moment, str) else None
+
+
+def _response(event: dict[str, Any], what: str) -> Any:
+    fields = expect(event.get("responseStatus") or {}, dict, what, "an object 'responseStatus'")
+    return fields.get("response", "none")
+
+
+def _status(event: dict[str, Any], what: str) -> ParticipationStatus | None:
+    return _STATUSES.get(_response(event, what))
+
+
+def _recurrence(event: dict[str, Any]) -> Recurrence:
+    return _RECURRENCES.get(event.get("type", "singleInstance"), Recurrence.SINGLE)
 
 
 def _original_start(event: dict[str, Any]) -> pendulum.DateTime | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import email.utils
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from airflow_provider_rsvp.exceptions import (
 )
 
 _LONGEST_EXCERPT = 200
+_BLOT = b"***"
 
 
 class Purpose(Enum):
@@ -79,8 +80,8 @@ class Answer:
 
     @classmethod
     def of_json(cls, status: int, headers: Mapping[str, str], value: Any) -> Self:
-        """Return the answer whose body is a JSON value."""
-        answer = cls(status, headers, json.dumps(value).encode())
+        """Return the answer whose body is a JSON value; it keeps no bytes, which nobody reads."""
+        answer = cls(status, headers, b"")
         answer._read.append(value)
         return answer
 
@@ -119,6 +120,13 @@ class Answer:
         """
         body: dict[str, Any] = expect(self.json(what), dict, what, "an object")
         return body
+
+    def without(self, secrets: Iterable[str]) -> Answer:
+        """Return the answer with secrets blotted out of its body."""
+        body = json.dumps(self._read[0]).encode() if self._read else self.body
+        for secret in secrets:
+            body = body.replace(secret.encode(), _BLOT)
+        return Answer(self.status, self.headers, body)
 
     def _json(self) -> Any:
         if not self._read:

@@ -37,7 +37,6 @@ log = logging.getLogger(__name__)
 
 _CONNECT_ATTEMPTS = 3
 _LONGEST_BACKOFF = 30.0
-_REDACTED = b"***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,12 +270,7 @@ class Transport:
 
     def _redacted(self, answer: Answer) -> Answer:
         """Return an answer that does not repeat a secret to us, in case it ends up in a message."""
-        if answer.ok or self.auth is None:
-            return answer
-        body = answer.body
-        for secret in self.auth.secrets():
-            body = body.replace(secret.encode(), _REDACTED)
-        return Answer(answer.status, answer.headers, body)
+        return answer if answer.ok or self.auth is None else answer.without(self.auth.secrets())
 
 
 def _encode(request: Request) -> tuple[bytes | None, dict[str, str]]:

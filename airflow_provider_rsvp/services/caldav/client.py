@@ -33,7 +33,7 @@ from airflow_provider_rsvp.services.caldav.xml import (
     query_by_uid,
     sync_collection,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Window
+from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
 from airflow_provider_rsvp.services.wire import Exchange, reading
 
 _DATA = f"{CALDAV}calendar-data"
@@ -125,6 +125,12 @@ class CalDAVCalendar:
         home = await self._home()
         for invitation in await self._window(home, home.calendar(calendar_id or self._calendar_id), window):
             yield invitation
+
+    def list_statuses(
+        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
+    ) -> AsyncIterator[Shown]:
+        """Read back the statuses of a window's events; they are listed whole."""
+        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,
