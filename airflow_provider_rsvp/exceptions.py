@@ -5,6 +5,7 @@
     RsvpError
     ├── PermanentError                 retrying cannot help; a task fails at once
     │   ├── InvalidInputError          an argument is missing, malformed or contradictory
+    │   │   └── InvalidTriggerError    one of a trigger
     │   ├── ConfigurationError         the connection is missing something or contradicts itself
     │   ├── UnsupportedByServiceError  the service has no way to express what was asked
     │   ├── CredentialsError           the service does not accept the credentials
@@ -48,6 +49,15 @@ class PassingError(RsvpError):
 
 class InvalidInputError(PermanentError, ValueError):
     """An argument is missing, malformed or contradictory; nothing was requested."""
+
+
+class InvalidTriggerError(InvalidInputError, TypeError):
+    """
+    An argument of a trigger is malformed.
+
+    A ``TypeError`` too: any other error of a stored trigger, which an earlier version of this package may have made,
+    ends Airflow's triggerer and with it all that waits there.
+    """
 
 
 class ConfigurationError(PermanentError, ValueError):

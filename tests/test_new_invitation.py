@@ -10,6 +10,9 @@ from contextlib import contextmanager
 
 import pendulum
 import pytest
+from airflow.executors.workloads import RunTrigger
+from airflow.jobs.triggerer_job_runner import TriggerRunner
+from airflow.models.trigger import Trigger
 from airflow.triggers.base import BaseEventTrigger
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +26,6 @@ from airflow_provider_rsvp.exceptions import (
 )
 from airflow_provider_rsvp.model import EventReference, Invitation, ParticipationStatus, TimeRange
 from airflow_provider_rsvp.policies.matching import Filter
-from airflow_provider_rsvp.policies.reading import PolicyError
 from airflow_provider_rsvp.services.client import Changes
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 from airflow_provider_rsvp.triggers.patience import tirelessly
@@ -40,6 +42,23 @@ NOW = pendulum.now("UTC")
 acknowledging = pytest.mark.skipif(
     not hasattr(BaseEventTrigger, "create_shared_stream_producer"),
     reason="needs an Airflow that says when it has stored an event",
+)
+
+
+MISTAKES = pytest.mark.parametrize(
+    "arguments",
+    [
+        {"filter": {"subjekt": ["x"]}},
+        {"filter": {"conflict": {}}},
+        {"filter": {"all": [{"not": {"outside_working_hours": True}}]}},
+        {"filter": {"organizer": {"external": True}}},
+        {"filter": "subject"},
+        {"days": 0},
+        {"days": True},
+        {"poll_interval": 0},
+        {"poll_interval": "often"},
+    ],
+    ids=str,
 )
 
 
@@ -443,28 +462,27 @@ class TestArguments:
         assert trigger(GRAPH, mailbox="bob@contoso.example").shared_stream_key() != key
         assert trigger("cronofy_default").shared_stream_key() != key
 
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            {"filter": {"subjekt": ["x"]}},
-            {"filter": {"conflict": {}}},
-            {"filter": {"all": [{"not": {"outside_working_hours": True}}]}},
-            {"filter": {"organizer": {"external": True}}},
-            {"filter": "subject"},
-            {"days": 0},
-            {"days": True},
-            {"poll_interval": 0},
-            {"poll_interval": "often"},
-        ],
-        ids=str,
-    )
+    @MISTAKES
     def test_mistakes_are_found_when_the_dag_is_parsed(self, arguments):
-        with pytest.raises(InvalidInputError):
+        with pytest.raises(InvalidInputError, match=f"^{next(iter(arguments))}"):
             trigger(GRAPH, **arguments)
 
     def test_a_mistake_in_the_filter_is_named_by_its_path(self):
-        with pytest.raises(PolicyError, match=r"filter\.all\[0\]\.not\.outside_working_hours"):
+        with pytest.raises(InvalidInputError, match=r"filter\.all\[0\]\.not\.outside_working_hours"):
             trigger(GRAPH, filter={"all": [{"not": {"outside_working_hours": True}}]})
+
+    @pytest.mark.airflow
+    @MISTAKES
+    def test_a_stored_one_that_is_not_understood_does_not_end_the_triggerer(self, arguments):
+        """As another version of this package may have stored it."""
+        classpath, _ = trigger(GRAPH).serialize()
+        kwargs = Trigger.encrypt_kwargs({"conn_id": GRAPH, **arguments})
+        runner = TriggerRunner()
+        runner.to_create.append(RunTrigger(id=1, classpath=classpath, encrypted_kwargs=kwargs, ti=None))
+        asyncio.run(runner.create_triggers())
+        ((failed, error),) = runner.failed_triggers
+        assert failed == 1
+        assert str(error).startswith(next(iter(arguments)))
 
 
 @acknowledging

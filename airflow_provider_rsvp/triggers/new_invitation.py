@@ -59,7 +59,7 @@ class NewInvitationTrigger(BaseEventTrigger):
     :param patience: seconds for which a failure that may pass is ridden out with short pauses, and is no error yet
     :param answer_timeout: seconds to wait for one answer of the service
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :raises InvalidInputError: the filter or a number is malformed; raised when the DAG is parsed
+    :raises InvalidTriggerError: the filter or a number is malformed; raised when the DAG is parsed
     """
 
     def __init__(
@@ -76,19 +76,22 @@ class NewInvitationTrigger(BaseEventTrigger):
         answer_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
     ) -> None:
-        from airflow_provider_rsvp.exceptions import InvalidInputError
+        from airflow_provider_rsvp.exceptions import InvalidInputError, InvalidTriggerError
         from airflow_provider_rsvp.policies.matching import Filter
 
         super().__init__()  # type: ignore[no-untyped-call]
-        self._filter = Filter.parse(filter)
+        try:
+            self._filter = Filter.parse(filter)
+        except InvalidInputError as mistake:
+            raise InvalidTriggerError(str(mistake)) from None
         if isinstance(days, bool) or not isinstance(days, int) or days < 1:
-            raise InvalidInputError(f"days: {days!r} is not a whole number from 1 on.")
+            raise InvalidTriggerError(f"days: {days!r} is not a whole number from 1 on.")
         if (
             isinstance(poll_interval, bool)
             or not isinstance(poll_interval, int | float)
             or poll_interval <= 0
         ):
-            raise InvalidInputError(f"poll_interval: {poll_interval!r} is not a number of seconds.")
+            raise InvalidTriggerError(f"poll_interval: {poll_interval!r} is not a number of seconds.")
         self.conn_id = conn_id
         self.mailbox = mailbox
         self.calendar_id = calendar_id
