@@ -13,10 +13,15 @@ from typing import Any
 
 import airflow_home  # noqa: F401 - before anything imports Airflow
 import pytest
+from hypothesis import HealthCheck, settings
 from stored_tokens import forget_stored_tokens
 
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport.tokens import forget_grants
+
+# A machine that is busy for a moment fails no test.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _FIELDS = ("conn_type", "host", "login", "password", "port", "schema", "extra")
 

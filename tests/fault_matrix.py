@@ -21,7 +21,8 @@ from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport.tokens import forget_grants
 
 TRIES = 3
-ANSWER_TIMEOUT = 0.25
+ANSWER_TIMEOUT, SHORT_TIMEOUT = 20.0, 0.25
+"""Seconds to wait for an answer; the short one where none comes, so that a slow machine counts as none elsewhere."""
 SETTLE_TIMEOUT = 0.4
 
 
@@ -233,7 +234,7 @@ def examine(sandbox: Sandbox, cell: Cell) -> Finding:
     if subject.shows and cell.step == "read back":
         rules.append({"service": subject.service, "operation": "send", "kind": "cut", "when": "after"})
     sandbox.faults(rules)
-    operator = operator_for(subject, event_id)
+    operator = operator_for(subject, event_id, cell)
     reported, message, tries = run_tries(operator)
     struck = min(int(str(rule["struck"])) for rule in sandbox.faults())
     sandbox.faults([])
@@ -241,15 +242,16 @@ def examine(sandbox: Sandbox, cell: Cell) -> Finding:
     return Finding(cell, len(mails), _stands(sandbox, subject, event_id), reported, message, tries, struck)
 
 
-def operator_for(subject: Subject, event_id: str) -> SetParticipationStatusOperator:
-    """Return the task that sends the reply, with little patience."""
+def operator_for(subject: Subject, event_id: str, cell: Cell | None = None) -> SetParticipationStatusOperator:
+    """Return the task that sends the reply, with little patience for what befalls it in a cell."""
+    hangs = cell is not None and cell.rule["kind"] == "hang"
     return SetParticipationStatusOperator(
         task_id="reply",
         conn_id=subject.conn_id,
         event_id=event_id,
         calendar_id=subject.calendar_id,
         status=subject.status,
-        answer_timeout=ANSWER_TIMEOUT,
+        answer_timeout=SHORT_TIMEOUT if hangs else ANSWER_TIMEOUT,
         throttle_timeout=2.0,
         settle_timeout=SETTLE_TIMEOUT,
     )

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rsvp.services import msgraph
@@ -61,7 +61,6 @@ class Line:
         return Counter(name for batch in self.batches for name, _ in batch)
 
 
-@settings(deadline=None)
 @given(
     weights=st.lists(st.integers(1, SIZE), min_size=1, max_size=40),
     cancelled=st.sets(st.integers(0, 39)),

@@ -523,9 +523,7 @@ ANSWERS = st.builds(
     STATUSES,
     JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=20),
 )
-QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 EACH = pytest.mark.parametrize("doing", DOINGS)
 EACH_SERVICE = pytest.mark.parametrize("name", SERVICES)
 

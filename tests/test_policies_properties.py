@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pendulum
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_model import (
     NOW,
@@ -33,7 +33,7 @@ from airflow_provider_rsvp.policies.working_time import WorkingTime, Zone
 
 pytestmark = pytest.mark.any_airflow
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=60)
 
 CHANGES = [
     ("Europe/Berlin", "2026-03-29"),
@@ -164,7 +164,7 @@ def test_a_day_begins_when_the_clock_first_shows_it(change, shift):
 SPANS = st.tuples(st.integers(0, 60), st.integers(0, 20), st.sampled_from(["", "a", "b"]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(SPANS, max_size=24),
     st.sets(st.integers(0, 23)),

@@ -7,7 +7,7 @@ import asyncio
 import pendulum
 import pytest
 from cyrus_server import calendar_text
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from replies import reply
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.any_airflow
 
 CONN = "caldav_plain"
 WINDOW = Window(pendulum.datetime(2040, 1, 1), pendulum.datetime(2040, 2, 1))
-QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=120)
 
 
 def multistatus(*responses, more=""):

@@ -36,7 +36,7 @@ def examine(cyrus: Cyrus, proxy: Proxy, cell: Cell) -> Finding:
     """Run one cell."""
     event = cyrus.invite()
     proxy.faults({name: value for name, value in cell.rule.items() if name != "message"})
-    operator = fault_matrix.operator_for(cell.subject, event.event_id)
+    operator = fault_matrix.operator_for(cell.subject, event.event_id, cell)
     reported, message, tries = fault_matrix.run_tries(operator)
     struck = proxy.struck
     proxy.faults()

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import icalendar
 import pendulum
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError, RsvpError
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.any_airflow
 MINE = frozenset({"mailto:alice@example.test"})
 BERLIN = parse_zone("Europe/Berlin")
 ACCEPTED = ParticipationStatus.ACCEPTED
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=150)
 
 
 def event(*lines, start="DTSTART:20400105T100000Z", end="DTEND:20400105T110000Z", uid="1"):
