@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_rsvp.exceptions import (
     ConfigurationError,
     RejectedByServiceError,
+    RsvpError,
     ServiceUnavailableError,
     UnclearOutcomeError,
 )
@@ -63,9 +64,18 @@ class AirflowMailer:
             raise self._error(
                 "Airflow's SMTP provider is not installed: pip install 'airflow-provider-rsvp[smtp]'"
             ) from None
-        hook = SmtpHook(smtp_conn_id=self._conn_id)
+        session = AirflowMailSession(SmtpHook(smtp_conn_id=self._conn_id), self._conn_id)
         try:
-            hook.get_conn()
+            self._sign_in(session)
+        except RsvpError:
+            # One that does not take the password is connected all the same.
+            session.end()
+            raise
+        return session
+
+    def _sign_in(self, session: AirflowMailSession) -> None:
+        try:
+            session.hook.get_conn()
         except smtplib.SMTPAuthenticationError as error:
             raise self._error(
                 f"the mail server does not accept the user and password ({error.smtp_code})"
@@ -80,17 +90,20 @@ class AirflowMailer:
             raise self._error(
                 f"the mail connection {self._conn_id!r} cannot be used ({type(error).__name__})"
             ) from None
-        return AirflowMailSession(hook, self._conn_id)
 
     def _error(self, problem: str) -> ConfigurationError:
         return ConfigurationError(f"Connection {self._wanted_by!r}, smtp_conn_id: {problem}.")
 
 
 class AirflowMailSession:
-    """A mail connection that is open and signed in."""
+    """
+    A mail connection.
+
+    :param hook: connected and signed in, before anything is sent
+    """
 
     def __init__(self, hook: SmtpHook, conn_id: str) -> None:
-        self._hook = hook
+        self.hook = hook
         self._conn_id = conn_id
 
     async def send(self, message: EmailMessage) -> None:
@@ -105,10 +118,10 @@ class AirflowMailSession:
 
     async def close(self) -> None:
         """Close the connection."""
-        await sync_to_async(self._close)()
+        await sync_to_async(self.end)()
 
     def _send(self, message: EmailMessage) -> None:
-        client: Any = self._hook._smtp_client
+        client: Any = self.hook._smtp_client
         sender, recipient = (str(message[name].addresses[0].addr_spec) for name in ("From", "To"))
         self._step(client.ehlo_or_helo_if_needed, "greet")
         self._check(self._step(lambda: client.mail(sender), "name the sender"), "the sender")
@@ -142,7 +155,9 @@ class AirflowMailSession:
         )
         raise ServiceUnavailableError(said) if 400 <= code < 500 else RejectedByServiceError(said)
 
-    def _close(self) -> None:
-        client: Any = self._hook._smtp_client
-        with suppress(smtplib.SMTPException, OSError):
-            client.quit()
+    def end(self) -> None:
+        """Close the connection, if there is one; blocks."""
+        client: Any = self.hook._smtp_client
+        if client is not None:
+            with suppress(smtplib.SMTPException, OSError):
+                client.quit()

@@ -278,13 +278,15 @@ class TestTheMailServer:
             reply("caldav_mail", "accepted", event_id=event.event_id)
         assert radicale_proxy.of("send") == []
 
-    def test_that_takes_no_such_password(self, invited, sink, radicale_proxy, monkeypatch):
+    def test_that_takes_no_such_password(self, invited, sink, radicale_proxy, monkeypatch, caplog):
+        caplog.set_level("INFO", "mail.log")
         event = invited()
         set_mail_connection(monkeypatch, sink.port, "wrong-password")
         with pytest.raises(ConfigurationError, match=r"smtp_conn_id: .* user and password") as raised:
             reply("caldav_mail", "accepted", event_id=event.event_id)
         assert "wrong-password" not in str(raised.value)
         assert radicale_proxy.of("send") == []
+        assert any("b'quit'" in each.message for each in caplog.records), "the connection was left open"
 
     def test_that_no_connection_leads_to(self, invited, radicale_proxy, monkeypatch):
         event = invited()
