@@ -173,7 +173,8 @@ class TestAnAnswer:
     @QUICK
     @given(data=objects(), status=st.sampled_from(ParticipationStatus))
     def test_is_seen_by_the_library_and_nothing_else_is(self, data, status):
-        """The same once more, with another eye."""
+        """The same once more, with another eye: one that takes a backslash for an escape in parameters too."""
+        assume(not re.search(rb"\\[:;,]", unfolded(data)))
         try:
             before = icalendar.Calendar.from_ical(unfolded(data))
         except ValueError:
