@@ -32,6 +32,7 @@ from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.sandbox import Sandbox
+from airflow_provider_rsvp.services.wire import Answer
 from airflow_provider_rsvp.transport import tokens
 
 SECRET_EXTRAS = (
@@ -141,6 +142,27 @@ def canaries(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> set[str]:
 
 
 @pytest.mark.any_airflow
+@pytest.mark.parametrize("batched", [False, True], ids=["alone", "in a batch"])
+@pytest.mark.parametrize(
+    "spelled", ["tok/en-\u00e9-0123", r"tok\/en-\u00e9-0123", r"\u0074ok/en-\u00E9-0123"], ids=ascii
+)
+def test_one_that_an_answer_spells_otherwise_does_not_show(spelled: str, batched: bool) -> None:
+    """JSON has several ways to write a character (RFC 8259, section 7); PHP writes a backslash before a slash."""
+    body = f'{{"error":{{"code":"x","message":"refused: {spelled}"}}}}'
+    answer = Answer.of_json(400, {}, json.loads(body)) if batched else Answer(400, {}, body.encode())
+    message = answer.without(["other", "tok/en-\u00e9-0123"]).json("read")["error"]["message"]
+    assert message == "refused: ***"
+
+
+def test_one_that_a_service_spells_otherwise_does_not_show(sandbox: Sandbox, connect: Any, ear: Ear) -> None:
+    conn_id = connect("msgraph_calendar_static", access_token="tok/en-0123")
+    body = r'{"error":{"code":"ErrorOther","message":"refused: tok\/en-0123"}}'
+    sandbox.faults([{"service": "graph", "kind": "status", "status": 400, "body": body, "times": None}])
+    said = _reply(sandbox, conn_id, "graph")
+    assert "refused: ***" in said[0]
+    _search({"tok/en-0123"}, ear.heard + said)
+
+
 @pytest.mark.parametrize("conn_id", CONNECTIONS)
 def test_nothing_shows_under_any_fault(
     sandbox: Sandbox, canaries: set[str], ear: Ear, conn_id: str, monkeypatch: pytest.MonkeyPatch

@@ -277,22 +277,16 @@ class GraphCalendar:
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Invitation]:
         """Read the calendar view of a window to its last page: occurrences and single events."""
-        _check_length(window)
         what = f"list the events of {self._owner(mailbox) or 'the signed-in user'}"
-        url = f"{self._calendar_path(mailbox, calendar_id)}/calendarView"
-        query = (*_bounds(window), ("$select", _SELECT), ("$top", _PAGE_SIZE))
-        async for event in self._pages(url, query, what, mailbox):
+        async for event in self._view(window, _SELECT, what, mailbox, calendar_id):
             yield self._invitation(event, mailbox, calendar_id, what)
 
     async def list_statuses(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Shown]:
         """Read the mailbox's own responses from the calendar view of a window, and nothing else."""
-        _check_length(window)
         what = f"list the responses of {self._owner(mailbox) or 'the signed-in user'}"
-        url = f"{self._calendar_path(mailbox, calendar_id)}/calendarView"
-        query = (*_bounds(window), ("$select", _SELECT_STATUS), ("$top", _PAGE_SIZE))
-        async for event in self._pages(url, query, what, mailbox):
+        async for event in self._view(window, _SELECT_STATUS, what, mailbox, calendar_id):
             with reading(what):
                 shown = self._reference(event, mailbox, calendar_id, what), _status(event, what)
             yield shown
@@ -454,6 +448,14 @@ class GraphCalendar:
         return await self._exchange_json(
             self._get(url, (("$select", _SELECT),), f"read {reference}", reference.mailbox)
         )
+
+    def _view(
+        self, window: Window, select: str, what: str, mailbox: str | None, calendar_id: str | None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Return the calendar view of a window, with the fields that are asked for."""
+        _check_length(window)
+        url = f"{self._calendar_path(mailbox, calendar_id)}/calendarView"
+        return self._pages(url, (*_bounds(window), ("$select", select), ("$top", _PAGE_SIZE)), what, mailbox)
 
     async def _pages(
         self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None
