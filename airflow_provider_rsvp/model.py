@@ -7,6 +7,7 @@ Names follow RFC 5545 (iCalendar) and RFC 5546 (iTIP). Nothing here does I/O or 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import StrEnum
@@ -15,10 +16,12 @@ from typing import Any, Self, TypeVar
 import pendulum
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.text import clean_line, clean_text
 from airflow_provider_rsvp.times import UTC, parse_instant
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _LONGEST_ID = 1024
+_MOST_CATEGORIES = 100
 _E = TypeVar("_E", bound=StrEnum)
 
 
@@ -96,6 +99,9 @@ class Person:
 
     address: str | None = None
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        _clean(self, "address", "name")
 
     def __str__(self) -> str:
         if self.name and self.address and self.name != self.address:
@@ -374,6 +380,9 @@ class Invitation:
     """
     An event as it stands on one calendar, in the words of RFC 5545.
 
+    What others wrote in it is cleaned and bounded when the value is made (:mod:`airflow_provider_rsvp.text`), so
+    that no client and no consumer has to.
+
     :param reference: addresses exactly this event; its ``event_id`` is always set
     :param status: the mailbox's own answer; None where the service does not say
     :param recurrence: a single event, one instance of a series, or the series
@@ -417,6 +426,13 @@ class Invitation:
     free_busy: FreeBusy | None = None
     answers: tuple[Attendee, ...] | None = None
 
+    def __post_init__(self) -> None:
+        _clean(self, "subject", "cannot_respond")
+        _clean(self, "comment", "body", clean=clean_text)
+        if self.categories:
+            categories = tuple(clean_line(each) for each in self.categories[:_MOST_CATEGORIES])
+            object.__setattr__(self, "categories", categories)
+
     @property
     def pending(self) -> bool:
         """Whether the invitation waits for an answer and can get one."""
@@ -450,6 +466,7 @@ class Invitation:
             "attendees": self.attendees,
             "required": self.required,
             "can_respond": self.can_respond,
+            "cannot_respond": self.cannot_respond,
             "can_propose": self.can_propose,
             "response_requested": self.response_requested,
             "link": self.link,
@@ -549,6 +566,16 @@ def parse_flag(value: Any, field_name: str) -> bool:
     if text in ("true", "false"):
         return text == "true"
     raise InvalidInputError(f"{field_name}: {value!r} is neither True nor False.")
+
+
+def _clean(value: object, *names: str, clean: Callable[[str], str] = clean_line) -> None:
+    """Clean and bound some texts of a value that is being made; those that are None stay so."""
+    for name in names:
+        text = getattr(value, name)
+        if text is not None:
+            cleaned = clean(text)
+            if cleaned is not text:
+                object.__setattr__(value, name, cleaned)
 
 
 def _parse_enum(cls: type[_E], value: Any, field_name: str) -> _E:

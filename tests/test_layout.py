@@ -18,7 +18,7 @@ ROOT = Path(airflow_provider_rsvp.__file__).parent
 PACKAGE = airflow_provider_rsvp.__name__
 LAYERS = (
     ("exceptions",),
-    ("windows_zones",),
+    ("text", "windows_zones"),
     ("times",),
     ("model",),
     ("services",),
@@ -36,6 +36,7 @@ RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 APART = {"sandbox", "get_provider_info", "__init__"}
 WITHOUT_AIRFLOW = {
     "exceptions",
+    "text",
     "windows_zones",
     "times",
     "model",

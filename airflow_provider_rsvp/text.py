@@ -1,0 +1,55 @@
+"""
+Text that others wrote: without what a person cannot see, and of bounded length.
+
+Invitations, names and messages of a service are written by strangers. What reaches a value of this package is
+cleaned here once, so that no consumer has to.
+"""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_LINE = 1_000
+"""Characters of a subject, a name, an address or any other single line."""
+
+LONGEST_TEXT = 20_000
+"""Characters of a description or a comment."""
+
+# Terminal and text controls, surrogates, marks that change the direction of what follows, and characters without
+# a shape of their own. The joiners U+200C and U+200D stay: scripts and emoji need them.
+_INVISIBLE = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f"
+    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f"
+)
+_REMOVED = re.compile(f"[{_INVISIBLE}]")
+_LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")
+_SPACE = re.compile(r"\s+")
+
+
+def clean_line(text: str, longest: int = LONGEST_LINE) -> str:
+    """
+    Return a text on one line, without invisible characters.
+
+    :param longest: characters; a longer text is cut, which an ellipsis shows
+    """
+    if text.isprintable():
+        # Nearly all texts: no control or format character, and no white space but plain spaces.
+        return _cut(text.strip(), longest)
+    # Cut first, so that the work is bounded too; what is removed leaves room.
+    return _cut(_SPACE.sub(" ", _REMOVED.sub("", _LINE_ENDS.sub(" ", text[: 4 * longest]))).strip(), longest)
+
+
+def clean_text(text: str, longest: int = LONGEST_TEXT) -> str:
+    """
+    Return a text of several lines, without invisible characters; each line ends with a line feed alone.
+
+    :param longest: characters; a longer text is cut, which an ellipsis shows
+    """
+    if text.isprintable():
+        return _cut(text.strip(), longest)
+    return _cut(_REMOVED.sub("", _LINE_ENDS.sub("\n", text[: 4 * longest])).strip(), longest)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
