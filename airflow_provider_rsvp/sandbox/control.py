@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from airflow_provider_rsvp.sandbox import connections, options
 from airflow_provider_rsvp.sandbox.faults import Faults
 from airflow_provider_rsvp.sandbox.options import InputError
-from airflow_provider_rsvp.sandbox.state import State
+from airflow_provider_rsvp.sandbox.seeded import SeededState
 from airflow_provider_rsvp.sandbox.world import (
     Attendee,
     Copy,
@@ -50,7 +50,7 @@ _WISH = {
 class Control:
     """The control operations; every one takes and gives plain JSON values."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SeededState) -> None:
         self._state = state
         self._serial = count(1)
 
