@@ -124,6 +124,8 @@ class Server:
                 return control.reset(_object(given))
             case "POST invitations":
                 return control.invite(_object(given))
+            case "POST restore":
+                return control.restore(_object(given))
             case "POST cancel":
                 return control.cancel(_object(given))
             case "POST answer":
