@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airflow_provider_rsvp.sandbox import Sandbox
 from demo.home import EXAMPLES, ON_A_REAL_SERVER, PROJECT, prepare, settings
+from demo.invitations import of_the_examples
 from demo.mail import matched
 from demo.runs import ASK_A_PERSON, Run, run_dags
 from demo.table import render, rows
@@ -28,7 +29,7 @@ def main() -> int:
     runs += [Run(f"rsvp_pipeline_{which}", {"fresh": False}) for which in ("gate", "plan")]
     runs.sort(key=lambda run: run.dag_id)
     with Sandbox() as sandbox:
-        environment = settings(HOME, sandbox.connections())
+        environment = settings(HOME, sandbox.url, sandbox.connections())
         print(f"The calendar services of the sandbox are at {sandbox.url}.")
         try:
             if prepare(HOME, environment, LOG):
@@ -51,7 +52,7 @@ def main() -> int:
 def report(runs: list[Run], sandbox: Sandbox) -> list[str]:
     """Print the table; return what is not as it should be."""
     outcomes = [outcome for run in runs for outcome in run.outcomes]
-    mails, left = matched(outcomes, sandbox.mail())
+    mails, left = matched(outcomes, of_the_examples(sandbox.mail()))
     pairs = iter(zip(outcomes, mails, strict=True))
     table = [(title(run), [line for _ in run.outcomes for line in rows(*next(pairs))]) for run in runs]
     print(render(table))

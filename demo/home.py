@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from demo.invitations import SANDBOX
+
 PROJECT = Path(__file__).resolve().parent.parent
 EXAMPLES = PROJECT / "example_dags"
 ON_A_REAL_SERVER = frozenset({"rsvp_caldav"})
@@ -22,8 +24,12 @@ POOLS = {
 """The pools that the examples use, as ``airflow pools import`` takes them."""
 
 
-def settings(home: Path, connections: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
-    """Return the environment of an Airflow in ``home`` that has the example DAGs and these connections."""
+def settings(home: Path, sandbox: str, connections: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+    """
+    Return the environment of an Airflow in ``home`` that has the example DAGs and these connections.
+
+    :param sandbox: where the sandbox is, which invites again for each run
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     return {
         **kept,
@@ -35,6 +41,7 @@ def settings(home: Path, connections: Mapping[str, Mapping[str, object]]) -> dic
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database(home)}",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        SANDBOX: sandbox,
         **{f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(each) for conn_id, each in connections.items()},
     }
 

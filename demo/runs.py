@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from demo.invitations import invite_again
 from demo.once import run_once
 
 if TYPE_CHECKING:
@@ -68,11 +69,12 @@ def run_dags(runs: Sequence[Run], environment: Mapping[str, str], log: Path) -> 
 def main(answer: str) -> None:
     """Read runs from standard input, and write how they ended to a file."""
     runs = [Run(**run) for run in json.load(sys.stdin)]
-    dags = _dags()
+    dags = example_dags()
     Path(answer).write_text(json.dumps([asdict(_run(dags[run.dag_id], run)) for run in runs]))
 
 
-def _dags() -> dict[str, DAG]:
+def example_dags() -> dict[str, DAG]:
+    """Return the example DAGs by their ids."""
     try:
         from airflow.dag_processing.dagbag import DagBag
     except ImportError:  # before Airflow 3.2
@@ -87,6 +89,7 @@ def _dags() -> dict[str, DAG]:
 
 
 def _run(dag: DAG, run: Run) -> Run:
+    invite_again(run.dag_id)
     errors: list[str] = []
 
     def note(context: Context) -> None:

@@ -21,6 +21,7 @@ from demo.home import PROJECT, airflow, prepare, settings
 
 HOME = PROJECT / ".airflow" / "up"
 LOG = HOME / "up.log"
+PLUGINS = PROJECT / "demo" / "plugins"
 LOOPBACK = "127.0.0.1"
 HEALTHY_WITHIN = 120.0
 LAST_LINES = 25
@@ -37,11 +38,11 @@ def main() -> int:
         return 1
     HOME.mkdir(parents=True, exist_ok=True)
     LOG.write_text("")
-    environment = settings(HOME, {}) | ui_settings(ui_port)
     ui = f"http://{LOOPBACK}:{ui_port}"
     try:
         with Sandbox(host=LOOPBACK, port=sandbox_port) as sandbox:
             print("Starting Airflow; this takes half a minute ...", flush=True)
+            environment = settings(HOME, sandbox.url, {}) | ui_settings(ui_port)
             prepare(HOME, environment, LOG)
             keep_connections(sandbox.connections(), environment)
             with standalone(environment) as airflow_process:
@@ -50,6 +51,9 @@ def main() -> int:
                 print(f"  The sandbox: {sandbox.url}")
                 print(f"  The log:     {LOG.relative_to(PROJECT)}")
                 print("Trigger an example DAG, and see on the sandbox's page what the organizers receive.")
+                print(
+                    "Each new run gets new invitations. DAGs with a schedule are paused until you start them."
+                )
                 print("Ctrl-C ends both.", flush=True)
                 airflow_process.wait()
                 raise StartError("Airflow ended.")
@@ -95,6 +99,7 @@ def ui_settings(port: int) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{LOOPBACK}:{port}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PLUGINS),
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(HOME / "logs"),

@@ -33,7 +33,7 @@ with DAG(
     default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
     params={
         "mailboxes": Param(
-            ["dora@contoso.example", "erik@contoso.example"],
+            ["erik@contoso.example", "frida@contoso.example"],
             type="array",
             title="Mailboxes",
             description="Of the Microsoft Graph connection, one in a line",

@@ -31,7 +31,7 @@ with DAG(
     default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
     params={
         "mailboxes": Param(
-            ["bob@contoso.example", "carol@contoso.example"],
+            ["ines@contoso.example", "jonas@contoso.example"],
             type="array",
             title="Mailboxes",
             description="One in a line",

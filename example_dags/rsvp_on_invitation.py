@@ -30,6 +30,7 @@ invitations = Asset(
 with DAG(
     "rsvp_on_invitation",
     schedule=[invitations],
+    is_paused_upon_creation=True,
     max_active_runs=1,
     doc_md=__doc__,
     tags=["rsvp", "cronofy"],

@@ -29,7 +29,7 @@ with DAG(
             True, type="boolean", title="The data is fresh", description="Whether that check passes"
         ),
         "mailbox": Param(
-            "bob@contoso.example", type="string", title="Mailbox", description="The release manager's"
+            "gina@contoso.example", type="string", title="Mailbox", description="The release manager's"
         ),
         "meetings": Param(
             "release", type="string", title="Meetings", description="What their subject says; a pattern"

@@ -34,7 +34,10 @@ with DAG(
             pattern=r"^\d\d:\d\d$",
             title="The working day ends at",
             description="Wall time in Berlin",
-        )
+        ),
+        "mailbox": Param(
+            "kira@contoso.example", type="string", title="Mailbox", description="Whose calendar"
+        ),
     },
 ):
 
@@ -44,7 +47,7 @@ with DAG(
 
         now, evening = pendulum.now(ZONE), time.fromisoformat(params["day_ends"])
         with MSGraphCalendarHook(CONN_ID) as hook:
-            invitations = hook.list_invitations(now, now.add(weeks=1))
+            invitations = hook.list_invitations(now, now.add(weeks=1), mailbox=params["mailbox"])
         return [
             each.reference.event_id
             for each in invitations
@@ -54,6 +57,7 @@ with DAG(
     SetParticipationStatusOperator.partial(
         task_id="decline",
         conn_id=CONN_ID,
+        mailbox="{{ params.mailbox }}",
         status="declined",
         comment="I am not at work after {{ params.day_ends }}, Berlin time.",
     ).expand(event_id=pending_late())

@@ -1,8 +1,8 @@
 """
 ### Release when all approvers have accepted
 
-Waits, without taking up a worker, until those who must approve have accepted the release's stand-up, and then releases.
-If one of them declines, it fails at once and says who. In the sandbox they accept when rsvp_mapped runs.
+Waits, without taking up a worker, until those who must approve have accepted the invitation to it, and then releases.
+If one of them declines, it fails at once and says who. In `make up` they accept as soon as a run begins.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ with DAG(
     default_args={"retries": 3, "retry_delay": timedelta(seconds=30), "retry_exponential_backoff": True},
     params={
         "event_id": Param(
-            "AAMkAGYWxpY2Uvc3RhbmR1cA-_AAA=",
+            "AAMkAGcGF1bGEvYXBwcm92YWw-_AAA=",
             type="string",
             title="The meeting",
-            description="Event id; here: Daily standup",
+            description="Event id; here: Release approval",
+        ),
+        "mailbox": Param(
+            "paula@contoso.example", type="string", title="Mailbox", description="The organizer's"
         ),
     },
 ):
@@ -33,6 +36,7 @@ with DAG(
         task_id="approved",
         conn_id="msgraph_calendar_default",
         event_id="{{ params.event_id }}",
+        mailbox="{{ params.mailbox }}",
         attendees=["bob@contoso.example", "carol@contoso.example"],
         poke_interval=60,
         timeout=timedelta(days=1),

@@ -51,7 +51,7 @@ with DAG(
     default_args={"retries": 3, "retry_delay": timedelta(minutes=1), "retry_exponential_backoff": True},
     params={
         "mailbox": Param(
-            "alice@contoso.example", type="string", title="Mailbox", description="Whose calendar"
+            "oskar@contoso.example", type="string", title="Mailbox", description="Whose calendar"
         ),
         "days": Param(7, type="integer", minimum=1, title="Days ahead", description="How far to look"),
     },

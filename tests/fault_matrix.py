@@ -110,7 +110,7 @@ _BEFORE: dict[str, dict[str, Any]] = {
     "empty body": {"kind": "empty"},
     "a page instead": {"kind": "html"},
     "timeout": {"kind": "hang", "seconds": 0.5},
-    "slow answer": {"kind": "slow", "seconds": 0.05},
+    "slow response": {"kind": "slow", "seconds": 0.05},
     "redirect elsewhere": {"kind": "redirect"},
 }
 _AFTER: dict[str, dict[str, Any]] = {
@@ -124,11 +124,11 @@ _AFTER: dict[str, dict[str, Any]] = {
         "empty body",
         "a page instead",
         "timeout",
-        "slow answer",
+        "slow response",
     )
 } | {
     "cut after it took effect": {"kind": "cut", "when": "after"},
-    "truncated answer, after it took effect": {"kind": "truncated", "when": "after"},
+    "truncated response, after it took effect": {"kind": "truncated", "when": "after"},
 }
 _ONLY_SEND: dict[str, dict[str, Any]] = {"'done' for nothing done": {"kind": "no_effect"}}
 
@@ -187,7 +187,7 @@ class Finding:
             self.cell.subject.service == "bitrix24"
             and self.cell.step == "token"
             and self.cell.rule.get("when") == "after"
-            and self.cell.fault != "slow answer, after it took effect"
+            and self.cell.fault != "slow response, after it took effect"
         )
 
 

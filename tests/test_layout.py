@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from importlib import metadata
 from pathlib import Path
 
@@ -92,6 +93,27 @@ def test_imports_go_downward_only(module):
     upward = {other for other in parts_imported(module) if RANK.get(other, len(LAYERS)) > RANK[part]}
     beside = {other for other in parts_imported(module) if RANK.get(other) == RANK[part] and other != part}
     assert upward | beside == set()
+
+
+def modules_imported(module):
+    """The modules of the package that a module names in its imports; a package only for what is in its own file."""
+    names = set()
+    tree = ast.walk(ast.parse(MODULES[module].read_text()))
+    for node in tree:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {part if part.removeprefix(f"{PACKAGE}.") in MODULES else node.module for part in parts}
+    return {name.removeprefix(f"{PACKAGE}.") for name in names} & set(MODULES)
+
+
+def test_imports_make_no_circle():
+    """Not even those for type checkers: modules that know each other are one."""
+    try:
+        list(TopologicalSorter({module: modules_imported(module) for module in MODULES}).static_order())
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from airflow_provider_rsvp.sandbox import connections, options
 from airflow_provider_rsvp.sandbox.faults import Faults
 from airflow_provider_rsvp.sandbox.options import InputError
-from airflow_provider_rsvp.sandbox.state import State
+from airflow_provider_rsvp.sandbox.restoring import restore
+from airflow_provider_rsvp.sandbox.seeded import SeededState
 from airflow_provider_rsvp.sandbox.world import (
     Attendee,
     Copy,
@@ -50,7 +51,7 @@ _WISH = {
 class Control:
     """The control operations; every one takes and gives plain JSON values."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: SeededState) -> None:
         self._state = state
         self._serial = count(1)
 
@@ -119,6 +120,20 @@ class Control:
             if meeting is each.meeting or meeting is each.meeting.series:
                 each.updated = now()
         return show(copy)
+
+    def restore(self, which: Mapping[str, object]) -> list[dict[str, object]]:
+        """Let seeded meetings of a mailbox be as at the start: all of them, or those that are named."""
+        if unknown := set(which) - {"service", "mailbox", "slugs"}:
+            raise InputError(f"{min(unknown)}: unknown field; known are mailbox, service, slugs")
+        mailbox = self._mailbox(which)
+        slugs = which.get("slugs", [])
+        if not isinstance(slugs, list) or not all(isinstance(slug, str) for slug in slugs):
+            raise InputError(f"slugs: must be a list of short names, not {slugs!r}")
+        seeded = SeededState(self._state.options).world
+        for slug in slugs:
+            if (mailbox.service, mailbox.id, slug) not in seeded.slugs:
+                raise InputError(f"slugs: {mailbox.id} has no event {slug!r} at the start")
+        return [show(copy) for copy in restore(self._state.world, seeded, mailbox, slugs)]
 
     def cancel(self, which: Mapping[str, object]) -> dict[str, object]:
         """Let the organizer cancel."""

@@ -98,6 +98,11 @@ class Sandbox:
         """Create an invitation; returns its row."""
         return self._call(lambda: self._server.control.invite(wish))
 
+    def restore(self, service: str, mailbox: str, *slugs: str) -> list[dict[str, object]]:
+        """Let seeded meetings of a mailbox be as at the start: all of them, or those that are named."""
+        which = {"service": service, "mailbox": mailbox, "slugs": list(slugs)}
+        return self._call(lambda: self._server.control.restore(which))
+
     def cancel(self, service: str, event_id: str) -> dict[str, object]:
         """Let the organizer cancel the event."""
         which = {"service": service, "event_id": event_id}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_rsvp.sandbox.world import Copy, Mail, Mailbox
 
 if TYPE_CHECKING:
-    from airflow_provider_rsvp.sandbox.state import State
+    from airflow_provider_rsvp.sandbox.seeded import SeededState
 
 _ROWS_PER_MAILBOX = 60
 _MAIL = 100
@@ -28,7 +28,7 @@ tr:hover td { background: var(--soft); } td.when { white-space: nowrap; }
 """
 
 
-def render(state: State) -> str:
+def render(state: SeededState) -> str:
     """Write the whole page."""
     parts = [_mail(state.world.mail[-_MAIL:])]
     for service in state.services.values():

@@ -15,7 +15,7 @@ from airflow_provider_rsvp.sandbox.control import Control
 from airflow_provider_rsvp.sandbox.log import Entry
 from airflow_provider_rsvp.sandbox.misbehaviour import Misbehaviour, to_response
 from airflow_provider_rsvp.sandbox.options import InputError, Options
-from airflow_provider_rsvp.sandbox.state import State
+from airflow_provider_rsvp.sandbox.seeded import SeededState
 from airflow_provider_rsvp.sandbox.wire import Call, Service
 
 
@@ -26,7 +26,7 @@ class Server:
         if not _is_loopback(host):
             raise InputError(f"host: the sandbox only listens on a loopback address, not on {host!r}")
         self._host, self._port = host, port
-        self.state = State(options)
+        self.state = SeededState(options)
         self.control = Control(self.state)
         self.url = ""
         self._runner: web.AppRunner | None = None
@@ -124,6 +124,8 @@ class Server:
                 return control.reset(_object(given))
             case "POST invitations":
                 return control.invite(_object(given))
+            case "POST restore":
+                return control.restore(_object(given))
             case "POST cancel":
                 return control.cancel(_object(given))
             case "POST answer":

@@ -14,7 +14,6 @@ from airflow_provider_rsvp.sandbox.world import Status
 if TYPE_CHECKING:
     from multidict import MultiMapping
 
-    from airflow_provider_rsvp.sandbox.state import State
     from airflow_provider_rsvp.sandbox.world import Copy, Mailbox, Meeting
 
 JSON = Mapping[str, object]
@@ -102,8 +101,6 @@ class Service(Protocol):
     name: str
     """Also its mount point: the service lives at ``/{name}``."""
     title: str
-
-    def __init__(self, state: State) -> None: ...
 
     def begin(self) -> None:
         """Fill the fresh world and the fresh token store."""

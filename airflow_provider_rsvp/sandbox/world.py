@@ -5,6 +5,7 @@ Words are those of RFC 5545: an event has an organizer and attendees, each atten
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -244,13 +245,18 @@ class World:
 
     def rename(self, copy: Copy, event_id: str) -> None:
         """Give the copy another id; the present one leads nowhere from now on."""
-        mailbox = self.mailboxes[copy.service, copy.mailbox.casefold()]
-        del self._index[copy.service, copy.event_id]
-        del mailbox.copies[copy.event_id]
-        mailbox.forget_order()
-        copy.event_id = event_id
-        self._index[copy.service, event_id] = copy
-        mailbox.copies[event_id] = copy
+        self.rename_all({copy: event_id})
+
+    def rename_all(self, names: Mapping[Copy, str]) -> None:
+        """Give each copy another id, which may be the present one of another of them."""
+        for copy in names:
+            del self._index[copy.service, copy.event_id]
+            del self._of(copy).copies[copy.event_id]
+        for copy, event_id in names.items():
+            copy.event_id = event_id
+            self._index[copy.service, event_id] = copy
+            self._of(copy).copies[event_id] = copy
+            self._of(copy).forget_order()
 
     def touch(self, copy: Copy) -> None:
         """Note that the copy changed now."""
@@ -307,6 +313,9 @@ class World:
             each.cancelled = True
             for copy in each.copies.values():
                 self.touch(copy)
+
+    def _of(self, copy: Copy) -> Mailbox:
+        return self.mailboxes[copy.service, copy.mailbox.casefold()]
 
     def _track(
         self,

@@ -27,6 +27,99 @@ EXAMPLES = (
 SERVICES = ("cronofy", "bitrix24", "graph", "google")
 
 
+def shown(sandbox, service):
+    """All that a service holds, as rows in the order of their ids."""
+    rows = (row for row in sandbox.invitations() if row["service"] == service)
+    return sorted(rows, key=lambda row: (row["mailbox"], row["event_id"]))
+
+
+class TestRestoring:
+    FIRST = (
+        ("cronofy", "acc_alice", "alice@company.example"),
+        ("bitrix24", "1", "anna@portal.example"),
+        ("graph", "alice@contoso.example", "alice@contoso.example"),
+        ("google", "alice@workspace.example", "alice@workspace.example"),
+    )
+
+    @pytest.mark.parametrize(("service", "mailbox", "address"), FIRST)
+    def test_answered_and_cancelled_meetings_are_as_at_the_start(self, sandbox, service, mailbox, address):
+        before = shown(sandbox, service)
+        for row in before:
+            if row["mailbox"] == mailbox and address in row["attendees"]:
+                sandbox.answer(service, row["event_id"], address, "declined")
+        sandbox.cancel(service, sandbox.event_id(service, "review"))
+        assert shown(sandbox, service) != before
+        sandbox.restore(service, mailbox)
+        assert shown(sandbox, service) == before
+
+    def test_a_declined_meeting_is_back_under_its_id(self, sandbox, graph):
+        lunch = sandbox.event_id("graph", "lunch")
+        alice = graph.bearing(graph_seed.ALICE.access_token)
+        assert alice.post(f"/v1.0/me/events/{lunch}/decline", data={}).status == 202
+        assert alice.get(f"/v1.0/me/events/{lunch}").status == 404
+        sandbox.restore("graph", "alice@contoso.example", "lunch")
+        event = alice.get(f"/v1.0/me/events/{lunch}").json
+        assert event["responseStatus"]["response"] == "notResponded"
+
+    def test_only_the_named_meetings_are_restored(self, sandbox, control):
+        for slug in ("standup", "training", "lunch"):
+            event_id = sandbox.event_id("graph", slug)
+            sandbox.answer("graph", event_id, "alice@contoso.example", "accepted")
+        wish = {"service": "graph", "mailbox": "alice@contoso.example", "slugs": ["standup", "training"]}
+        rows = control.post("/restore", data=wish).json
+        assert {row["subject"] for row in rows} == {"Daily standup", "Security training"}
+        assert {row["status"] for row in rows} == {"needs-action"}
+        assert len(rows) == 7, "a series with its five occurrences, and a single meeting"
+        (lunch,) = (row for row in shown(sandbox, "graph") if row["slug"] == "lunch")
+        assert lunch["status"] == "accepted"
+
+    def test_mail_tokens_and_later_invitations_stay(self, sandbox):
+        sandbox.answer("google", sandbox.event_id("google", "standup"), "alice@workspace.example", "accepted")
+        sandbox.expire_tokens()
+        later = sandbox.invite(
+            service="google", mailbox="alice@workspace.example", start="2030-01-02T10:00:00"
+        )
+        mail = sandbox.mail()
+        sandbox.restore("google", "alice@workspace.example")
+        assert sandbox.mail() == mail
+        assert later in sandbox.invitations()
+
+    @pytest.mark.parametrize(("service", "mailbox", "_"), FIRST)
+    def test_days_count_from_today(self, sandbox, monkeypatch, service, mailbox, _):
+        class Tomorrow(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.now(tz) + timedelta(days=1)
+
+        def days(rows):
+            return {row["event_id"]: row["start"][:10] for row in rows if row["mailbox"] == mailbox}
+
+        before = days(sandbox.invitations())
+        monkeypatch.setattr("airflow_provider_rsvp.sandbox.seed.datetime", Tomorrow)
+        sandbox.restore(service, mailbox)
+        after = days(sandbox.invitations())
+        with Sandbox() as seeded_tomorrow:
+            assert after == days(seeded_tomorrow.invitations())
+        assert after != before
+
+    @pytest.mark.parametrize(
+        ("change", "named"),
+        [
+            ({"service": "x"}, "service"),
+            ({"mailbox": "x"}, "mailbox"),
+            ({"slugs": "standup"}, "slugs"),
+            ({"slugs": ["x"]}, "slugs"),
+            ({"slugs": [["standup"]]}, "slugs"),
+            ({"slug": "standup"}, "slug"),
+        ],
+    )
+    def test_mistakes(self, control, change, named):
+        wish = {"service": "graph", "mailbox": "alice@contoso.example", **change}
+        reply = control.post("/restore", data=wish)
+        assert reply.status == 400
+        assert reply.json["error"].startswith(f"{named}: ")
+
+
 class TestInvitations:
     def test_rows(self, sandbox, control):
         rows = control.get("/invitations").json

@@ -85,9 +85,21 @@ RESTRICTED = User(5, "restricted", "Rosa Restricted", seed.BERLIN, restricted=Tr
 UNLICENSED = User(6, "unlicensed", "Uwe Unlicensed", seed.BERLIN, enabled=False)
 DORA = User(7, "dora", "Dora Diaz", seed.BERLIN, keeps_declined=True)
 ERIK = User(8, "erik", "Erik Eklund", seed.NEW_YORK)
+FRIDA = User(9, "frida", "Frida Falk", seed.BERLIN)
+GINA = User(10, "gina", "Gina Greco", seed.BERLIN)
+HUGO = User(11, "hugo", "Hugo Hoshi", seed.TOKYO)
+INES = User(12, "ines", "Ines Ibarra", seed.NEW_YORK)
+JONAS = User(13, "jonas", "Jonas Jensen", seed.TOKYO)
+KIRA = User(14, "kira", "Kira Klein", seed.BERLIN)
+LENA = User(15, "lena", "Lena Lang", seed.BERLIN)
+MIKA = User(16, "mika", "Mika Moore", seed.NEW_YORK)
+NORA = User(17, "nora", "Nora Nowak", seed.BERLIN)
+OSKAR = User(18, "oskar", "Oskar Olsen", seed.BERLIN)
+PAULA = User(19, "paula", "Paula Pohl", seed.BERLIN)
 ATTENDING = (ALICE, BOB, CAROL)
-DEPARTMENT = (DORA, ERIK)
-USERS = (*ATTENDING, ROOM, RESTRICTED, UNLICENSED, *DEPARTMENT)
+OF_EXAMPLES = (DORA, ERIK, FRIDA, GINA, HUGO, INES, JONAS, KIRA, LENA, MIKA, NORA, OSKAR, PAULA)
+"""Each example DAG that answers for a whole mailbox has one that no other example touches."""
+USERS = (*ATTENDING, ROOM, RESTRICTED, UNLICENSED, *OF_EXAMPLES)
 
 NO_RESPONSE = Sample("no-response", "Company briefing", "vera", 5, "15:00", note="no response requested")
 NO_PROPOSALS = Sample("no-proposals", "Keynote", "vera", 5, "16:00", note="no new time proposals allowed")
@@ -96,14 +108,47 @@ TEAM = Sample("team", "Team calendar entry", "peter", 5, "11:00", note="in the c
 ROOM_BOOKING = Sample(
     "room-booking", "Room booking", "olga", 2, "13:00", zone=seed.TOKYO, note="for the room"
 )
-DRILL = Sample("fire-drill", "Fire drill", "olga", 3, "10:00", 30, note="for the department")
-AGENDA = (
-    Sample("handbook", "Handbook review", "peter", 5, "14:00", status=Status.ACCEPTED),
-    Sample("jour-fixe", "Jour fixe", "vera", 8, "09:30", status=Status.TENTATIVE),
-    Sample("outlook", "Budget outlook", seed.OUTSIDE, 9, "15:00"),
-)
-"""Of the first of the department."""
 SECRET = Sample("confidential", "Confidential talk", "vera", 2, "13:00", note="no application may see it")
+
+_COMMON = {sample.slug: sample for sample in (*seed.PENDING, *seed.ANSWERED)}
+
+
+def _common(*slugs: str) -> tuple[Sample, ...]:
+    return tuple(_COMMON[slug] for slug in slugs)
+
+
+EXAMPLES: tuple[tuple[str, tuple[User, ...], tuple[Sample, ...]], ...] = (
+    ("rsvp_approval", (NORA,), _common("standup", "planning", "review", "board", "interview", "training")),
+    ("rsvp_department", (ERIK, FRIDA), (Sample("fire-drill", "Fire drill", "olga", 3, "10:00", 30),)),
+    ("rsvp_leave", (LENA,), (*_common("standup", "offsite", "training"), NO_RESPONSE, NO_PROPOSALS)),
+    ("rsvp_leave", (MIKA,), _common("standup", "interview", "training")),
+    ("rsvp_mapped", (INES, JONAS), _common("standup")),
+    ("rsvp_mapped", (INES,), _common("planning", "training", "ny-sync", "accepted")),
+    ("rsvp_mapped", (JONAS,), _common("tokyo-sync")),
+    (
+        "rsvp_offboarding",
+        (DORA,),
+        (
+            Sample("handbook", "Handbook review", "peter", 5, "14:00", status=Status.ACCEPTED),
+            Sample("jour-fixe", "Jour fixe", "vera", 8, "09:30", status=Status.TENTATIVE),
+            Sample("outlook", "Budget outlook", seed.OUTSIDE, 9, "15:00"),
+        ),
+    ),
+    (
+        "rsvp_pipeline_plan",
+        (GINA,),
+        (
+            *_common("release"),
+            Sample("rehearsal", "Release rehearsal", "peter", 1, "14:00", status=Status.ACCEPTED),
+        ),
+    ),
+    ("rsvp_planned", (HUGO,), _common("release", "board", "interview")),
+    ("rsvp_scheduled", (KIRA,), _common("standup", "review", "interview")),
+    ("rsvp_working_hours", (OSKAR,), _common("review", "offsite", "interview", "retro")),
+)
+"""What the mailboxes of the examples hold: the DAG that it is for, whom it invites, and to what."""
+APPROVAL = Sample("approval", "Release approval", "", 2, "11:00", note="for rsvp_wait_for_approvers")
+BUSY = Sample("busy", "Handover", "", 4, "15:30", 90, guests=(), note="for rsvp_working_hours")
 
 
 def bulk_user(number: int) -> User:
@@ -188,13 +233,25 @@ def fill(service: Service, world: World) -> None:
         service.invite(box, meeting, calendar_id=calendar_id, note=sample.note)
         if sample is seed.CANCELLED:
             world.cancel(meeting)
-    department = [boxes[user] for user in DEPARTMENT]
-    for sample, guests in ((DRILL, department), *((each, department[:1]) for each in AGENDA)):
-        meeting = seed.meeting(sample, people[sample.organizer], [box.person for box in guests])
-        for box in guests:
-            service.invite(box, meeting, status=sample.status, note=sample.note)
     own = seed.meeting(seed.OWN, alice.person, [box.person for box in attending[1:]])
     service.invite(alice, own, note=seed.OWN.note)
     for box in attending[1:]:
         service.invite(box, own)
     service.invite(alice, seed.meeting(seed.FOCUS, alice.person, []), note=seed.FOCUS.note)
+    _fill_for_examples(service, boxes, people)
+
+
+def _fill_for_examples(service: Service, boxes: dict[User, Mailbox], people: dict[str, Person]) -> None:
+    for dag_id, users, samples in EXAMPLES:
+        guests = [boxes[user] for user in users]
+        for sample in samples:
+            meeting = seed.meeting(sample, people[sample.organizer], [box.person for box in guests])
+            # The same meeting of two examples is two meetings.
+            meeting.ical_uid = f"{sample.slug}.{users[0].short}@sandbox.example"
+            meeting.response_requested = sample is not NO_RESPONSE
+            meeting.proposals_allowed = sample is not NO_PROPOSALS
+            for box in guests:
+                service.invite(box, meeting, status=sample.status, note=f"for {dag_id}")
+    approval = seed.meeting(APPROVAL, PAULA.person, [BOB.person, CAROL.person])
+    service.invite(boxes[PAULA], approval, note=APPROVAL.note)
+    service.invite(boxes[OSKAR], seed.meeting(BUSY, OSKAR.person, []), note=BUSY.note)
