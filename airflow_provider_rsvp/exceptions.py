@@ -34,9 +34,18 @@ No message holds a secret. A message says what was asked, what the service said,
 
 from __future__ import annotations
 
+from airflow_provider_rsvp.redaction import blotted
+
 
 class RsvpError(Exception):
-    """Any error that this package raises on purpose."""
+    """
+    Any error that this package raises on purpose.
+
+    Whatever a message is made of, the secrets that this process uses are blotted out of it.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(blotted(arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class PermanentError(RsvpError):

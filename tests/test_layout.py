@@ -18,6 +18,7 @@ import airflow_provider_rsvp
 ROOT = Path(airflow_provider_rsvp.__file__).parent
 PACKAGE = airflow_provider_rsvp.__name__
 LAYERS = (
+    ("redaction",),
     ("exceptions",),
     ("text", "windows_zones"),
     ("times",),
@@ -36,6 +37,7 @@ LAYERS = (
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 APART = {"sandbox", "get_provider_info", "__init__"}
 WITHOUT_AIRFLOW = {
+    "redaction",
     "exceptions",
     "text",
     "windows_zones",

@@ -27,7 +27,7 @@ from airflow_provider_rsvp.sandbox.google import ids as google_ids
 from airflow_provider_rsvp.sandbox.graph import ids
 from airflow_provider_rsvp.services import bitrix24, cronofy, google_calendar, msgraph
 from airflow_provider_rsvp.services.client import Window
-from airflow_provider_rsvp.services.wire import Answer, Purpose, Request, next_page, retry_after
+from airflow_provider_rsvp.services.wire import Answer, Pages, Purpose, Request, retry_after
 
 pytestmark = pytest.mark.any_airflow
 
@@ -639,7 +639,7 @@ def test_any_retry_after_is_a_number_of_seconds_or_none(value):
 @given(link=JSON)
 def test_any_next_page_is_an_address_or_an_error(link):
     try:
-        assert isinstance(next_page(link, set(), "list"), str)
+        assert isinstance(Pages("list").following(link), str)
     except MalformedAnswerError:
         assert not isinstance(link, str)
 

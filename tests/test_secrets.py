@@ -32,7 +32,6 @@ from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.sandbox import Sandbox
-from airflow_provider_rsvp.services.wire import Answer
 from airflow_provider_rsvp.transport import tokens
 
 SECRET_EXTRAS = (
@@ -139,19 +138,6 @@ def canaries(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     # Of the keys each line, as no text would show one as a whole.
     lines = (key + key_file["private_key"]).splitlines()
     return secrets | {passphrase} | {line for line in lines if not line.startswith("-----")}
-
-
-@pytest.mark.any_airflow
-@pytest.mark.parametrize("batched", [False, True], ids=["alone", "in a batch"])
-@pytest.mark.parametrize(
-    "spelled", ["tok/en-\u00e9-0123", r"tok\/en-\u00e9-0123", r"\u0074ok/en-\u00E9-0123"], ids=ascii
-)
-def test_one_that_an_answer_spells_otherwise_does_not_show(spelled: str, batched: bool) -> None:
-    """JSON has several ways to write a character (RFC 8259, section 7); PHP writes a backslash before a slash."""
-    body = f'{{"error":{{"code":"x","message":"refused: {spelled}"}}}}'
-    answer = Answer.of_json(400, {}, json.loads(body)) if batched else Answer(400, {}, body.encode())
-    message = answer.without(["other", "tok/en-\u00e9-0123"]).json("read")["error"]["message"]
-    assert message == "refused: ***"
 
 
 def test_one_that_a_service_spells_otherwise_does_not_show(sandbox: Sandbox, connect: Any, ear: Ear) -> None:

@@ -29,6 +29,7 @@ from airflow_provider_rsvp.model import (
     Reply,
     Scope,
 )
+from airflow_provider_rsvp.redaction import blotted
 from airflow_provider_rsvp.replying import (
     IntentMemory,
     Settling,
@@ -281,7 +282,8 @@ class CalendarHook(BaseHook, ABC):
         """Say who the connection is; see :meth:`test_connection`."""
         try:
             async with self.calendar() as calendar:
-                return True, (await self.describe(calendar)).describe()
+                # Who and what this is are the service's own words.
+                return True, blotted((await self.describe(calendar)).describe())
         except RsvpError as error:
             # Airflow tests a connection under an id that it makes up, which would tell nobody anything.
             return False, str(error).replace(f"Connection {self.conn_id!r}", "The connection")

@@ -128,7 +128,9 @@ def _renewed(fields: Fields, transport: Transport, refresh_token: str) -> Renewe
 
     return renewed_token(
         request_grant,
-        credentials=(fields.host, client_id, client_secret),
+        places=transport.places,
+        account=(client_id,),
+        secrets=(client_secret,),
         refresh_token=refresh_token,
         apply=bitrix24.with_token,
     )

@@ -62,6 +62,8 @@ def _auth(fields: Fields, transport: Transport) -> Auth:
 
     return renewed_token(
         request_grant,
-        credentials=(fields.host, client_id, client_secret),
+        places=transport.places,
+        account=(client_id,),
+        secrets=(client_secret,),
         refresh_token=refresh_token,
     )

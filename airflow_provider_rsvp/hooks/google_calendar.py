@@ -117,7 +117,11 @@ def _signed_in(fields: Fields, transport: Transport) -> RenewedToken:
         return await _ask(transport, google_calendar.token_request(form))
 
     return renewed_token(
-        request_grant, credentials=(fields.host, client_id, client_secret), refresh_token=refresh_token
+        request_grant,
+        places=transport.places,
+        account=(client_id,),
+        secrets=(client_secret,),
+        refresh_token=refresh_token,
     )
 
 
@@ -142,7 +146,9 @@ def _delegated(fields: Fields, transport: Transport) -> TokenPerMailbox:
 
         return renewed_token(
             request_grant,
-            credentials=(fields.host, key["client_email"], key["private_key"], scope, mailbox),
+            places=transport.places,
+            account=(key["client_email"], scope, mailbox),
+            secrets=(key["private_key"], key.get("private_key_id")),
         )
 
     return TokenPerMailbox(token_of)

@@ -120,7 +120,9 @@ def _delegated(
 
     return renewed_token(
         request_grant,
-        credentials=(fields.host, tenant, client_id, fields.password),
+        places=transport.places,
+        account=(tenant, client_id, cloud.graph),
+        secrets=(fields.password,),
         refresh_token=refresh_token,
     )
 
@@ -135,6 +137,7 @@ def _application(
     certified: bool,
 ) -> RenewedToken:
     secret, key, certificate = fields.password, fields.text("private_key"), fields.text("certificate")
+    passphrase = fields.text("private_key_passphrase")
     if certified and secret is not None:
         raise fields.error("private_key", "give a client secret or a certificate, not both")
     if certified and certificate is None:
@@ -149,12 +152,17 @@ def _application(
                 audience=transport.token_address(msgraph.token_request(tenant, {})),
                 private_key=str(key),
                 certificate=str(certificate),
-                passphrase=fields.text("private_key_passphrase"),
+                passphrase=passphrase,
             )
             form = msgraph.assertion_form(client_id, assertion, cloud.graph)
         return await _ask(transport, msgraph.token_request(tenant, form))
 
-    return renewed_token(request_grant, credentials=(fields.host, tenant, client_id, secret, key))
+    return renewed_token(
+        request_grant,
+        places=transport.places,
+        account=(tenant, client_id, cloud.graph),
+        secrets=(secret, key, certificate, passphrase),
+    )
 
 
 async def _ask(transport: Transport, request: Request) -> Grant:

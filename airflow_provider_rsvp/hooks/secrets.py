@@ -12,6 +12,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 
 from airflow_provider_rsvp.exceptions import ServiceUnavailableError
+from airflow_provider_rsvp.redaction import keep_out
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.transport.tokens import Apply, RenewedToken, bearer
 
@@ -19,34 +20,41 @@ log = logging.getLogger(__name__)
 
 
 async def hide(secret: str) -> None:
-    """Mask a secret in everything that Airflow logs or shows from now on."""
+    """Mask a secret in everything that Airflow logs or shows from now on, and keep it out of our own messages."""
     from airflow.sdk.log import mask_secret
 
     # In a thread, and not with Airflow's own coroutine: while a task process awaits an answer of Airflow, it can make
     # no other call from its event loop, such as noting what was sent. It fails with DeadlockImminentError, or hangs.
     await sync_to_async(mask_secret)(secret)
+    keep_out(secret)
 
 
 def renewed_token(
     request_grant: Callable[[str | None], Awaitable[Grant]],
     *,
-    credentials: Sequence[str | None],
+    places: Sequence[str],
+    account: Sequence[str | None],
+    secrets: Sequence[str | None],
     refresh_token: str | None = None,
     apply: Apply = bearer,
 ) -> RenewedToken:
     """
-    Return the access token of a connection, shared by all who use the same credentials in this process.
+    Return the access token of a connection, shared by all in this process to whom it would be granted alike.
 
     :param request_grant: asks the token endpoint
-    :param credentials: what the connection holds; changing any of it ends the sharing
+    :param places: where the tokens go: :attr:`~airflow_provider_rsvp.transport.session.Transport.places`
+    :param account: whom and what for the endpoint grants them: client, tenant, scope, mailbox
+    :param secrets: what proves to the endpoint that they may be granted; who holds others shares nothing
     :param refresh_token: the refresh token that the connection holds, if it has one
     """
+    chain = (*places, *account, refresh_token)
+    key = _fingerprint(*chain, *secrets)
     return RenewedToken(
-        key=_fingerprint(*credentials, refresh_token),
+        key=key,
         request_grant=request_grant,
         hide=hide,
         refresh_token=refresh_token,
-        store=VariableGrantStore(refresh_token) if refresh_token else None,
+        store=VariableGrantStore(_fingerprint(*chain), key) if refresh_token else None,
         apply=apply,
     )
 
@@ -55,14 +63,18 @@ class VariableGrantStore:
     """
     Keeps the last grant that stems from a refresh token in an Airflow Variable, which is encrypted at rest.
 
-    The Variable is named for the refresh token and not for the connection: the Test button tests under a
-    connection id of its own, and an account that is authorised anew begins anew.
+    The Variable is named for what the connection holds and not for the connection: the Test button tests under a
+    connection id of its own, and an account that is authorised anew begins anew. Another client secret for the same
+    account finds the newest refresh token there, as a secret may be replaced at any time, but no access token: it
+    has to prove itself to the token endpoint.
 
-    :param refresh_token: the refresh token that the connection holds
+    :param name: tells the refresh token that the connection holds, and whom and where it is for, from others
+    :param key: tells the secrets apart, too
     """
 
-    def __init__(self, refresh_token: str) -> None:
-        self.key = f"rsvp_refresh_token_{_fingerprint(refresh_token)}"
+    def __init__(self, name: str, key: str) -> None:
+        self.key = f"rsvp_refresh_token_{name}"
+        self._granted_to = key
 
     async def load(self) -> Grant | None:
         """
@@ -76,9 +88,10 @@ class VariableGrantStore:
             value = json.loads(text) if text else None
             if value is None:
                 return None
-            return Grant(
-                value["access_token"], value["expires_at"], value["refresh_token"], value.get("scope")
-            )
+            refresh_token = value["refresh_token"]
+            if value["granted_to"] != self._granted_to:
+                return Grant("", 0.0, refresh_token)
+            return Grant(value["access_token"], value["expires_at"], refresh_token, value.get("scope"))
         except (ValueError, KeyError, TypeError):
             log.warning("Variable %s does not hold what this package wrote; it is not used.", self.key)
             return None
@@ -95,6 +108,7 @@ class VariableGrantStore:
                 "expires_at": grant.expires_at,
                 "refresh_token": grant.refresh_token,
                 "scope": grant.scope,
+                "granted_to": self._granted_to,
             }
         )
         description = "Tokens that airflow-provider-rsvp renewed; safe to delete after authorising anew."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +15,7 @@ from airflow_provider_rsvp.sandbox.log import Entry
 from airflow_provider_rsvp.sandbox.misbehaviour import Misbehaviour, to_response
 from airflow_provider_rsvp.sandbox.options import InputError, Options
 from airflow_provider_rsvp.sandbox.seeded import SeededState
+from airflow_provider_rsvp.sandbox.visitors import is_loopback, own_visitors_only
 from airflow_provider_rsvp.sandbox.wire import Call, Service
 
 
@@ -23,7 +23,7 @@ class Server:
     """Serves a state on a loopback address, inside a running event loop."""
 
     def __init__(self, host: str, port: int, options: Options) -> None:
-        if not _is_loopback(host):
+        if not is_loopback(host):
             raise InputError(f"host: the sandbox only listens on a loopback address, not on {host!r}")
         self._host, self._port = host, port
         self.state = SeededState(options)
@@ -33,7 +33,7 @@ class Server:
 
     async def start(self) -> None:
         """Listen, and know the URL."""
-        app = web.Application(client_max_size=64 * 1024**2)
+        app = web.Application(client_max_size=64 * 1024**2, middlewares=[own_visitors_only])
         app.router.add_get("/", self._page)
         app.router.add_route("*", "/sandbox/{operation:.*}", self._control)
         app.router.add_route("*", "/{service}/{tail:.*}", self._serve)
@@ -153,12 +153,3 @@ def _object(given: object) -> Mapping[str, Any]:
     if not isinstance(given, dict):
         raise InputError(f"body: must be an object, not {given!r}")
     return given
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

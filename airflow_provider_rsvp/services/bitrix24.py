@@ -54,6 +54,7 @@ from airflow_provider_rsvp.services.wire import (
     Dialect,
     Exchange,
     Limits,
+    Pages,
     Purpose,
     Request,
     excerpt,
@@ -172,9 +173,11 @@ def _pause(answer: Answer) -> float | None:
     resets = times.get("operating_reset_at") if isinstance(times, dict) else None
     if _code(answer).casefold() == "operation_time_limit" and isinstance(resets, int | float):
         try:
-            return max(0.0, float(resets) - time.time())
+            seconds = float(resets) - time.time()
         except OverflowError:
             return None
+        # One that has passed says nothing: the portal's clock or ours may be wrong.
+        return seconds if seconds > 0 else None
     return retry_after(answer)
 
 
@@ -392,7 +395,7 @@ class Bitrix24Calendar:
         }
         if calendar_id is not None:
             parameters["section"] = [_number(calendar_id, field="calendar_id")]
-        rows = expect(await self._call("calendar.event.get", parameters, what), list, what, "a list")
+        rows = Pages(what).read(await self._call("calendar.event.get", parameters, what))
         return [expect(row, dict, what, "an event") for row in rows]
 
     async def _call(self, method: str, parameters: dict[str, Any], what: str) -> Any:

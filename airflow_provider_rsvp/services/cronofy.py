@@ -48,13 +48,13 @@ from airflow_provider_rsvp.services.wire import (
     Dialect,
     Exchange,
     Limits,
+    Pages,
     Purpose,
     Request,
     SlidingWindow,
     check_accepted,
     excerpt,
     expect,
-    next_page,
     optional_text,
     reading,
     server_error,
@@ -324,20 +324,20 @@ class CronofyCalendar:
 
     async def _events(self, query: list[tuple[str, str]], what: str) -> AsyncIterator[dict[str, Any]]:
         request = _get("v1/events", query, what)
-        followed: set[str] = set()
+        pages = Pages(what)
         while True:
             answer = await self._exchange.send(request)
             if not answer.ok:
                 raise _error(request, answer)
             body = answer.json_object(what)
             with reading(what):
-                events = expect(body["events"], list, what, "a list 'events'")
+                events = pages.read(body["events"])
                 link = (body.get("pages") or {}).get("next_page")
             for event in events:
                 yield expect(event, dict, what, "an event")
             if not link:
                 return
-            request = _get(next_page(link, followed, what), (), what)
+            request = _get(pages.following(link), (), what)
 
     def _invitation(
         self, event: dict[str, Any], calendars: Mapping[str, dict[str, Any]], what: str

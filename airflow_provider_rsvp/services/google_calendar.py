@@ -59,11 +59,11 @@ from airflow_provider_rsvp.services.wire import (
     Dialect,
     Exchange,
     Limits,
+    Pages,
     Purpose,
     Request,
     excerpt,
     expect,
-    next_page,
     optional_text,
     reading,
     refused_for_load,
@@ -407,14 +407,15 @@ class GoogleCalendar:
     ) -> AsyncIterator[dict[str, Any]]:
         """Read the pages of a collection; a page may be empty although another follows."""
         request = self._get(url, query, what, mailbox)
-        followed: set[str] = set()
+        pages = Pages(what)
         while True:
             page = await self._json(request)
+            pages.read(page.get("items", []))
             yield page
             token = page.get("nextPageToken")
             if not token:
                 return
-            request = self._get(url, (*query, ("pageToken", next_page(token, followed, what))), what, mailbox)
+            request = self._get(url, (*query, ("pageToken", pages.following(token))), what, mailbox)
 
     def _get(self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None) -> Request:
         return Request(

@@ -55,12 +55,12 @@ from airflow_provider_rsvp.services.wire import (
     Dialect,
     Exchange,
     Limits,
+    Pages,
     Purpose,
     Request,
     check_accepted,
     excerpt,
     expect,
-    next_page,
     optional_text,
     reading,
     refused_for_load,
@@ -352,17 +352,17 @@ class GraphCalendar:
         )
         request = replace(request, headers={"Prefer": f"{_PREFER}, odata.maxpagesize={_PAGE_SIZE}"})
         events: dict[str, dict[str, Any]] = {}
-        followed: set[str] = set()
+        pages = Pages(what)
         while True:
             body = await self._exchange_json(request)
-            for each in expect(body.get("value"), list, what, "a list 'value'"):
+            for each in pages.read(body.get("value")):
                 event = expect(each, dict, what, "an event")
                 # What comes twice in a round counts as it comes last.
                 events[_text(event, "id", what)] = event
             link = body.get("@odata.nextLink")
             if not link:
                 break
-            request = replace(request, url=next_page(link, followed, what), query=())
+            request = replace(request, url=pages.following(link), query=())
         token = _delta_token(body.get("@odata.deltaLink"), what)
         left = {name: event for name, event in events.items() if "@removed" not in event}
         known = dict(left)
@@ -461,15 +461,15 @@ class GraphCalendar:
         self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None
     ) -> AsyncIterator[dict[str, Any]]:
         request = self._get(url, query, what, mailbox)
-        followed: set[str] = set()
+        pages = Pages(what)
         while True:
             body = await self._exchange_json(request)
-            for event in expect(body.get("value"), list, what, "a list 'value'"):
+            for event in pages.read(body.get("value")):
                 yield expect(event, dict, what, "an event")
             link = body.get("@odata.nextLink")
             if not link:
                 return
-            request = self._get(next_page(link, followed, what), (), what, mailbox)
+            request = self._get(pages.following(link), (), what, mailbox)
 
     def _get(self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None) -> Request:
         return Request(

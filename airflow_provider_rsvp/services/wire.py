@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import email.utils
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,9 +25,18 @@ from airflow_provider_rsvp.exceptions import (
     ThrottledError,
     UnclearOutcomeError,
 )
+from airflow_provider_rsvp.redaction import blotted
 
 _LONGEST_EXCERPT = 200
-_BLOT = b"***"
+_LONGEST_MESSAGE = 4096
+_MOST_VALUES = 1_000_000
+"""As many as 250,000 events have, whose objects take some 100 MB; with empty ones, 32 MB of JSON could take 1 GB."""
+_BEFORE_VALUES = (b",", b"[", b"{")
+MOST_PAGES = 1000
+"""How many pages of a listing are followed, empty ones too."""
+MOST_EVENTS = 100_000
+"""How many events a listing may hold; a room that is booked all day long has some 20,000 a year."""
+_LONGEST_WAIT = 366 * 86400.0
 
 
 class Purpose(Enum):
@@ -99,7 +109,7 @@ class Answer:
         try:
             return self._json()
         except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no content type").split(";")[0]
+            kind = excerpt(self.headers.get("content-type", "no content type").split(";")[0])
             raise MalformedAnswerError(
                 f"Could not {what}: the answer (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
                 "Is the host in the connection the service's own, and is nothing in between?"
@@ -121,20 +131,10 @@ class Answer:
         body: dict[str, Any] = expect(self.json(what), dict, what, "an object")
         return body
 
-    def without(self, secrets: Sequence[str]) -> Answer:
-        """Return the answer with secrets blotted out of its body, however its JSON spells them."""
-        try:
-            # Written anew, it spells each character in one way.
-            body = json.dumps(self._json()).encode()
-            spelled = [json.dumps(secret)[1:-1] for secret in secrets]
-        except (ValueError, RecursionError):
-            body, spelled = self.body, list(secrets)
-        for secret in spelled:
-            body = body.replace(secret.encode(), _BLOT)
-        return Answer(self.status, self.headers, body)
-
     def _json(self) -> Any:
         if not self._read:
+            if sum(map(self.body.count, _BEFORE_VALUES)) > _MOST_VALUES:
+                raise ValueError("more values than an answer of this size has any use for")
             self._read.append(json.loads(self.body))
         return self._read[0]
 
@@ -188,10 +188,16 @@ class Limits:
 
 def retry_after(answer: Answer) -> float | None:
     """
-    Return the seconds that ``Retry-After`` asks for (RFC 9110, section 10.2.3), or None.
+    Return the seconds that ``Retry-After`` asks for (RFC 9110, section 10.2.3), or None where it asks for none.
 
-    Decimals, which some services send, are read too.
+    Decimals, which some services send, are read too. A moment that has passed asks for nothing: the service's clock
+    or ours may be wrong.
     """
+    seconds = _stated_wait(answer)
+    return seconds if seconds is not None and seconds > 0 else None
+
+
+def _stated_wait(answer: Answer) -> float | None:
     value = answer.headers.get("retry-after", "").strip()
     if not value:
         return None
@@ -200,12 +206,12 @@ def retry_after(answer: Answer) -> float | None:
     except ValueError:
         try:
             when = email.utils.parsedate_to_datetime(value)
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, TypeError, OverflowError, IndexError):
             return None
         if when.tzinfo is None:
             when = when.replace(tzinfo=UTC)
         seconds = (when - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None
+    return min(seconds, _LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def unauthorized(answer: Answer) -> bool:
@@ -215,7 +221,7 @@ def unauthorized(answer: Answer) -> bool:
 
 def refused_for_load(answer: Answer) -> bool:
     """Return whether the request surely had no effect because of too much load."""
-    return answer.status == 429 or (answer.status == 503 and retry_after(answer) is not None)
+    return answer.status == 429 or (answer.status == 503 and _stated_wait(answer) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,19 +302,47 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def next_page(link: Any, followed: set[str], what: str) -> str:
+class Pages:
     """
-    Return the address of the next page, as the service gave it, and note that it is followed.
+    The pages of one listing, which must come to an end.
 
-    :param followed: the addresses of the listing's earlier pages
     :param what: the request in words
-    :raises MalformedAnswerError: it is no address, or the pages lead in a circle
     """
-    address: str = expect(link, str, what, "an address")
-    if address in followed:
-        raise MalformedAnswerError(f"Could not {what}: the pages of the answer lead in a circle.")
-    followed.add(address)
-    return address
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._followed: set[str] = set()
+        self._events = 0
+
+    def read(self, events: Any) -> list[Any]:
+        """
+        Return the list of events that a page holds.
+
+        :raises MalformedAnswerError: it is no list, or all pages together hold too many
+        """
+        found: list[Any] = expect(events, list, self._what, "a list of events")
+        self._events += len(found)
+        if self._events > MOST_EVENTS:
+            raise MalformedAnswerError(
+                f"Could not {self._what}: the answer holds more than {MOST_EVENTS} events. Choose a shorter window."
+            )
+        return found
+
+    def following(self, link: Any) -> str:
+        """
+        Return the address of the next page, as the service gave it, and note that it is followed.
+
+        :raises MalformedAnswerError: it is no address, the pages lead in a circle, or there are too many
+        """
+        address: str = expect(link, str, self._what, "an address")
+        if address in self._followed:
+            raise MalformedAnswerError(f"Could not {self._what}: the pages of the answer lead in a circle.")
+        self._followed.add(address)
+        if len(self._followed) >= MOST_PAGES:
+            raise MalformedAnswerError(
+                f"Could not {self._what}: the answer has more than {MOST_PAGES} pages. Choose a shorter window."
+            )
+        return address
 
 
 @contextmanager
@@ -349,5 +383,5 @@ def check_accepted(service: str, request: Request, answer: Answer) -> None:
 
 def excerpt(text: Any) -> str:
     """Return a service's own message on one line, of bounded length and without the last full stop."""
-    line = " ".join(str(text).split()).rstrip(".")
+    line = " ".join(blotted(str(text)[:_LONGEST_MESSAGE]).split()).rstrip(".")
     return line if len(line) <= _LONGEST_EXCERPT else f"{line[:_LONGEST_EXCERPT]}…"

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,9 +23,12 @@ from airflow_provider_rsvp.exceptions import (
     ThrottledError,
     UnclearOutcomeError,
 )
+from airflow_provider_rsvp.redaction import keep_out
 from airflow_provider_rsvp.services.wire import Answer, Dialect, Purpose, Request
 from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
+from airflow_provider_rsvp.transport.body import ACCEPTED_ENCODINGS, UnreadableBodyError, read_body
 from airflow_provider_rsvp.transport.origin import Origin
+from airflow_provider_rsvp.transport.proxies import Route, route_to
 from airflow_provider_rsvp.transport.throttle import Throttle, shared_throttle
 from airflow_provider_rsvp.transport.tokens import Auth
 
@@ -37,6 +40,11 @@ log = logging.getLogger(__name__)
 
 _CONNECT_ATTEMPTS = 3
 _LONGEST_BACKOFF = 30.0
+_SHORTEST_BACKOFF = 0.1
+_MOST_REFUSALS = 100
+"""How often one request is made again because the service asks for fewer, however long it may wait in all."""
+_NO_SECRETS = frozenset({"grant_type", "client_id", "client_assertion_type", "scope", "redirect_uri"})
+"""Of what is sent to a token endpoint, the parts that anybody may read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class Transport:
         self._batcher: Batcher | None = None
         self._client: aiohttp.ClientSession | None = None
         self._sessions: dict[str, AsyncHttpSession] = {}
+        self._routes: dict[Origin, Route] = {}
         self.auth: Auth | None = None
 
     async def __aenter__(self) -> Self:
@@ -94,7 +103,8 @@ class Transport:
             connector=aiohttp.TCPConnector(limit=self._dialect.limits.at_once),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._patience.answer, sock_connect=self._patience.connect),
-            trust_env=True,
+            headers={"Accept-Encoding": ACCEPTED_ENCODINGS},
+            auto_decompress=False,
         )
         # Else aiohttp sends a PUT again by itself when the connection breaks after it had left.
         self._client._retry_connection = False
@@ -107,6 +117,7 @@ class Transport:
         traceback: TracebackType | None,
     ) -> None:
         self._sessions.clear()
+        self._routes.clear()
         if self._client is not None:
             await self._client.close()
             self._client = None
@@ -116,6 +127,12 @@ class Transport:
         """Let requests that are under way at once travel together from now on, where the service takes batches."""
         if self._dialect.batching is not None:
             self._batcher = Batcher(self._dialect.batching, self._carry)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The service and the addresses that this transport talks to, by which its grants are told from others."""
+        origins = (self._origin, self._token_origin)
+        return (self._dialect.service, *(origin.base if origin else "" for origin in origins))
 
     def token_address(self, request: Request) -> str:
         """Return the address that a ``TOKEN`` request goes to, which its assertion has to name."""
@@ -164,17 +181,21 @@ class Transport:
                 renewed = True
                 continue
             if not self._dialect.refused_for_load(answer):
-                return self._redacted(answer)
+                return answer
             throttled += 1
-            pause = self._dialect.pause(answer)
-            if pause is None:
-                pause = _backoff(throttled)
+            asked = self._dialect.pause(answer)
+            pause = _backoff(throttled) if asked is None else max(asked, _shortest_pause(throttled))
             waited += pause
             if waited > self._patience.throttled:
                 raise ThrottledError(
                     f"Could not {request.what}: {self._dialect.service} asks for fewer requests (HTTP "
-                    f"{answer.status}) and for a wait of {pause:.0f} s, which is more than the "
+                    f"{answer.status}) and for a wait of {waited:.0f} s in all, which is more than the "
                     f"{self._patience.throttled:.0f} s this task may wait. Nothing was done by this request."
+                )
+            if throttled == _MOST_REFUSALS:
+                raise ThrottledError(
+                    f"Could not {request.what}: {self._dialect.service} asked for fewer requests {throttled} times "
+                    f"in a row (HTTP {answer.status}). Nothing was done by this request."
                 )
             log.info(
                 "%s asks for fewer requests; waiting %.1f s to %s.",
@@ -201,35 +222,31 @@ class Transport:
 
     async def _carry(self, request: Request) -> tuple[Carried, str | None]:
         """Make one HTTP request; return what came of it, and the access token that went along."""
-        url = self._origin_of(request).resolve(request.url)
+        origin = self._origin_of(request)
+        url = origin.resolve(request.url)
         auth = self._auth_for(request)
         # Before the slot: the token may have to be asked for, which takes a slot itself.
         signed, token = await auth.authorize(request) if auth else (request, None)
+        # Whatever the service makes of them, they show in no message from now on.
+        keep_out(*_credentials(signed, token, auth))
         async with self._entered().slot():
-            return await self._once(signed, url), token
+            return await self._once(signed, url, self._route(origin)), token
 
-    async def _once(self, request: Request, url: str) -> Carried:
-        import aiohttp
-
+    async def _once(self, request: Request, url: str, route: Route) -> Carried:
         body, headers = _encode(request)
-        try:
-            response = await self._session(request.method).run(
-                endpoint=f"{url}?{urlencode(request.query, quote_via=quote)}" if request.query else url,
-                data=body,  # type: ignore[arg-type]
-                headers=headers,
-                extra_options={"check_response": False, "allow_redirects": False},
-            )
-            async with response:
-                content = await response.read()
-                return Answer(response.status, _received(response.headers), content)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            # The text of these exceptions names addresses; their kind says enough.
-            reason = type(error).__name__
-            return Unreached(reason)
-        except TimeoutError:
-            return Unanswered(f"no answer within {self._patience.answer:g} s")
-        except (aiohttp.ClientError, ConnectionError, ValueError) as error:
-            return Unanswered(f"the connection broke, {type(error).__name__}")
+        carried: Any = await self._session(request.method).run(
+            endpoint=f"{url}?{urlencode(request.query, quote_via=quote)}" if request.query else url,
+            data=body,  # type: ignore[arg-type]
+            headers={**headers, **route.headers},
+            extra_options={"check_response": False, "allow_redirects": False, **route.options},
+        )
+        assert isinstance(carried, Carried)
+        return carried
+
+    def _route(self, origin: Origin) -> Route:
+        if origin not in self._routes:
+            self._routes[origin] = route_to(origin)
+        return self._routes[origin]
 
     def _session(self, method: str) -> AsyncHttpSession:
         session = self._sessions.get(method)
@@ -238,6 +255,7 @@ class Transport:
         return session
 
     def _open(self, method: str) -> AsyncHttpSession:
+        import aiohttp
         from airflow.providers.http.hooks.http import AsyncHttpSession, HttpAsyncHook, SessionConfig
         from yarl import URL
 
@@ -245,16 +263,38 @@ class Transport:
         if client is None:
             raise RuntimeError("Enter the transport before sending.")
 
-        async def request(url: str, **options: Any) -> aiohttp.ClientResponse:
-            return await client.request(method, URL(url, encoded=True), **options)
+        async def carry(url: str, **options: Any) -> Carried:
+            # Nothing is raised to the hook, which logs the address of a request whose answer it cannot read.
+            try:
+                async with client.request(method, URL(url, encoded=True), **options) as response:
+                    body = await read_body(response)
+            except (aiohttp.ClientError, OSError, ValueError, UnreadableBodyError) as error:
+                return self._failed(error)
+            return Answer(response.status, _received(response.headers), body)
 
         return AsyncHttpSession(
             hook=HttpAsyncHook(http_conn_id="", retry_limit=1),
-            request=request,
+            request=carry,  # type: ignore[arg-type]  # it hands on whatever comes back
             config=SessionConfig(base_url=""),
             # The provider passes a body on with the methods it knows, of which there are few.
             method="GET" if method == "GET" else "POST",
         )
+
+    def _failed(self, error: Exception) -> Unreached | Unanswered:
+        """Return what an error means for the request; its text, which may name the address, is not kept."""
+        import aiohttp
+
+        kind = type(error).__name__
+        if isinstance(
+            error,
+            (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError),
+        ):
+            return Unreached(kind)
+        if isinstance(error, TimeoutError):
+            return Unanswered(f"no answer within {self._patience.answer:g} s")
+        if isinstance(error, UnreadableBodyError):
+            return Unanswered(str(error))
+        return Unanswered(f"the connection broke, {kind}")
 
     def _unanswered(
         self, request: Request, unanswered: Unanswered
@@ -267,10 +307,6 @@ class Transport:
         return ServiceUnavailableError(
             f"Could not {request.what}: {self._dialect.service} gave no whole answer ({unanswered.reason})."
         )
-
-    def _redacted(self, answer: Answer) -> Answer:
-        """Return an answer that does not repeat a secret to us, in case it ends up in a message."""
-        return answer if answer.ok or self.auth is None else answer.without(self.auth.secrets())
 
 
 def _encode(request: Request) -> tuple[bytes | None, dict[str, str]]:
@@ -290,6 +326,24 @@ def _received(headers: Mapping[str, str]) -> dict[str, str]:
         key = name.lower()
         received[key] = f"{received[key]}, {value}" if key in received else value
     return received
+
+
+def _credentials(request: Request, token: str | None, auth: Auth | None) -> Iterator[str]:
+    """Return what is secret of a request."""
+    if token is not None:
+        yield token
+    elif auth is not None:
+        yield from auth.secrets()
+    if request.purpose is Purpose.TOKEN:
+        content = request.json if isinstance(request.json, dict) else {}
+        for name, value in (*request.query, *(request.form or {}).items(), *content.items()):
+            if name not in _NO_SECRETS:
+                yield str(value)
+
+
+def _shortest_pause(attempt: int) -> float:
+    """Return the seconds to wait at least, however little the service asks for: doubling."""
+    return min(_LONGEST_BACKOFF, _SHORTEST_BACKOFF * 2.0 ** (attempt - 1))
 
 
 def _backoff(attempt: int) -> float:

@@ -27,7 +27,7 @@ class GrantStore(Protocol):
     """A place, common to all workers, for what was granted last."""
 
     async def load(self) -> Grant | None:
-        """Return the grant stored last, or None."""
+        """Return the grant stored last, or None; one without access token where that was granted to another."""
 
     async def save(self, grant: Grant) -> None:
         """Store a grant."""
@@ -132,7 +132,7 @@ class RenewedToken:
     """
     An access token from a token endpoint, shared by everything in the process with the same key.
 
-    :param key: tells this account from others; holds no secret
+    :param key: tells apart all that grants depend on: places, account, secrets; gives none of them away
     :param request_grant: asks the token endpoint; gets the refresh token to use, where there is one
     :param refresh_token: the refresh token of the connection, if it has one
     :param store: where rotated refresh tokens are kept for all workers; None where nothing rotates
@@ -231,9 +231,9 @@ class RenewedToken:
         return grant
 
     async def _hide_grant(self, grant: Grant) -> None:
-        await self._hide(grant.access_token)
-        if grant.refresh_token:
-            await self._hide(grant.refresh_token)
+        for secret in (grant.access_token, grant.refresh_token):
+            if secret:
+                await self._hide(secret)
 
 
 class TokenPerMailbox:
