@@ -17,8 +17,8 @@ import airflow_provider_rsvp
 ROOT = Path(airflow_provider_rsvp.__file__).parent
 PACKAGE = airflow_provider_rsvp.__name__
 LAYERS = (
-    ("exceptions",),
     ("text", "windows_zones"),
+    ("exceptions",),
     ("times",),
     ("model",),
     ("services",),

@@ -126,6 +126,8 @@ class Server:
                 return control.invite(_object(given))
             case "POST cancel":
                 return control.cancel(_object(given))
+            case "POST rename":
+                return control.rename(_object(given))
             case "POST answer":
                 return control.answer(_object(given))
             case "POST tokens/expire":
