@@ -298,9 +298,10 @@ def check_as_planned(planned: Invitation, invitation: Invitation) -> None:
         raise InvitationChangedError(
             f"It was renamed since the reply was planned: from {planned.subject!r} to {invitation.subject!r}."
         )
-    if invitation.organizer != planned.organizer:
+    # A plan that was made of a report knows no organizer.
+    if planned.organizer is not None and invitation.organizer != planned.organizer:
         raise InvitationChangedError(
-            f"It has another organizer since the reply was planned: it was {planned.organizer or 'not shown'} and "
+            f"It has another organizer since the reply was planned: it was {planned.organizer} and "
             f"is {invitation.organizer or 'not shown'} now."
         )
     # A series is planned by one of its instances, whose time is not that of the series.
