@@ -17,6 +17,7 @@
     │   ├── OwnEventError              the mailbox is the organizer
     │   ├── EventCancelledError        the organizer cancelled the event
     │   ├── InvitationChangedError     it is not as it was when the reply was planned
+    │   ├── PlanChangedError           the plan is not the one that a person was shown
     │   ├── DraftEventError            the organizer has not sent the invitation yet
     │   ├── ReadOnlyCalendarError      the calendar cannot be written to
     │   ├── CannotRespondError         the service says that this event takes no reply
@@ -29,23 +30,28 @@
         ├── EventChangedError          the event changed between the look and the sending; nothing was sent
         └── UnclearOutcomeError        a reply may or may not have been sent
 
-No message holds a secret. A message says what was asked, what the service said, and what to do.
+No message holds a secret. A message says what was asked, what the service said, and what to do. What a service or a
+stranger said in it is cleaned, so that it cannot steer a terminal or turn the direction of writing.
 """
 
 from __future__ import annotations
 
 from airflow_provider_rsvp.redaction import blotted
+from airflow_provider_rsvp.text import clean_text
 
 
 class RsvpError(Exception):
     """
     Any error that this package raises on purpose.
 
-    Whatever a message is made of, the secrets that this process uses are blotted out of it.
+    Whatever a message is made of, the secrets that this process uses are blotted out of it, and so is what a person
+    cannot see.
+
+    :param message: what was asked, what was found, what to do
     """
 
-    def __init__(self, *args: object) -> None:
-        super().__init__(*(blotted(arg) if isinstance(arg, str) else arg for arg in args))
+    def __init__(self, message: str = "") -> None:
+        super().__init__(clean_text(blotted(message)))
 
 
 class PermanentError(RsvpError):
@@ -111,6 +117,10 @@ class EventCancelledError(PermanentError):
 
 class InvitationChangedError(PermanentError):
     """The invitation is not as it was when the reply to it was planned; nothing was sent."""
+
+
+class PlanChangedError(PermanentError):
+    """The plan is not the one that a person was shown when they approved it; nothing is approved."""
 
 
 class DraftEventError(PermanentError):

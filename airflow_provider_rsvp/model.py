@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 import pendulum
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
-from airflow_provider_rsvp.text import clean_line, clean_text
+from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line, clean_text
 from airflow_provider_rsvp.times import UTC, parse_instant
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
@@ -95,13 +95,16 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An organizer or attendee, as far as the service names one."""
+    """An organizer or attendee, as far as the service names one; what is blank is not there."""
 
     address: str | None = None
     name: str | None = None
 
     def __post_init__(self) -> None:
         _clean(self, "address", "name")
+        for part in ("address", "name"):
+            if getattr(self, part) == "":
+                object.__setattr__(self, part, None)
 
     def __str__(self) -> str:
         if self.name and self.address and self.name != self.address:
@@ -212,7 +215,8 @@ class EventReference:
             what += f" of {self.original_start.isoformat()}"
         if self.mailbox is not None:
             what += f" in {self.mailbox}"
-        return what
+        # An id goes back to its service as it came; only what is shown of it is cleaned.
+        return clean_line(what)
 
     def to_dict(self) -> dict[str, str | None]:
         """Return the reference as JSON-plain values."""
@@ -264,10 +268,10 @@ class Reply:
     The answer to be sent (RFC 5546, sections 3.2.3 REPLY and 3.2.7 COUNTER).
 
     :param status: the answer; its name is taken too
-    :param comment: a text for the organizer
+    :param comment: a text for the organizer; cleaned, so that what is asked for is what a service can store
     :param notify_organizer: whether the organizer is told
     :param proposed_time: a start and end offered instead of the organizer's
-    :raises InvalidInputError: the parts contradict each other
+    :raises InvalidInputError: the parts contradict each other, or the comment is too long
     """
 
     status: ParticipationStatus
@@ -277,6 +281,8 @@ class Reply:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "status", ParticipationStatus.parse(self.status))
+        if self.comment is not None:
+            object.__setattr__(self, "comment", _clean_comment(self.comment))
         if self.proposed_time is None:
             return
         if self.status not in (ParticipationStatus.TENTATIVE, ParticipationStatus.DECLINED):
@@ -429,6 +435,8 @@ class Invitation:
     def __post_init__(self) -> None:
         _clean(self, "subject", "cannot_respond")
         _clean(self, "comment", "body", clean=clean_text)
+        if self.organizer == Person():
+            object.__setattr__(self, "organizer", None)
         if self.categories:
             categories = tuple(clean_line(each) for each in self.categories[:_MOST_CATEGORIES])
             object.__setattr__(self, "categories", categories)
@@ -478,6 +486,8 @@ class Outcome:
     """
     What happened to one reply.
 
+    Its texts are cleaned as those of an :class:`Invitation` are.
+
     :param result: ``replied``, ``unchanged``, ``skipped`` or ``failed``
     :param time: when the event takes place, as far as it was seen
     :param before: the status that was seen before
@@ -499,6 +509,9 @@ class Outcome:
     verified: bool = False
     detail: str = ""
     link: str | None = None
+
+    def __post_init__(self) -> None:
+        _clean(self, "subject", "detail")
 
     def describe(self) -> str:
         """Return the outcome as one line for a log."""
@@ -542,6 +555,11 @@ class Account:
     token_expires_at: pendulum.DateTime | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
 
+    def __post_init__(self) -> None:
+        _clean(self, "who")
+        for name in ("permissions", "notes"):
+            object.__setattr__(self, name, tuple(clean_line(each) for each in getattr(self, name)))
+
     def describe(self) -> str:
         """Return the account as sentences for a person."""
         sentences = [f"Connected as {self.who}."]
@@ -576,6 +594,16 @@ def _clean(value: object, *names: str, clean: Callable[[str], str] = clean_line)
             cleaned = clean(text)
             if cleaned is not text:
                 object.__setattr__(value, name, cleaned)
+
+
+def _clean_comment(comment: object) -> str | None:
+    if not isinstance(comment, str):
+        raise InvalidInputError(f"comment: expected a text, not {type(comment).__name__}.")
+    if len(comment) > LONGEST_TEXT:
+        raise InvalidInputError(
+            f"comment: {len(comment)} characters are too many; {LONGEST_TEXT} is the most."
+        )
+    return clean_text(comment) or None
 
 
 def _parse_enum(cls: type[_E], value: Any, field_name: str) -> _E:

@@ -53,6 +53,7 @@ from airflow_provider_rsvp.model import (
     Scope,
 )
 from airflow_provider_rsvp.services.client import CalendarClient, Sent
+from airflow_provider_rsvp.text import same_wording
 from airflow_provider_rsvp.times import UTC, format_when, parse_instant
 
 log = logging.getLogger(__name__)
@@ -282,9 +283,9 @@ def check_invitation(invitation: Invitation, reply: Reply, scope: Scope) -> None
 
 def check_as_planned(planned: Invitation, invitation: Invitation) -> None:
     """
-    Check that an invitation is as it was when the reply to it was planned.
+    Check that an invitation is as it was when the reply to it was planned, in all that a person is shown of it.
 
-    :raises InvitationChangedError: it was moved, cancelled or answered since
+    :raises InvitationChangedError: it was renamed, moved, cancelled or answered since, or has another organizer
     """
     if invitation.is_cancelled and not planned.is_cancelled:
         raise InvitationChangedError("The organizer cancelled it since the reply was planned.")
@@ -292,6 +293,16 @@ def check_as_planned(planned: Invitation, invitation: Invitation) -> None:
         raise InvitationChangedError(
             f"It was answered by hand since the reply was planned: it was {planned.status or 'not shown'} and "
             f"is {invitation.status or 'not shown'} now."
+        )
+    if invitation.subject != planned.subject:
+        raise InvitationChangedError(
+            f"It was renamed since the reply was planned: from {planned.subject!r} to {invitation.subject!r}."
+        )
+    # A plan that was made of a report knows no organizer.
+    if planned.organizer is not None and invitation.organizer != planned.organizer:
+        raise InvitationChangedError(
+            f"It has another organizer since the reply was planned: it was {planned.organizer} and "
+            f"is {invitation.organizer or 'not shown'} now."
         )
     # A series is planned by one of its instances, whose time is not that of the series.
     same = planned.reference.event_id == invitation.reference.event_id
@@ -500,12 +511,11 @@ class _Protocol:
         return UnclearOutcomeError(f"{said} The next try looks again before it sends.")
 
     def _comment_differs(self, invitation: Invitation) -> bool:
-        """Whether the service shows my present comment, and it is not the one to be sent."""
+        """Whether the service shows my present comment, and it is surely not the one to be sent."""
         wanted, present = self._reply.comment, invitation.comment
         if not wanted or present is None:
             return False
-        # A service may lay out the text anew; that is no other comment.
-        return wanted.split() != present.split()
+        return not same_wording(wanted, present)
 
     def _gone_before(
         self, reference: EventReference, intent: Intent | None, error: EventNotFoundError

@@ -7,7 +7,9 @@ cleaned here once, so that no consumer has to.
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 
 LONGEST_LINE = 1_000
 """Characters of a subject, a name, an address or any other single line."""
@@ -25,6 +27,11 @@ _INVISIBLE = (
 _REMOVED = re.compile(f"[{_INVISIBLE}]")
 _LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _SPACE = re.compile(r"\s+")
+# A tag of HTML, one that was cut off, an entity that was cut off, and a line break that was escaped once more.
+_MARKUP = re.compile(r"<[^<>]{0,200}(?:>|$)|&#?\w{0,10}$|\\[nNrt]")
+_LOST = re.compile(r"[\s?\ufffd]+")
+_MOST_ESCAPINGS = 3
+_LEAST_WORDING = 12
 
 
 def clean_line(text: str, longest: int = LONGEST_LINE) -> str:
@@ -49,6 +56,38 @@ def clean_text(text: str, longest: int = LONGEST_TEXT) -> str:
     if text.isprintable():
         return _cut(text.strip(), longest)
     return _cut(_REMOVED.sub("", _LINE_ENDS.sub("\n", text[: 4 * longest])).strip(), longest)
+
+
+def same_wording(wanted: str, shown: str) -> bool:
+    """
+    Return whether a text that a service shows may be the one that it was given.
+
+    In doubt it is. Services lay texts out anew, escape them as HTML, cut them, quote them, and lose what their alphabet
+    lacks. So only letters and digits count, and neither case nor accents; of two texts one may hold the other, where
+    that is of some length; and a text without letters and digits may have been lost altogether.
+    """
+    given, kept = _wording(wanted), _wording(shown)
+    if given == kept or not given or _LOST.fullmatch(shown):
+        return True
+    return _holds(given, kept) or _holds(_ascii(wanted), _ascii(shown))
+
+
+def _holds(one: str, other: str) -> bool:
+    return min(len(one), len(other)) >= _LEAST_WORDING and (one in other or other in one)
+
+
+def _wording(text: str) -> str:
+    return "".join(each for each in unicodedata.normalize("NFKD", _plain(text)).casefold() if each.isalnum())
+
+
+def _ascii(text: str) -> str:
+    return "".join(each for each in _plain(text).lower() if each.isascii() and each.isalnum())
+
+
+def _plain(text: str) -> str:
+    for _ in range(_MOST_ESCAPINGS):
+        text = html.unescape(text)
+    return _MARKUP.sub(" ", text)
 
 
 def _cut(text: str, longest: int) -> str:

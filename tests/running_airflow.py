@@ -123,17 +123,29 @@ class RunningAirflow:
                 raise
             return {}
 
-    def waits_for_a_person(self, dag_id: str, task_id: str) -> bool:
-        """Whether a task asks a person, and the scheduler has seen its process end."""
+    def waits_for_a_person(self, dag_id: str, task_id: str, *, times: int = 1) -> bool:
+        """Whether a task asks a person for the so-many-th time, and the scheduler has seen its process end."""
         # An answer that comes before that makes Airflow fail the task: "finished with state success, but the task
         # instance's state attribute is queued". No person is so quick.
         log = self.whole_log()
-        seen = f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id}," in log
+        seen = log.count(f"TaskInstance Finished: dag_id={dag_id}, task_id={task_id},") >= times
         return seen and bool(self.question(dag_id, task_id))
 
+    def clear(self, dag_id: str, *task_ids: str) -> None:
+        """Clear tasks of the DAG's only run, as the UI does, and none that come after them."""
+        body = {
+            "dry_run": False,
+            "only_failed": False,
+            "task_ids": list(task_ids),
+            "dag_run_id": self._run(dag_id),
+        }
+        self._ask("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
+
     def answer(self, dag_id: str, task_id: str, option: str, **entered: str) -> None:
-        """Answer the question of a task, as the UI does."""
-        body = {"chosen_options": [option], "params_input": entered}
+        """Answer the question of a task, as the UI does: with all fields of its form, the hidden ones too."""
+        form = self.question(dag_id, task_id)["params"]
+        filled = {name: field["value"] for name, field in form.items()} | entered
+        body = {"chosen_options": [option], "params_input": filled}
         self._ask("PATCH", self._question_path(dag_id, task_id), body)
 
     def task_instances(self) -> dict[tuple[str, str], TaskInstance]:
@@ -161,6 +173,11 @@ class RunningAirflow:
     def task_logs(self) -> str:
         return "\n".join(path.read_text(errors="replace") for path in (self.home / "logs").rglob("*.log"))
 
+    def task_log(self, dag_id: str, task_id: str) -> str:
+        """What a task of a DAG wrote, in all its tries."""
+        paths = (self.home / "logs").glob(f"dag_id={dag_id}/run_id=*/task_id={task_id}/*.log")
+        return "\n".join(path.read_text(errors="replace") for path in sorted(paths))
+
     def _answers(self) -> bool:
         try:
             with urllib.request.urlopen(f"{self.address}/api/v2/version", timeout=5):
@@ -169,9 +186,12 @@ class RunningAirflow:
             return False
 
     def _question_path(self, dag_id: str, task_id: str) -> str:
-        rows = self._rows("select run_id from dag_run where dag_id = ?", dag_id)
-        run_id = urllib.parse.quote(rows[0][0] if rows else "none", safe="")
+        run_id = urllib.parse.quote(self._run(dag_id), safe="")
         return f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+
+    def _run(self, dag_id: str) -> str:
+        rows = self._rows("select run_id from dag_run where dag_id = ?", dag_id)
+        return rows[0][0] if rows else "none"
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         token = self._request("GET", "/auth/token", {})["access_token"]

@@ -35,10 +35,11 @@ for dag_id, (mailbox, days, seconds) in {dags!r}.items():
     # The params of the DAG are not those of the question.
     with DAG(dag_id, schedule=None, params={{"comment": "of the DAG"}}):
         plan = PlanRepliesOperator(
-            task_id="plan", conn_id="msgraph_calendar_default", policy=POLICY, mailboxes=mailbox, end=f"+{{days}}d"
+            task_id="plan", conn_id="msgraph_calendar_default", policy=POLICY, mailboxes=mailbox, end=f"+{{days}}d",
+            retries=3, retry_delay=timedelta(seconds=1),
         )
         approved = ApproveRepliesOperator(
-            task_id="approve", plan=plan.output, response_timeout=timedelta(seconds=seconds)
+            task_id="approve", plan=plan.output, response_timeout=timedelta(seconds=seconds), retries=2
         )
         SendRepliesOperator(task_id="send", replies=approved.output)
 """
@@ -54,6 +55,8 @@ DAGS = {
     "approve_wrong_lines": ("bulk5@contoso.example", 60, PATIENT),
     "approve_nobody_answers": ("bulk6@contoso.example", 60, IMPATIENT),
     "approve_nothing_planned": ("bulk7@contoso.example", 0, PATIENT),
+    "approve_after_a_change": ("bulk8@contoso.example", 60, PATIENT),
+    "approve_an_earlier_question": ("bulk9@contoso.example", 60, PATIENT),
 }
 EXAMPLE = "rsvp_approval"
 MAILBOXES = {dag_id: mailbox for dag_id, (mailbox, _, _) in DAGS.items()} | {EXAMPLE: "alice@contoso.example"}
@@ -105,13 +108,30 @@ def ended(crowd: Sandbox, airflow: RunningAirflow) -> Callable[[str], dict[str, 
     }
     questions = {}
     for dag_id, (option, entered) in answers.items():
-        wait_until(
-            lambda dag_id=dag_id: airflow.waits_for_a_person(dag_id, "approve"),  # type: ignore[misc]
-            seconds=120,
-            what=lambda dag_id=dag_id: f"{dag_id} asks. {airflow.task_logs()[-4000:]}",  # type: ignore[misc]
-        )
-        questions[dag_id] = airflow.question(dag_id, "approve")
+        questions[dag_id] = _asked(airflow, dag_id)
         airflow.answer(dag_id, "approve", option, **entered)
+    # The plan changes while a person thinks; or they answer what an earlier page showed.
+    changed, earlier = "approve_after_a_change", "approve_an_earlier_question"
+    questions |= {dag_id: _asked(airflow, dag_id) for dag_id in (changed, earlier)}
+    for dag_id, cleared in ((changed, ["plan"]), (earlier, ["plan", "approve"])):
+        crowd.invite(
+            service="graph",
+            mailbox=MAILBOXES[dag_id],
+            subject="A bulk meeting before all others",
+            start=pendulum.now("UTC").add(hours=1).isoformat(),
+        )
+        airflow.clear(dag_id, *cleared)
+        wait_until(
+            lambda dag_id=dag_id: _planned_again(airflow, dag_id),  # type: ignore[misc]
+            seconds=120,
+            what=lambda dag_id=dag_id: f"{dag_id} plans again. {airflow.task_log(dag_id, 'plan')[-4000:]}",  # type: ignore[misc]
+        )
+    airflow.answer(changed, "approve", ApproveRepliesOperator.ALL)
+    again = _asked(airflow, earlier, times=2)
+    assert again["body"] != questions[earlier]["body"]
+    airflow.answer(
+        earlier, "approve", ApproveRepliesOperator.ALL, plan=questions[earlier]["params"]["plan"]["value"]
+    )
     wait_until(
         lambda: all((dag_id, "send") in _finished(airflow) for dag_id in MAILBOXES),
         seconds=180,
@@ -125,6 +145,7 @@ def ended(crowd: Sandbox, airflow: RunningAirflow) -> Callable[[str], dict[str, 
             "comments": [mail["comment"] for mail in mails],
             "events": [mail["event_id"] for mail in mails],
             "states": [_finished(airflow)[dag_id, task] for task in ("approve", "send")],
+            "log": airflow.task_log(dag_id, "approve"),
             "plan": airflow.returned(dag_id, "plan"),
             "approved": airflow.returned(dag_id, "approve"),
             "report": airflow.returned(dag_id, "send"),
@@ -148,7 +169,7 @@ class TestInARunningAirflow:
 
         assert found["question"]["body"] == Plan.from_dict(found["plan"]).as_markdown()
         assert found["question"]["body"].count("| Bulk meeting") == INVITATIONS
-        assert set(found["question"]["params"]) == {"lines", "comment"}
+        assert set(found["question"]["params"]) == {"lines", "comment", "plan"}
         assert found["question"]["options"] == [
             ApproveRepliesOperator.ALL,
             ApproveRepliesOperator.SOME,
@@ -190,7 +211,7 @@ class TestInARunningAirflow:
         found = ended(EXAMPLE)
 
         assert found["question"]["subject"] == "May these replies of alice@contoso.example be sent?"
-        assert set(found["question"]["params"]) == {"lines", "comment"}
+        assert set(found["question"]["params"]) == {"lines", "comment", "plan"}
         assert found["report"]["counts"]["failed"] == 0
         told = [line for line in found["report"]["outcomes"] if line["organizer_notified"]]
         assert len(found["comments"]) == len(told) > 5
@@ -204,6 +225,32 @@ class TestInARunningAirflow:
         assert found["states"] == ["failed", "upstream_failed"]
         assert found["comments"] == []
 
+    def test_a_plan_that_changed_while_a_person_thought_is_not_approved(
+        self, ended: Callable[[str], dict[str, Any]]
+    ) -> None:
+        found = ended("approve_after_a_change")
+
+        assert len(found["plan"]["decisions"]) == INVITATIONS + 1
+        # Another try would ask again.
+        assert found["states"] == ["failed", "upstream_failed"]
+        assert "The plan changed since it was shown" in found["log"]
+        assert found["comments"] == []
+
+    def test_an_answer_to_an_earlier_question_approves_nothing(
+        self, ended: Callable[[str], dict[str, Any]]
+    ) -> None:
+        found = ended("approve_an_earlier_question")
+
+        assert found["states"] == ["failed", "upstream_failed"]
+        assert "The answer does not fit the question, or is to an earlier one" in found["log"]
+        assert found["comments"] == []
+
+    def test_the_digest_is_a_field_that_the_ui_hides(self, ended: Callable[[str], dict[str, Any]]) -> None:
+        found = ended("approve_all")
+
+        field = found["question"]["params"]["plan"]
+        assert field["value"] == field["schema"]["const"] == Plan.from_dict(found["plan"]).digest
+
     def test_nobody_is_asked_about_nothing(
         self, ended: Callable[[str], dict[str, Any]], airflow: RunningAirflow
     ) -> None:
@@ -212,6 +259,25 @@ class TestInARunningAirflow:
         assert found["states"] == ["success", "success"]
         assert airflow.question("approve_nothing_planned", "approve") == {}
         assert found["approved"] == found["plan"]
+
+
+def _asked(airflow: RunningAirflow, dag_id: str, *, times: int = 1) -> dict[str, Any]:
+    """Return what a DAG asks, once it does."""
+    wait_until(
+        lambda: airflow.waits_for_a_person(dag_id, "approve", times=times),
+        seconds=120,
+        what=lambda: (
+            f"{dag_id} asks: {airflow.task_instances()} {airflow.task_log(dag_id, 'approve')[-4000:]}"
+        ),
+    )
+    return airflow.question(dag_id, "approve")
+
+
+def _planned_again(airflow: RunningAirflow, dag_id: str) -> bool:
+    """Whether the plan holds the invitation that came while a person thought."""
+    plan = airflow.returned(dag_id, "plan") or {"decisions": []}
+    done = airflow.task_instances()[dag_id, "plan"].state == "success"
+    return done and len(plan["decisions"]) > INVITATIONS
 
 
 def _finished(airflow: RunningAirflow) -> dict[tuple[str, str], str]:
@@ -225,14 +291,15 @@ def _finished(airflow: RunningAirflow) -> dict[tuple[str, str], str]:
 
 def answered(plan: dict[str, Any], option: str, **entered: str) -> Plan:
     """Return what the operator makes of an answer that Airflow passes to it."""
+    shown = Plan.from_dict(plan).digest
     event = {
         "chosen_options": [option],
-        "params_input": {"lines": "", "comment": "", **entered},
+        "params_input": {"lines": "", "comment": "", "plan": shown, **entered},
         "responded_at": pendulum.now("UTC"),
         "responded_by_user": {"id": "1", "name": "Ada"},
     }
     operator = ApproveRepliesOperator(task_id="approve", plan=plan)
-    return Plan.from_dict(operator.execute_complete(Task().context(), event))
+    return Plan.from_dict(operator.execute_complete(Task().context(), event, shown=shown))
 
 
 class TestAnswers:

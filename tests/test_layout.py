@@ -18,9 +18,8 @@ import airflow_provider_rsvp
 ROOT = Path(airflow_provider_rsvp.__file__).parent
 PACKAGE = airflow_provider_rsvp.__name__
 LAYERS = (
-    ("redaction",),
+    ("redaction", "text", "windows_zones"),
     ("exceptions",),
-    ("text", "windows_zones"),
     ("times",),
     ("model",),
     ("services",),

@@ -103,7 +103,7 @@ def test_the_csv_has_a_row_for_each_line_and_no_formula(report: Report) -> None:
     for row, line in zip(rows, report.lines, strict=True):
         cells = dict(zip(header, row, strict=True))
         assert not [cell for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
-        assert cells["subject"].removeprefix("'") == (line.outcome.subject or "").removeprefix("'")
+        assert cells["subject"].replace("'", "") == (line.outcome.subject or "").replace("'", "")
         assert cells["outcome"] == line.outcome.result
 
 
@@ -146,7 +146,7 @@ def test_markdown_shows_what_strangers_wrote_as_it_is() -> None:
     )
 
     row = report.as_markdown().split("\n")[2]
-    assert r"\[click\](https\://elsewhere.example) \| \`x\` \<img src=x\> # h" in row
+    assert "\\[click\\](https:\u2060//elsewhere.example) \\| \\`x\\` \\<img src=x\\> # h" in row
     assert row.count(" | ") == 7
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from airflow_provider_rsvp.policies.plain import (
 )
 from airflow_provider_rsvp.policies.reading import PolicyError, Reader
 from airflow_provider_rsvp.policies.rendering import Line, markdown_table, text_table
+from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line
 from airflow_provider_rsvp.times import UTC, format_when, parse_instant
 
 _COLUMNS = (
@@ -46,7 +48,9 @@ _COLUMNS = (
     "reason",
     "detail",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A sign that begins a formula, where a cell may begin: at its start, and after what another spreadsheet takes for the
+# end of the cell before. White space and quotes in between do not count.
+_FORMULA = re.compile(r"((?:^|[,;|])[^\w,;|]*?)([=+\-@﹢﹣﹦﹫＝＋－＠⁺⁻⁼₊₋₌−])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +186,7 @@ class Report:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
 
     def as_csv(self) -> str:
-        """Return the report as CSV with a header; no cell is taken for a formula."""
+        """Return the report as CSV with a header; each line is one reply, and nothing is taken for a formula."""
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(_COLUMNS)
@@ -250,6 +254,6 @@ class Report:
 
 
 def _harmless(value: Any) -> str:
-    """Return a cell that a spreadsheet takes for text."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Return a cell of one line that every spreadsheet takes for text, whatever it splits cells at."""
+    text = "" if value is None else clean_line(str(value), LONGEST_TEXT)
+    return _FORMULA.sub(r"\1'\2", text)

@@ -11,11 +11,16 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 
+from airflow_provider_rsvp.text import clean_text
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_rsvp.exceptions import PlanChangedError
     from airflow_provider_rsvp.policies import Plan
 
+_PLAN = "plan"
+"""The field of the question that holds the digest of the plan."""
 _RANGE = re.compile(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?")
 
 
@@ -27,12 +32,16 @@ class ApproveRepliesOperator(HITLOperator):
     what was approved, for ``SendRepliesOperator``. Without an answer in time nothing is approved. A plan without
     replies is not asked about.
 
+    The answer counts for the plan that was shown, and for no other. The question carries the plan's digest in a field
+    that Airflow's UI hides, and the task keeps it too; the plan as it is when the answer comes must have the same.
+
     :param plan: a plan, as ``PlanRepliesOperator`` or ``PlanUndoOperator`` returns it; templated
     :param subject: the headline of the question; templated
     :param response_timeout: how long to wait for an answer; None for ever
     :param kwargs: as ``HITLOperator`` takes them: ``assigned_users``, ``notifiers``
     :return: the plan, as :meth:`airflow_provider_rsvp.policies.Plan.to_dict` gives it
-    :raises AirflowFailException: the plan is malformed, or the answer names lines that are not there
+    :raises AirflowFailException: the plan is malformed, it is not the one that was shown, or the answer names lines
+        that are not there
     """
 
     template_fields: Collection[str] = (*HITLOperator.template_fields, "plan")
@@ -86,15 +95,38 @@ class ApproveRepliesOperator(HITLOperator):
             self.log.info("The plan holds no replies, so there is nothing to approve.")
             return plan.to_dict()
         self.body = plan.as_markdown()
-        return super().execute(context)
+        digest = plan.digest
+        # The UI does not show a constant, and sends it along with the answer.
+        bound = {_PLAN: Param(digest, type="string", const=digest)}
+        self.params = ParamsDict({**{name: self.params.get_param(name) for name in self.params}, **bound})
+        try:
+            return super().execute(context)
+        except BaseException as wait:
+            # Airflow versions wait in different ways, all of which keep what the task goes on with. Whoever answers
+            # cannot reach it.
+            if hasattr(wait, "method_name"):
+                vars(wait)["kwargs"] = {"shown": digest}
+            raise
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Return the plan with what was approved."""
+    def execute_complete(self, context: Context, event: dict[str, Any], shown: str | None = None) -> Any:
+        """
+        Return the plan with what was approved.
+
+        :param shown: the digest of the plan that the question showed
+        """
         from airflow_provider_rsvp.operators.failing import failing_at_once
 
-        answer = super().execute_complete(context, event)
+        entered = dict(event.get("params_input") or {})
+        answered = entered.pop(_PLAN, None)
         with failing_at_once():
-            plan = self._approved(self._read(), answer["chosen_options"], answer["params_input"] or {})
+            plan = self._read()
+            if event.get("error_type") == "validation":
+                raise _not_to_this_question(str(event["error"]))
+            if event.get("chosen_options") not in (None, [self.NONE]):
+                _check_binding(plan, shown, answered)
+        answer = super().execute_complete(context, {**event, "params_input": entered})
+        with failing_at_once():
+            plan = self._approved(plan, answer["chosen_options"], entered)
         self.log.info("Approved by %s:\n%s", answer.get("responded_by_user") or "no one", plan.as_text())
         return plan.to_dict()
 
@@ -108,9 +140,37 @@ class ApproveRepliesOperator(HITLOperator):
             self.ALL: lambda: set(range(1, len(plan.decisions) + 1)),
             self.SOME: lambda: line_numbers(entered.get("lines")),
         }.get(chosen[0] if chosen else self.NONE, set[int])()
-        comment = str(entered.get("comment") or "").strip()
+        comment = str(entered.get("comment") or "")
         approved = plan.pick(numbers)
-        return approved.with_comment(comment) if comment else approved
+        return approved.with_comment(comment) if clean_text(comment) else approved
+
+
+def _check_binding(plan: Plan, shown: str | None, answered: Any) -> None:
+    """
+    Check that an answer approves a plan.
+
+    :param plan: as it is when the answer comes
+    :param shown: the digest that the task kept when it asked
+    :param answered: the digest that came with the answer
+    :raises PlanChangedError: they are not all the same
+    """
+    from airflow_provider_rsvp.exceptions import PlanChangedError
+
+    if plan.digest != shown:
+        raise PlanChangedError(
+            "The plan changed since it was shown, so nothing is approved. Clear this task, and look at it again."
+        )
+    if answered != shown:
+        raise _not_to_this_question(f"its field {_PLAN!r} does not hold the digest of the plan that is shown")
+
+
+def _not_to_this_question(why: str) -> PlanChangedError:
+    from airflow_provider_rsvp.exceptions import PlanChangedError
+
+    return PlanChangedError(
+        f"The answer does not fit the question, or is to an earlier one, so nothing is approved: {why}. Clear this "
+        "task, and look at the plan again."
+    )
 
 
 def line_numbers(text: Any) -> set[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -112,6 +114,16 @@ class Plan:
     def unsupported(self) -> tuple[Decision, ...]:
         """The decisions whose reply the service cannot express."""
         return tuple(each for each in self.decisions if each.unsupported is not None)
+
+    @property
+    def digest(self) -> str:
+        """
+        What tells this plan from any other: a SHA-256 of all that is shown of it and all that is sent.
+
+        When the plan was made is no part of it: the same plan, made again, is the same.
+        """
+        plain = {name: value for name, value in self.to_dict().items() if name != "created_at"}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def pick(self, numbers: Collection[int]) -> Plan:
         """

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
+
+from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line
 
 Line = Mapping[str, str]
 """Column to cell; every line of a table has the same columns."""
 
 _WIDEST = 64
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&@]|:(?=//)|(?<=www)\.)", re.IGNORECASE)
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&])")
+# What Airflow's UI makes a link of after it has read the Markdown, so that a backslash does not help.
+_LINKED = re.compile(r"(:(?=//)|@|www(?=\.))", re.IGNORECASE)
+_JOINER = "\u2060"
+"""Has no width and breaks no line."""
 
 
 def text_table(lines: Sequence[Line]) -> str:
@@ -45,14 +49,13 @@ def markdown_table(lines: Sequence[Line]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line, without control characters and without what turns the direction of writing."""
-    spaced = "".join(" " if unicodedata.category(each) in ("Cc", "Zl", "Zp") else each for each in text)
-    return " ".join("".join(each for each in spaced if each not in _BIDI).split())
+    """Return a text on one line, without what a person cannot see."""
+    return clean_line(text, LONGEST_TEXT)
 
 
 def escape_markdown(text: str) -> str:
     """Return a text that Markdown shows as it is."""
-    return _MARKDOWN.sub(r"\\\1", one_line(text))
+    return _LINKED.sub(rf"\1{_JOINER}", _MARKDOWN.sub(r"\\\1", one_line(text)))
 
 
 def _shortened(text: str) -> str:

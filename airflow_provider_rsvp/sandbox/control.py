@@ -141,6 +141,18 @@ class Control:
         self._state.services[copy.service].cancel(copy)
         return show(copy)
 
+    def rename(self, which: Mapping[str, object]) -> dict[str, object]:
+        """Let the organizer give the event another subject, or hand it to another organizer."""
+        copy = self._copy(which)
+        meeting = copy.meeting
+        for each in (meeting, *meeting.occurrences):
+            each.subject = options.text("subject", which.get("subject", each.subject))
+            if which.get("organizer") is not None:
+                each.organizer = _person("organizer", which["organizer"])
+            for held in each.copies.values():
+                self._state.world.touch(held)
+        return show(copy)
+
     def answer(self, which: Mapping[str, object]) -> dict[str, object]:
         """Another attendee answers; the organizer gets their mail."""
         copy = self._copy(which)

@@ -108,6 +108,11 @@ class Sandbox:
         which = {"service": service, "event_id": event_id}
         return self._call(lambda: self._server.control.cancel(which))
 
+    def rename(self, service: str, event_id: str, **changes: object) -> dict[str, object]:
+        """Let the organizer change the ``subject``, or the ``organizer`` itself."""
+        which = {"service": service, "event_id": event_id, **changes}
+        return self._call(lambda: self._server.control.rename(which))
+
     def answer(self, service: str, event_id: str, attendee: str, status: str) -> dict[str, object]:
         """Let another attendee answer."""
         which = {"service": service, "event_id": event_id, "attendee": attendee, "status": status}

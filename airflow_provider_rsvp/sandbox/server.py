@@ -128,6 +128,8 @@ class Server:
                 return control.restore(_object(given))
             case "POST cancel":
                 return control.cancel(_object(given))
+            case "POST rename":
+                return control.rename(_object(given))
             case "POST answer":
                 return control.answer(_object(given))
             case "POST tokens/expire":

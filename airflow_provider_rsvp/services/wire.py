@@ -26,6 +26,7 @@ from airflow_provider_rsvp.exceptions import (
     UnclearOutcomeError,
 )
 from airflow_provider_rsvp.redaction import blotted
+from airflow_provider_rsvp.text import clean_line
 
 _LONGEST_EXCERPT = 200
 _LONGEST_MESSAGE = 4096
@@ -109,7 +110,7 @@ class Answer:
         try:
             return self._json()
         except (ValueError, RecursionError):
-            kind = excerpt(self.headers.get("content-type", "no content type").split(";")[0])
+            kind = content_type(self)
             raise MalformedAnswerError(
                 f"Could not {what}: the answer (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
                 "Is the host in the connection the service's own, and is nothing in between?"
@@ -296,6 +297,11 @@ def expect(value: Any, kind: type | tuple[type, ...], what: str, expected: str) 
     )
 
 
+def content_type(answer: Answer) -> str:
+    """Return the media type that an answer gives itself, for a person."""
+    return excerpt(answer.headers.get("content-type", "no content type").split(";")[0])
+
+
 def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     """Return a text of an answer; None where it is absent, empty or of another type."""
     value = fields.get(name)
@@ -382,6 +388,5 @@ def check_accepted(service: str, request: Request, answer: Answer) -> None:
 
 
 def excerpt(text: Any) -> str:
-    """Return a service's own message on one line, of bounded length and without the last full stop."""
-    line = " ".join(blotted(str(text)[:_LONGEST_MESSAGE]).split()).rstrip(".")
-    return line if len(line) <= _LONGEST_EXCERPT else f"{line[:_LONGEST_EXCERPT]}…"
+    """Return a service's own message on one line, cleaned, of bounded length and without the last full stop."""
+    return clean_line(blotted(str(text)[:_LONGEST_MESSAGE]), _LONGEST_EXCERPT).rstrip(".")

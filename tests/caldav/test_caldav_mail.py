@@ -179,6 +179,39 @@ class TestItsIdentity:
         assert len({letter["Message-ID"] for letter in sink.letters}) == 2
 
 
+class TestACommentThatStands:
+    @pytest.mark.parametrize(
+        "comment",
+        [
+            "Away\x00\x1b[31m\x08 until Monday",
+            "Away \ud800 until Monday",
+            "\u202eAway\r\nuntil\u2028Monday\x85",
+        ],
+    )
+    def test_is_mailed_once_whatever_characters_it_holds(self, invited, sink, comment):
+        event = invited()
+        results = [
+            reply("caldav_mail", "declined", event_id=event.event_id, comment=comment).result
+            for _ in range(3)
+        ]
+        assert results == [Result.REPLIED, Result.UNCHANGED, Result.UNCHANGED]
+        assert len(sink.letters) == 1
+
+    @pytest.mark.parametrize(
+        "kept", ["Away until Mon", "AWAY UNTIL MONDAY", "Away &amp;lt;br&amp;gt; until Monday"]
+    )
+    def test_is_mailed_once_however_the_server_keeps_it(self, invited, sink, radicale, kept):
+        event = invited()
+        reply("caldav_mail", "declined", event_id=event.event_id, comment="Away until Monday")
+        held = radicale.request("GET", f"{event.uid}.ics")
+        assert held.count("Away until Monday") == 1
+        radicale.request("PUT", f"{event.uid}.ics", held.replace("Away until Monday", kept))
+        for _ in range(2):
+            again = reply("caldav_mail", "declined", event_id=event.event_id, comment="Away until Monday")
+            assert again.result is Result.UNCHANGED
+        assert len(sink.letters) == 1
+
+
 class TestWithoutAMailConnection:
     def test_a_reply_is_refused_before_anything_is_written(self, invited, radicale_proxy):
         event = invited()

@@ -24,6 +24,7 @@ from airflow_provider_rsvp.model import ParticipationStatus, Person, Reply, Time
 from airflow_provider_rsvp.services.caldav.edits import MARK
 from airflow_provider_rsvp.services.caldav.instances import instance_text
 from airflow_provider_rsvp.services.caldav.lines import Document, Line, escaped, unescaped
+from airflow_provider_rsvp.text import clean_line
 from airflow_provider_rsvp.times import UTC, format_when
 
 _PRODID = "-//airflow-provider-rsvp//CalDAV//EN"
@@ -177,7 +178,7 @@ class Letter:
             start, end = self.reply.proposed_time.start, self.reply.proposed_time.end
             text.append(f"Proposed instead: {format_when(start)} to {format_when(end)}")
         if self.reply.comment:
-            text += ["", self.reply.comment.encode(errors="replace").decode()]
+            text += ["", self.reply.comment]
         return "\n".join(text) + "\n"
 
 
@@ -222,4 +223,4 @@ def _bare(line: Line) -> Line:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(unescaped(text).encode(errors="replace").decode().split())
+    return clean_line(unescaped(text))

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from airflow_provider_rsvp.exceptions import MalformedAnswerError
-from airflow_provider_rsvp.services.wire import Answer
+from airflow_provider_rsvp.services.wire import Answer, content_type
 
 DAV = "{DAV:}"
 CALDAV = "{urn:ietf:params:xml:ns:caldav}"
@@ -160,10 +160,9 @@ _OBJECT = (f"{DAV}getetag", f"{CALDAV}schedule-tag", f"{CALDAV}calendar-data")
 
 
 def _not_dav(answer: Answer, what: str) -> MalformedAnswerError:
-    kind = answer.headers.get("content-type", "no content type").split(";")[0]
     return MalformedAnswerError(
-        f"Could not {what}: the answer (HTTP {answer.status}, {kind}, {len(answer.body)} bytes) is not what CalDAV "
-        "documents. Is the host in the connection a CalDAV server, and is nothing in between?"
+        f"Could not {what}: the answer (HTTP {answer.status}, {content_type(answer)}, {len(answer.body)} bytes) is "
+        "not what CalDAV documents. Is the host in the connection a CalDAV server, and is nothing in between?"
     )
 
 
