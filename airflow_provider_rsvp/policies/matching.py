@@ -10,7 +10,7 @@ from airflow_provider_rsvp.model import Invitation
 from airflow_provider_rsvp.policies.availability import Availability
 from airflow_provider_rsvp.policies.case import Case, MailboxCalendar, Occurrence
 from airflow_provider_rsvp.policies.conditions import Condition, read_condition, walk
-from airflow_provider_rsvp.policies.event_conditions import Organizer
+from airflow_provider_rsvp.policies.event_conditions import Organizer, check_patterns
 from airflow_provider_rsvp.policies.reading import PolicyError, Reader
 from airflow_provider_rsvp.policies.time_conditions import Conflict, DuringLeave, OutsideWorkingHours
 
@@ -31,6 +31,7 @@ class Filter:
                 raise PolicyError(path, "asks for a whole calendar; a filter sees one invitation at a time.")
             if isinstance(each, Organizer) and each.external is not None:
                 raise PolicyError(path, "'external' asks for a policy's my_domains; give 'domain' instead.")
+        check_patterns([condition])
         self._condition = condition
         self._calendar = MailboxCalendar(Availability(), {})
 
@@ -42,7 +43,7 @@ class Filter:
         :param value: a mapping; an empty one, or None, matches everything
         :raises PolicyError: it is malformed; says where
         """
-        return cls(read_condition(Reader({} if value is None else value, "filter")))
+        return cls(read_condition(Reader({} if value is None else value, "filter").bounded()))
 
     def matches(self, invitation: Invitation, now: pendulum.DateTime) -> bool:
         """Whether the condition surely holds."""

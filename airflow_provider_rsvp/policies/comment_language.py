@@ -1,0 +1,355 @@
+"""
+What a comment may be made of.
+
+A comment is written in Jinja, and of Jinja's language it takes what a comment needs: texts, values of the invitation,
+conditions, some filters, and how a time is written. It has no loops, no variables and no arithmetic beyond sums, so
+what comes out, and the time that takes, is bounded by the comment's own length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_rsvp.policies.reading import PolicyError, shown
+
+if TYPE_CHECKING:
+    from jinja2 import nodes
+
+MOST_NODES = 500
+DEEPEST = 30
+LONGEST_ARGUMENT = 100
+"""Parts of a comment, how deep they are nested, and characters of what a filter or a function is given."""
+
+_LARGEST = 100_000
+_STRFTIME_WIDTH = re.compile(r"%[^a-zA-Z%]*\d")
+
+
+class Kind(StrEnum):
+    """What a part of a comment stands for, where it stands for anything."""
+
+    INVITATION = "an invitation"
+    REFERENCE = "a reference"
+    SPAN = "a start and an end"
+    PERSON = "a person"
+    RULE = "a rule"
+    MOMENT = "a time"
+    TEXT = "a text"
+    NUMBER = "a number"
+    FLAG = "true or false"
+    LIST = "a list"
+    NONE = "nothing"
+    VALUE = "a value"
+
+
+NAMES = {
+    "invitation": Kind.INVITATION,
+    "rule": Kind.RULE,
+    "now": Kind.MOMENT,
+    "proposed_time": Kind.SPAN,
+    "leave": Kind.SPAN,
+}
+"""What a comment can refer to."""
+
+_FIELDS: dict[Kind, dict[str, Kind]] = {
+    Kind.INVITATION: {
+        "reference": Kind.REFERENCE,
+        "time": Kind.SPAN,
+        "organizer": Kind.PERSON,
+        "attendees": Kind.NUMBER,
+        "categories": Kind.LIST,
+        "answers": Kind.LIST,
+        **dict.fromkeys(
+            ("subject", "status", "recurrence", "series_id", "cannot_respond", "comment", "link", "body"),
+            Kind.TEXT,
+        ),
+        **dict.fromkeys(("sensitivity", "free_busy"), Kind.TEXT),
+        **dict.fromkeys(
+            ("is_organizer", "is_attendee", "is_cancelled", "is_draft", "is_read_only", "pending"), Kind.FLAG
+        ),
+        **dict.fromkeys(("response_requested", "can_propose", "can_respond", "required"), Kind.FLAG),
+    },
+    Kind.REFERENCE: {
+        **dict.fromkeys(("event_id", "ical_uid", "mailbox", "calendar_id"), Kind.TEXT),
+        "original_start": Kind.MOMENT,
+    },
+    Kind.SPAN: {"start": Kind.MOMENT, "end": Kind.MOMENT, "all_day": Kind.FLAG},
+    Kind.PERSON: {"address": Kind.TEXT, "name": Kind.TEXT},
+    Kind.RULE: {"name": Kind.TEXT},
+    Kind.MOMENT: {
+        **dict.fromkeys(("year", "month", "day", "hour", "minute", "second"), Kind.NUMBER),
+        **dict.fromkeys(("day_of_week", "day_of_year", "week_of_year"), Kind.NUMBER),
+        "timezone_name": Kind.TEXT,
+    },
+}
+_FUNCTIONS: dict[Kind, dict[str, Kind]] = {
+    Kind.MOMENT: {
+        **dict.fromkeys(("format", "strftime", "isoformat"), Kind.TEXT),
+        **dict.fromkeys(("to_date_string", "to_time_string", "to_datetime_string"), Kind.TEXT),
+        **dict.fromkeys(("date", "in_timezone", "add", "subtract"), Kind.MOMENT),
+    },
+    Kind.TEXT: {
+        **dict.fromkeys(("lower", "upper", "title", "capitalize", "strip", "lstrip", "rstrip"), Kind.TEXT),
+        **dict.fromkeys(("removeprefix", "removesuffix"), Kind.TEXT),
+        **dict.fromkeys(("startswith", "endswith"), Kind.FLAG),
+        "split": Kind.LIST,
+    },
+}
+FILTERS: dict[str, Kind | None] = {
+    **dict.fromkeys(("when", "upper", "lower", "title", "capitalize", "trim", "truncate"), Kind.TEXT),
+    **dict.fromkeys(("replace", "join", "string"), Kind.TEXT),
+    **dict.fromkeys(("length", "count"), Kind.NUMBER),
+    **dict.fromkeys(("first", "last"), Kind.TEXT),
+    **dict.fromkeys(("default", "d"), None),
+}
+"""What each filter makes; of None, what it is given or what stands in for that."""
+
+TESTS = frozenset(
+    {"defined", "undefined", "none", "true", "false", "in", "eq", "equalto", "ne", "lt", "le", "gt", "ge"}
+)
+_WITHOUT_TEXT = frozenset({Kind.INVITATION, Kind.SPAN, Kind.RULE, Kind.LIST})
+_INSTEAD = {
+    "For": "a loop; write a filter such as join",
+    "Assign": "a variable; write the value where it is used",
+    "AssignBlock": "a variable; write the value where it is used",
+    "Mul": "a multiplication",
+    "Pow": "a power",
+    "Mod": "a remainder, or a text in the manner of printf; join the parts with '~'",
+    "Dict": "a mapping",
+    "FilterBlock": "a filter of a block; filter each value",
+}
+
+
+class Language:
+    """
+    Checks what one comment is made of.
+
+    :param sample: a time, on which what is asked of times is tried
+    """
+
+    def __init__(self, sample: Any) -> None:
+        self._sample = sample
+        self._count = 0
+
+    def check(self, node: nodes.Node, depth: int = 0) -> Kind:
+        """
+        Return what a part of a comment stands for.
+
+        :raises PolicyError: it, or something in it, is not part of the language
+        """
+        self._count += 1
+        if self._count > MOST_NODES or depth > DEEPEST:
+            _refuse(node, f"is longer than {MOST_NODES} parts, or nested more than {DEEPEST} deep.")
+        name = type(node).__name__
+        check: Callable[[Any, int], Kind] | None = getattr(self, f"_{name.lower()}", None)
+        if check is None:
+            what = _INSTEAD.get(name, f"{name.lower()!r}")
+            _refuse(node, f"a comment may not hold {what}.")
+        return check(node, depth + 1)
+
+    def _template(self, node: nodes.Template, depth: int) -> Kind:
+        return self._block(node.body, depth)
+
+    def _output(self, node: nodes.Output, depth: int) -> Kind:
+        for each in node.nodes:
+            kind = self.check(each, depth)
+            if kind in _WITHOUT_TEXT:
+                _refuse(each, f"{_path(each)} is {kind}, and no text; write what of it.")
+        return Kind.NONE
+
+    def _templatedata(self, node: nodes.TemplateData, depth: int) -> Kind:
+        return Kind.TEXT
+
+    def _if(self, node: nodes.If, depth: int) -> Kind:
+        self.check(node.test, depth)
+        return self._block([*node.body, *node.elif_, *node.else_], depth)
+
+    def _block(self, parts: Sequence[nodes.Node], depth: int) -> Kind:
+        for each in parts:
+            self.check(each, depth)
+        return Kind.NONE
+
+    def _const(self, node: nodes.Const, depth: int) -> Kind:
+        value = node.value
+        if isinstance(value, bool):
+            return Kind.FLAG
+        if isinstance(value, int | float):
+            if not -_LARGEST <= value <= _LARGEST:
+                _refuse(node, f"a number beyond {_LARGEST}.")
+            return Kind.NUMBER
+        return Kind.NONE if value is None else Kind.TEXT
+
+    def _name(self, node: nodes.Name, depth: int) -> Kind:
+        if node.name not in NAMES:
+            raise PolicyError("", f"{shown(node.name)} is not defined; a comment knows {', '.join(NAMES)}.")
+        return NAMES[node.name]
+
+    def _list(self, node: nodes.List, depth: int) -> Kind:
+        self._block(node.items, depth)
+        return Kind.LIST
+
+    _tuple = _list
+
+    def _getattr(self, node: nodes.Getattr, depth: int) -> Kind:
+        return self._field(node, node.attr, depth)
+
+    def _getitem(self, node: nodes.Getitem, depth: int) -> Kind:
+        key = node.arg
+        if type(key).__name__ == "Const" and isinstance(key.value, str):  # type: ignore[attr-defined]
+            return self._field(node, key.value, depth)  # type: ignore[attr-defined]
+        owner = self.check(node.node, depth)
+        if owner not in (Kind.TEXT, Kind.LIST):
+            _refuse(node, f"{_path(node.node)} is {owner}, which has no numbered parts.")
+        if type(key).__name__ == "Slice":
+            for end in (key.start, key.stop, key.step):  # type: ignore[attr-defined]
+                if end is not None:
+                    self._constant(end)
+            return owner
+        self._constant(key)
+        return Kind.TEXT
+
+    def _field(self, node: nodes.Getattr | nodes.Getitem, name: str, depth: int) -> Kind:
+        owner = self.check(node.node, depth)
+        fields = _FIELDS.get(owner, {})
+        if name not in fields:
+            functions = (f"{each}()" for each in _FUNCTIONS.get(owner, {}))
+            allowed = ", ".join(sorted((*fields, *functions))) or "nothing of the kind"
+            path = _path(node.node)
+            raise PolicyError("", f"{shown(f'{path}.{name}')} is not defined; {path} has {allowed}.")
+        return fields[name]
+
+    def _call(self, node: nodes.Call, depth: int) -> Kind:
+        called: Any = node.node
+        if type(called).__name__ != "Getattr":
+            _refuse(node, f"{_path(called)} is not to be called.")
+        owner = self.check(called.node, depth)
+        functions = _FUNCTIONS.get(owner, {})
+        if called.attr not in functions:
+            allowed = ", ".join(sorted(functions)) or "none"
+            path = shown(f"{_path(called.node)}.{called.attr}()")
+            raise PolicyError("", f"{path} is not defined; functions of {owner} are {allowed}.")
+        args, kwargs = self._arguments(node)
+        if called.attr == "strftime" and any(_STRFTIME_WIDTH.search(str(each)) for each in args):
+            _refuse(node, "a width in a format of strftime.")
+        if owner is Kind.MOMENT:
+            self._try(node, called.attr, args, kwargs)
+        return functions[called.attr]
+
+    def _try(self, node: nodes.Node, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        try:
+            getattr(self._sample, name)(*args, **kwargs)
+        except Exception as error:
+            # Whatever a library makes of arguments that somebody wrote.
+            _refuse(node, f"{name}(): {type(error).__name__}: {shown(str(error))}.")
+
+    def _filter(self, node: nodes.Filter, depth: int) -> Kind:
+        if node.name not in FILTERS or node.node is None:
+            _refuse(
+                node, f"No filter named {shown(node.name)}; a comment knows {', '.join(sorted(FILTERS))}."
+            )
+        kind = self.check(node.node, depth)
+        made = FILTERS[node.name]
+        if made is None:
+            others = [self.check(each, depth) for each in node.args] or [Kind.TEXT]
+            return _either(kind, others[0])
+        if kind in _WITHOUT_TEXT and (
+            kind is not Kind.LIST or (made is Kind.TEXT and node.name not in _OF_A_LIST)
+        ):
+            _refuse(node, f"{_path(node.node)} is {kind}, which the filter {node.name!r} does not take.")
+        self._arguments(node)
+        return made
+
+    def _test(self, node: nodes.Test, depth: int) -> Kind:
+        if node.name not in TESTS:
+            _refuse(node, f"No test named {shown(node.name)}; a comment knows {', '.join(sorted(TESTS))}.")
+        self.check(node.node, depth)
+        return self._flag(node.args, depth)
+
+    def _arguments(self, node: nodes.Call | nodes.Filter) -> tuple[list[Any], dict[str, Any]]:
+        """Return what a function or a filter is given, which stands in the comment itself."""
+        if node.dyn_args is not None or node.dyn_kwargs is not None:
+            _refuse(node, "arguments with '*'.")
+        return [self._constant(each) for each in node.args], {
+            str(each.key): self._constant(each.value) for each in node.kwargs
+        }
+
+    def _constant(self, node: Any) -> Any:
+        self._count += 1
+        kind = type(node).__name__
+        if kind == "Neg" and isinstance(getattr(node.node, "value", None), int):
+            self.check(node.node)
+            return -node.node.value
+        if kind != "Const":
+            _refuse(
+                node, "what a function or a filter is given must stand there as it is, such as 'HH:mm' or 3."
+            )
+        self.check(node)
+        if isinstance(node.value, str) and len(node.value) > LONGEST_ARGUMENT:
+            _refuse(node, f"more than {LONGEST_ARGUMENT} characters for a function or a filter.")
+        return node.value
+
+    def _condexpr(self, node: nodes.CondExpr, depth: int) -> Kind:
+        self.check(node.test, depth)
+        first = self.check(node.expr1, depth)
+        return first if node.expr2 is None else _either(first, self.check(node.expr2, depth))
+
+    def _or(self, node: nodes.BinExpr, depth: int) -> Kind:
+        return _either(self.check(node.left, depth), self.check(node.right, depth))
+
+    _and = _or
+
+    def _not(self, node: nodes.Not, depth: int) -> Kind:
+        return self._flag([node.node], depth)
+
+    def _compare(self, node: nodes.Compare, depth: int) -> Kind:
+        return self._flag([node.expr, *(each.expr for each in node.ops)], depth)
+
+    def _flag(self, parts: Sequence[nodes.Node], depth: int) -> Kind:
+        self._block(parts, depth)
+        return Kind.FLAG
+
+    def _concat(self, node: nodes.Concat, depth: int) -> Kind:
+        self._output(node, depth)  # type: ignore[arg-type]
+        return Kind.TEXT
+
+    def _add(self, node: nodes.Add, depth: int) -> Kind:
+        kinds = {self.check(node.left, depth), self.check(node.right, depth)}
+        if kinds not in ({Kind.TEXT}, {Kind.NUMBER}):
+            _refuse(node, f"a sum of {' and '.join(sorted(kinds))}; join texts with '~'.")
+        return kinds.pop()
+
+    def _sub(self, node: nodes.BinExpr, depth: int) -> Kind:
+        kinds = {self.check(node.left, depth), self.check(node.right, depth)}
+        if kinds != {Kind.NUMBER}:
+            _refuse(node, f"a difference of {' and '.join(sorted(kinds))}.")
+        return Kind.NUMBER
+
+    def _neg(self, node: nodes.UnaryExpr, depth: int) -> Kind:
+        if self.check(node.node, depth) is not Kind.NUMBER:
+            _refuse(node, "'-' before what is no number.")
+        return Kind.NUMBER
+
+
+_OF_A_LIST = frozenset({"join", "first", "last"})
+
+
+def _either(first: Kind, second: Kind) -> Kind:
+    """Return what one of two parts stands for."""
+    if first is second or second is Kind.NONE:
+        return first
+    return second if first is Kind.NONE else Kind.VALUE
+
+
+def _path(node: Any) -> str:
+    """Return a part of a comment as it is written, as far as names and fields go."""
+    if type(node).__name__ == "Name":
+        return str(node.name)
+    if type(node).__name__ == "Getattr":
+        return f"{_path(node.node)}.{node.attr}"
+    return "the value"
+
+
+def _refuse(node: nodes.Node, problem: str) -> NoReturn:
+    raise PolicyError("", f"line {node.lineno}: {problem}")
