@@ -140,7 +140,7 @@ MISTAKES = [
     ),
     (
         rule(then={"action": "accept", "comment": "{{ invitation.title }}"}),
-        "rules[0].then.comment: 'invitation.title' is not defined; invitation has answers,",
+        "rules[0].then.comment: 'invitation.title' is not defined; invitation has attendees,",
     ),
     (
         rule(then={"action": "accept", "comment": "{{ 1 | no }}"}),

@@ -9,14 +9,14 @@ what comes out, and the time that takes, is bounded by the comment's own length.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_rsvp.policies.reading import PolicyError, shown
 
 if TYPE_CHECKING:
-    from jinja2 import nodes
+    from jinja2 import Environment, nodes
 
 MOST_NODES = 500
 DEEPEST = 30
@@ -33,6 +33,7 @@ class Kind(StrEnum):
     INVITATION = "an invitation"
     REFERENCE = "a reference"
     SPAN = "a start and an end"
+    LEAVE = "a leave"
     PERSON = "a person"
     RULE = "a rule"
     MOMENT = "a time"
@@ -49,7 +50,7 @@ NAMES = {
     "rule": Kind.RULE,
     "now": Kind.MOMENT,
     "proposed_time": Kind.SPAN,
-    "leave": Kind.SPAN,
+    "leave": Kind.LEAVE,
 }
 """What a comment can refer to."""
 
@@ -60,7 +61,6 @@ _FIELDS: dict[Kind, dict[str, Kind]] = {
         "organizer": Kind.PERSON,
         "attendees": Kind.NUMBER,
         "categories": Kind.LIST,
-        "answers": Kind.LIST,
         **dict.fromkeys(
             ("subject", "status", "recurrence", "series_id", "cannot_respond", "comment", "link", "body"),
             Kind.TEXT,
@@ -76,6 +76,7 @@ _FIELDS: dict[Kind, dict[str, Kind]] = {
         "original_start": Kind.MOMENT,
     },
     Kind.SPAN: {"start": Kind.MOMENT, "end": Kind.MOMENT, "all_day": Kind.FLAG},
+    Kind.LEAVE: {"start": Kind.MOMENT, "end": Kind.MOMENT},
     Kind.PERSON: {"address": Kind.TEXT, "name": Kind.TEXT},
     Kind.RULE: {"name": Kind.TEXT},
     Kind.MOMENT: {
@@ -109,7 +110,13 @@ FILTERS: dict[str, Kind | None] = {
 TESTS = frozenset(
     {"defined", "undefined", "none", "true", "false", "in", "eq", "equalto", "ne", "lt", "le", "gt", "ge"}
 )
-_WITHOUT_TEXT = frozenset({Kind.INVITATION, Kind.SPAN, Kind.RULE, Kind.LIST})
+_WITHOUT_TEXT = frozenset({Kind.INVITATION, Kind.SPAN, Kind.LEAVE, Kind.RULE, Kind.LIST})
+_OF_A_LIST = frozenset({"join", "first", "last", "length", "count"})
+_MOST_ARGUMENTS = {"truncate": 4, "replace": 3, "join": 1, "trim": 1}
+_CONTAINERS = frozenset({"Keyword", "Operand", "Slice"})
+"""What is looked into where it stands."""
+
+_NOT_CONSTANT = "what a function or a filter is given must stand there as it is, such as 'HH:mm' or 3."
 _INSTEAD = {
     "For": "a loop; write a filter such as join",
     "Assign": "a variable; write the value where it is used",
@@ -126,27 +133,43 @@ class Language:
     """
     Checks what one comment is made of.
 
-    :param sample: a time, on which what is asked of times is tried
+    :param environment: whose filters are tried on a sample
+    :param moment: on which what is asked of times is tried
     """
 
-    def __init__(self, sample: Any) -> None:
-        self._sample = sample
-        self._count = 0
+    def __init__(self, environment: Environment, moment: Any) -> None:
+        self._environment = environment
+        self._samples = {Kind.MOMENT: moment, Kind.TEXT: "A text"}
+        self._seen: set[int] = set()
 
-    def check(self, node: nodes.Node, depth: int = 0) -> Kind:
+    def check(self, tree: nodes.Template) -> None:
+        """
+        Check a whole comment; nothing of it is evaluated.
+
+        :raises PolicyError: something in it is not part of the language
+        """
+        self._check(tree)
+        left: list[nodes.Node] = [tree]
+        while left:
+            node = left.pop()
+            if id(node) not in self._seen and type(node).__name__ not in _CONTAINERS:
+                _refuse(node, f"{type(node).__name__.lower()!r} here")
+            left.extend(node.iter_child_nodes())
+
+    def _check(self, node: nodes.Node, depth: int = 0) -> Kind:
         """
         Return what a part of a comment stands for.
 
         :raises PolicyError: it, or something in it, is not part of the language
         """
-        self._count += 1
-        if self._count > MOST_NODES or depth > DEEPEST:
-            _refuse(node, f"is longer than {MOST_NODES} parts, or nested more than {DEEPEST} deep.")
+        self._seen.add(id(node))
+        if len(self._seen) > MOST_NODES or depth > DEEPEST:
+            raise PolicyError("", f"has more than {MOST_NODES} parts, or is nested more than {DEEPEST} deep.")
         name = type(node).__name__
         check: Callable[[Any, int], Kind] | None = getattr(self, f"_{name.lower()}", None)
         if check is None:
             what = _INSTEAD.get(name, f"{name.lower()!r}")
-            _refuse(node, f"a comment may not hold {what}.")
+            _refuse(node, what)
         return check(node, depth + 1)
 
     def _template(self, node: nodes.Template, depth: int) -> Kind:
@@ -154,21 +177,21 @@ class Language:
 
     def _output(self, node: nodes.Output, depth: int) -> Kind:
         for each in node.nodes:
-            kind = self.check(each, depth)
+            kind = self._check(each, depth)
             if kind in _WITHOUT_TEXT:
-                _refuse(each, f"{_path(each)} is {kind}, and no text; write what of it.")
+                raise PolicyError("", f"{_path(each)} is {kind}, and no text; write what of it.")
         return Kind.NONE
 
     def _templatedata(self, node: nodes.TemplateData, depth: int) -> Kind:
         return Kind.TEXT
 
     def _if(self, node: nodes.If, depth: int) -> Kind:
-        self.check(node.test, depth)
+        self._check(node.test, depth)
         return self._block([*node.body, *node.elif_, *node.else_], depth)
 
     def _block(self, parts: Sequence[nodes.Node], depth: int) -> Kind:
         for each in parts:
-            self.check(each, depth)
+            self._check(each, depth)
         return Kind.NONE
 
     def _const(self, node: nodes.Const, depth: int) -> Kind:
@@ -177,7 +200,7 @@ class Language:
             return Kind.FLAG
         if isinstance(value, int | float):
             if not -_LARGEST <= value <= _LARGEST:
-                _refuse(node, f"a number beyond {_LARGEST}.")
+                _refuse(node, f"a number beyond {_LARGEST}")
             return Kind.NUMBER
         return Kind.NONE if value is None else Kind.TEXT
 
@@ -198,10 +221,11 @@ class Language:
     def _getitem(self, node: nodes.Getitem, depth: int) -> Kind:
         key = node.arg
         if type(key).__name__ == "Const" and isinstance(key.value, str):  # type: ignore[attr-defined]
+            self._seen.add(id(key))
             return self._field(node, key.value, depth)  # type: ignore[attr-defined]
-        owner = self.check(node.node, depth)
+        owner = self._check(node.node, depth)
         if owner not in (Kind.TEXT, Kind.LIST):
-            _refuse(node, f"{_path(node.node)} is {owner}, which has no numbered parts.")
+            raise PolicyError("", f"{_path(node.node)} is {owner}, which has no numbered parts.")
         if type(key).__name__ == "Slice":
             for end in (key.start, key.stop, key.step):  # type: ignore[attr-defined]
                 if end is not None:
@@ -211,7 +235,7 @@ class Language:
         return Kind.TEXT
 
     def _field(self, node: nodes.Getattr | nodes.Getitem, name: str, depth: int) -> Kind:
-        owner = self.check(node.node, depth)
+        owner = self._check(node.node, depth)
         fields = _FIELDS.get(owner, {})
         if name not in fields:
             functions = (f"{each}()" for each in _FUNCTIONS.get(owner, {}))
@@ -223,80 +247,84 @@ class Language:
     def _call(self, node: nodes.Call, depth: int) -> Kind:
         called: Any = node.node
         if type(called).__name__ != "Getattr":
-            _refuse(node, f"{_path(called)} is not to be called.")
-        owner = self.check(called.node, depth)
+            raise PolicyError("", f"{_path(called)} cannot be called.")
+        self._seen.add(id(called))
+        owner = self._check(called.node, depth)
         functions = _FUNCTIONS.get(owner, {})
         if called.attr not in functions:
             allowed = ", ".join(sorted(functions)) or "none"
             path = shown(f"{_path(called.node)}.{called.attr}()")
             raise PolicyError("", f"{path} is not defined; functions of {owner} are {allowed}.")
         args, kwargs = self._arguments(node)
-        if called.attr == "strftime" and any(_STRFTIME_WIDTH.search(str(each)) for each in args):
-            _refuse(node, "a width in a format of strftime.")
-        if owner is Kind.MOMENT:
-            self._try(node, called.attr, args, kwargs)
+        if called.attr == "strftime" and any(
+            _STRFTIME_WIDTH.search(str(each)) for each in (*args, *kwargs.values())
+        ):
+            _refuse(node, "a width in a format of strftime")
+        sample = self._samples[owner]
+        _try(called.attr, lambda: getattr(sample, called.attr)(*args, **kwargs))
         return functions[called.attr]
-
-    def _try(self, node: nodes.Node, name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        try:
-            getattr(self._sample, name)(*args, **kwargs)
-        except Exception as error:
-            # Whatever a library makes of arguments that somebody wrote.
-            _refuse(node, f"{name}(): {type(error).__name__}: {shown(str(error))}.")
 
     def _filter(self, node: nodes.Filter, depth: int) -> Kind:
         if node.name not in FILTERS or node.node is None:
-            _refuse(
-                node, f"No filter named {shown(node.name)}; a comment knows {', '.join(sorted(FILTERS))}."
+            known = ", ".join(sorted(FILTERS))
+            raise PolicyError(
+                "", f"line {node.lineno}: No filter named {shown(node.name)}; a comment knows {known}."
             )
-        kind = self.check(node.node, depth)
+        kind = self._check(node.node, depth)
         made = FILTERS[node.name]
         if made is None:
-            others = [self.check(each, depth) for each in node.args] or [Kind.TEXT]
+            others = [self._check(each, depth) for each in node.args] or [Kind.TEXT]
+            for keyword in node.kwargs:
+                self._constant(keyword.value)
             return _either(kind, others[0])
-        if kind in _WITHOUT_TEXT and (
-            kind is not Kind.LIST or (made is Kind.TEXT and node.name not in _OF_A_LIST)
-        ):
-            _refuse(node, f"{_path(node.node)} is {kind}, which the filter {node.name!r} does not take.")
-        self._arguments(node)
+        if kind in _WITHOUT_TEXT and not (kind is Kind.LIST and node.name in _OF_A_LIST):
+            raise PolicyError(
+                "", f"{_path(node.node)} is {kind}, which the filter {node.name!r} does not take."
+            )
+        args, kwargs = self._arguments(node)
+        if len(args) > _MOST_ARGUMENTS.get(node.name, 0) or (kwargs and node.name != "truncate"):
+            _refuse(node, f"so many arguments of the filter {node.name!r}")
+        if args or kwargs:
+            sample = ["A text"] if node.name == "join" else "A text"
+            _try(node.name, lambda: self._environment.call_filter(node.name, sample, args, kwargs))
         return made
 
     def _test(self, node: nodes.Test, depth: int) -> Kind:
         if node.name not in TESTS:
-            _refuse(node, f"No test named {shown(node.name)}; a comment knows {', '.join(sorted(TESTS))}.")
-        self.check(node.node, depth)
+            known = ", ".join(sorted(TESTS))
+            raise PolicyError(
+                "", f"line {node.lineno}: No test named {shown(node.name)}; a comment knows {known}."
+            )
+        self._check(node.node, depth)
         return self._flag(node.args, depth)
 
     def _arguments(self, node: nodes.Call | nodes.Filter) -> tuple[list[Any], dict[str, Any]]:
         """Return what a function or a filter is given, which stands in the comment itself."""
         if node.dyn_args is not None or node.dyn_kwargs is not None:
-            _refuse(node, "arguments with '*'.")
+            _refuse(node, "arguments with '*'")
         return [self._constant(each) for each in node.args], {
             str(each.key): self._constant(each.value) for each in node.kwargs
         }
 
     def _constant(self, node: Any) -> Any:
-        self._count += 1
         kind = type(node).__name__
         if kind == "Neg" and isinstance(getattr(node.node, "value", None), int):
-            self.check(node.node)
+            self._check(node)
             return -node.node.value
         if kind != "Const":
-            _refuse(
-                node, "what a function or a filter is given must stand there as it is, such as 'HH:mm' or 3."
-            )
-        self.check(node)
+            raise PolicyError("", f"line {node.lineno}: {_NOT_CONSTANT}")
+        self._check(node)
         if isinstance(node.value, str) and len(node.value) > LONGEST_ARGUMENT:
-            _refuse(node, f"more than {LONGEST_ARGUMENT} characters for a function or a filter.")
+            _refuse(node, f"more than {LONGEST_ARGUMENT} characters for a function or a filter")
         return node.value
 
     def _condexpr(self, node: nodes.CondExpr, depth: int) -> Kind:
-        self.check(node.test, depth)
-        first = self.check(node.expr1, depth)
-        return first if node.expr2 is None else _either(first, self.check(node.expr2, depth))
+        self._check(node.test, depth)
+        first = self._check(node.expr1, depth)
+        return first if node.expr2 is None else _either(first, self._check(node.expr2, depth))
 
     def _or(self, node: nodes.BinExpr, depth: int) -> Kind:
-        return _either(self.check(node.left, depth), self.check(node.right, depth))
+        return _either(self._check(node.left, depth), self._check(node.right, depth))
 
     _and = _or
 
@@ -315,24 +343,21 @@ class Language:
         return Kind.TEXT
 
     def _add(self, node: nodes.Add, depth: int) -> Kind:
-        kinds = {self.check(node.left, depth), self.check(node.right, depth)}
+        kinds = {self._check(node.left, depth), self._check(node.right, depth)}
         if kinds not in ({Kind.TEXT}, {Kind.NUMBER}):
-            _refuse(node, f"a sum of {' and '.join(sorted(kinds))}; join texts with '~'.")
+            _refuse(node, f"a sum of {' and '.join(sorted(kinds))}; join texts with '~'")
         return kinds.pop()
 
     def _sub(self, node: nodes.BinExpr, depth: int) -> Kind:
-        kinds = {self.check(node.left, depth), self.check(node.right, depth)}
+        kinds = {self._check(node.left, depth), self._check(node.right, depth)}
         if kinds != {Kind.NUMBER}:
-            _refuse(node, f"a difference of {' and '.join(sorted(kinds))}.")
+            _refuse(node, f"a difference of {' and '.join(sorted(kinds))}")
         return Kind.NUMBER
 
     def _neg(self, node: nodes.UnaryExpr, depth: int) -> Kind:
-        if self.check(node.node, depth) is not Kind.NUMBER:
-            _refuse(node, "'-' before what is no number.")
+        if self._check(node.node, depth) is not Kind.NUMBER:
+            _refuse(node, "'-' before what is no number")
         return Kind.NUMBER
-
-
-_OF_A_LIST = frozenset({"join", "first", "last"})
 
 
 def _either(first: Kind, second: Kind) -> Kind:
@@ -351,5 +376,13 @@ def _path(node: Any) -> str:
     return "the value"
 
 
-def _refuse(node: nodes.Node, problem: str) -> NoReturn:
-    raise PolicyError("", f"line {node.lineno}: {problem}")
+def _try(name: str, call: Callable[[], Any]) -> None:
+    try:
+        call()
+    except Exception as error:
+        # Whatever a library makes of arguments that somebody wrote.
+        raise PolicyError("", f"{name}(): {type(error).__name__}: {shown(str(error))}.") from None
+
+
+def _refuse(node: nodes.Node, what: str) -> NoReturn:
+    raise PolicyError("", f"line {node.lineno}: a comment may not hold {what}.")

@@ -30,14 +30,15 @@ def check_comment(text: str) -> None:
 
     if len(text) > LONGEST_TEXT:
         raise PolicyError("", f"has {len(text)} characters; {LONGEST_TEXT} are the most.")
+    environment = _environment()
     try:
-        tree = _environment().parse(text)
+        tree = environment.parse(text)
     except TemplateSyntaxError as error:
         problem = clean_line(error.message or "is no template.", _LONGEST_PROBLEM)
         raise PolicyError("", f"line {error.lineno}: {problem}") from None
     except (ValueError, OverflowError, RecursionError) as error:
         raise PolicyError("", f"cannot be read: {clean_line(str(error), _LONGEST_PROBLEM)}.") from None
-    Language(_SAMPLE).check(tree)
+    Language(environment, _SAMPLE).check(tree)
 
 
 def render_comment(text: str, scope: Mapping[str, Any], when: Any) -> str | None:

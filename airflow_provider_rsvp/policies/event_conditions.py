@@ -20,12 +20,13 @@ from airflow_provider_rsvp.policies.arguments import (
     without_empty,
 )
 from airflow_provider_rsvp.policies.case import Case
-from airflow_provider_rsvp.policies.conditions import Condition, walk
+from airflow_provider_rsvp.policies.conditions import Condition
 from airflow_provider_rsvp.policies.pattern_syntax import PatternError
 from airflow_provider_rsvp.policies.patterns import regular_expression
 from airflow_provider_rsvp.policies.reading import PolicyError, Reader, shown
 
-_MOST_PATTERNS = 1_000
+_MOST_PATTERNS = 300
+_MOST_PATTERN_CHARACTERS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,19 +437,33 @@ class SensitivityIs(Condition):
         return [str(value) for value in self.values]
 
 
-def check_patterns(conditions: Iterable[Condition]) -> None:
+def check_patterns(reader: Reader) -> None:
     """
-    Check that some conditions together ask for no more regular expressions than anybody would write.
+    Check, before one is compiled, that the regular expressions of some conditions are no more than anybody would write.
 
-    :raises PolicyError: they do
+    :param reader: of what holds the conditions, at any depth
+    :raises PolicyError: they are
     """
-    count = sum(
-        len(each.patterns)
-        for condition in conditions
-        for _, each in walk(condition, "")
-        if isinstance(each, _Pattern)
-    )
-    if count > _MOST_PATTERNS:
-        raise PolicyError(
-            "", f"holds {count} regular expressions; {_MOST_PATTERNS} are the most. Join them with '|'."
+    keys = {each.key for each in (Subject, Body)}
+    count = characters = 0
+    left = [reader.value]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left.extend(value.values())
+            for key in keys & value.keys():
+                found = [value[key]] if isinstance(value[key], str) else value[key]
+                texts = (
+                    [each for each in found if isinstance(each, str)]
+                    if isinstance(found, list | tuple)
+                    else []
+                )
+                count += len(texts)
+                characters += sum(map(len, texts))
+        elif isinstance(value, list | tuple):
+            left.extend(value)
+    if count > _MOST_PATTERNS or characters > _MOST_PATTERN_CHARACTERS:
+        reader.fail(
+            f"holds {count} regular expressions of {characters} characters; {_MOST_PATTERNS} of "
+            f"{_MOST_PATTERN_CHARACTERS} are the most. Join some with '|', or use fewer."
         )

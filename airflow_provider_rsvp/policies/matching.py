@@ -31,7 +31,6 @@ class Filter:
                 raise PolicyError(path, "asks for a whole calendar; a filter sees one invitation at a time.")
             if isinstance(each, Organizer) and each.external is not None:
                 raise PolicyError(path, "'external' asks for a policy's my_domains; give 'domain' instead.")
-        check_patterns([condition])
         self._condition = condition
         self._calendar = MailboxCalendar(Availability(), {})
 
@@ -43,7 +42,9 @@ class Filter:
         :param value: a mapping; an empty one, or None, matches everything
         :raises PolicyError: it is malformed; says where
         """
-        return cls(read_condition(Reader({} if value is None else value, "filter").bounded()))
+        reader = Reader({} if value is None else value, "filter").bounded()
+        check_patterns(reader)
+        return cls(read_condition(reader))
 
     def matches(self, invitation: Invitation, now: pendulum.DateTime) -> bool:
         """Whether the condition surely holds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -44,15 +45,16 @@ def _check_events(text: str) -> None:
     sizes: dict[str, int] = {}
     began: list[tuple[str | None, int]] = []
     total = 0
-    event: Any
-    for event in yaml.parse(text, Loader=_base()):
-        if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) is not None:
+    events: Iterable[Any] = yaml.parse(text, Loader=_base())
+    for event in events:
+        tag = getattr(event, "tag", None)
+        if tag is not None:
             raise PolicyError(
-                "policy", f"{_place(event)}: the tag {shown(event.tag)}; write the value without one."
+                "policy", f"{_place(event)}: the tag {shown(tag)}; write the value without one."
             )
         if isinstance(event, yaml.AliasEvent):
             # Where it stands for nothing, or for what it is part of, the loader says so.
-            total += sizes.get(event.anchor, 0)
+            total += sizes.get(str(event.anchor), 0)
         elif isinstance(event, yaml.ScalarEvent):
             total += 1
             if event.anchor is not None:

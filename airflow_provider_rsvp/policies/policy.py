@@ -117,7 +117,6 @@ class Policy:
                 )
             seen[rule.name] = index
             self._check(rule, f"rules[{index}]")
-        check_patterns(rule.when for rule in self.rules)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _policy, (self.rules, self.my_domains, self.availability, dict(self.mailboxes))
@@ -173,6 +172,7 @@ class Policy:
     @classmethod
     def _read(cls, data: Any, files: Files) -> Self:
         reader = Reader(dict(data) if isinstance(data, Mapping) else data).bounded()
+        check_patterns(reader)
         parts = reader.mapping(("rules", "my_domains", "availability", "mailboxes"), required=("rules",))
         default = Availability.read(parts["availability"], files) if "availability" in parts else None
         mailboxes = parts["mailboxes"].mapping() if "mailboxes" in parts else {}

@@ -15,7 +15,7 @@ from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.text import LONGEST_TEXT
 from airflow_provider_rsvp.times import parse_instant, parse_zone
 
-MOST_VALUES = 50_000
+MOST_VALUES = 20_000
 MOST_CHARACTERS = 500_000
 DEEPEST = 50
 """What a policy may hold: values, characters in all of its texts, and levels of nesting."""
