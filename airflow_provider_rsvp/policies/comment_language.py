@@ -38,6 +38,7 @@ class Kind(StrEnum):
     RULE = "a rule"
     MOMENT = "a time"
     TEXT = "a text"
+    JOINED = "a text of several parts"
     NUMBER = "a number"
     FLAG = "true or false"
     LIST = "a list"
@@ -166,26 +167,26 @@ class Language:
         if len(self._seen) > MOST_NODES or depth > DEEPEST:
             raise PolicyError("", f"has more than {MOST_NODES} parts, or is nested more than {DEEPEST} deep.")
         name = type(node).__name__
-        check: Callable[[Any, int], Kind] | None = getattr(self, f"_{name.lower()}", None)
+        check: Callable[[Any, int], Kind] | None = getattr(self, f"_on_{name.lower()}", None)
         if check is None:
             what = _INSTEAD.get(name, f"{name.lower()!r}")
             _refuse(node, what)
         return check(node, depth + 1)
 
-    def _template(self, node: nodes.Template, depth: int) -> Kind:
+    def _on_template(self, node: nodes.Template, depth: int) -> Kind:
         return self._block(node.body, depth)
 
-    def _output(self, node: nodes.Output, depth: int) -> Kind:
+    def _on_output(self, node: nodes.Output, depth: int) -> Kind:
         for each in node.nodes:
             kind = self._check(each, depth)
             if kind in _WITHOUT_TEXT:
                 raise PolicyError("", f"{_path(each)} is {kind}, and no text; write what of it.")
         return Kind.NONE
 
-    def _templatedata(self, node: nodes.TemplateData, depth: int) -> Kind:
+    def _on_templatedata(self, node: nodes.TemplateData, depth: int) -> Kind:
         return Kind.TEXT
 
-    def _if(self, node: nodes.If, depth: int) -> Kind:
+    def _on_if(self, node: nodes.If, depth: int) -> Kind:
         self._check(node.test, depth)
         return self._block([*node.body, *node.elif_, *node.else_], depth)
 
@@ -194,7 +195,7 @@ class Language:
             self._check(each, depth)
         return Kind.NONE
 
-    def _const(self, node: nodes.Const, depth: int) -> Kind:
+    def _on_const(self, node: nodes.Const, depth: int) -> Kind:
         value = node.value
         if isinstance(value, bool):
             return Kind.FLAG
@@ -204,21 +205,22 @@ class Language:
             return Kind.NUMBER
         return Kind.NONE if value is None else Kind.TEXT
 
-    def _name(self, node: nodes.Name, depth: int) -> Kind:
+    def _on_name(self, node: nodes.Name, depth: int) -> Kind:
         if node.name not in NAMES:
             raise PolicyError("", f"{shown(node.name)} is not defined; a comment knows {', '.join(NAMES)}.")
         return NAMES[node.name]
 
-    def _list(self, node: nodes.List, depth: int) -> Kind:
-        self._block(node.items, depth)
+    def _on_list(self, node: nodes.List | nodes.Tuple, depth: int) -> Kind:
+        for each in node.items:
+            self._constant(each)
         return Kind.LIST
 
-    _tuple = _list
+    _on_tuple = _on_list
 
-    def _getattr(self, node: nodes.Getattr, depth: int) -> Kind:
+    def _on_getattr(self, node: nodes.Getattr, depth: int) -> Kind:
         return self._field(node, node.attr, depth)
 
-    def _getitem(self, node: nodes.Getitem, depth: int) -> Kind:
+    def _on_getitem(self, node: nodes.Getitem, depth: int) -> Kind:
         key = node.arg
         if type(key).__name__ == "Const" and isinstance(key.value, str):  # type: ignore[attr-defined]
             self._seen.add(id(key))
@@ -244,7 +246,7 @@ class Language:
             raise PolicyError("", f"{shown(f'{path}.{name}')} is not defined; {path} has {allowed}.")
         return fields[name]
 
-    def _call(self, node: nodes.Call, depth: int) -> Kind:
+    def _on_call(self, node: nodes.Call, depth: int) -> Kind:
         called: Any = node.node
         if type(called).__name__ != "Getattr":
             raise PolicyError("", f"{_path(called)} cannot be called.")
@@ -264,7 +266,7 @@ class Language:
         _try(called.attr, lambda: getattr(sample, called.attr)(*args, **kwargs))
         return functions[called.attr]
 
-    def _filter(self, node: nodes.Filter, depth: int) -> Kind:
+    def _on_filter(self, node: nodes.Filter, depth: int) -> Kind:
         if node.name not in FILTERS or node.node is None:
             known = ", ".join(sorted(FILTERS))
             raise PolicyError(
@@ -277,6 +279,10 @@ class Language:
             for keyword in node.kwargs:
                 self._constant(keyword.value)
             return _either(kind, others[0])
+        if kind is Kind.JOINED:
+            raise PolicyError("", f"line {node.lineno}: filter each part before the parts are joined.")
+        if node.name == "when" and kind not in (Kind.MOMENT, Kind.VALUE):
+            raise PolicyError("", f"{_path(node.node)} is {kind}; the filter 'when' takes a time.")
         if kind in _WITHOUT_TEXT and not (kind is Kind.LIST and node.name in _OF_A_LIST):
             raise PolicyError(
                 "", f"{_path(node.node)} is {kind}, which the filter {node.name!r} does not take."
@@ -289,7 +295,7 @@ class Language:
             _try(node.name, lambda: self._environment.call_filter(node.name, sample, args, kwargs))
         return made
 
-    def _test(self, node: nodes.Test, depth: int) -> Kind:
+    def _on_test(self, node: nodes.Test, depth: int) -> Kind:
         if node.name not in TESTS:
             known = ", ".join(sorted(TESTS))
             raise PolicyError(
@@ -318,43 +324,45 @@ class Language:
             _refuse(node, f"more than {LONGEST_ARGUMENT} characters for a function or a filter")
         return node.value
 
-    def _condexpr(self, node: nodes.CondExpr, depth: int) -> Kind:
+    def _on_condexpr(self, node: nodes.CondExpr, depth: int) -> Kind:
         self._check(node.test, depth)
         first = self._check(node.expr1, depth)
         return first if node.expr2 is None else _either(first, self._check(node.expr2, depth))
 
-    def _or(self, node: nodes.BinExpr, depth: int) -> Kind:
+    def _on_or(self, node: nodes.BinExpr, depth: int) -> Kind:
         return _either(self._check(node.left, depth), self._check(node.right, depth))
 
-    _and = _or
+    _on_and = _on_or
 
-    def _not(self, node: nodes.Not, depth: int) -> Kind:
+    def _on_not(self, node: nodes.Not, depth: int) -> Kind:
         return self._flag([node.node], depth)
 
-    def _compare(self, node: nodes.Compare, depth: int) -> Kind:
+    def _on_compare(self, node: nodes.Compare, depth: int) -> Kind:
         return self._flag([node.expr, *(each.expr for each in node.ops)], depth)
 
     def _flag(self, parts: Sequence[nodes.Node], depth: int) -> Kind:
         self._block(parts, depth)
         return Kind.FLAG
 
-    def _concat(self, node: nodes.Concat, depth: int) -> Kind:
-        self._output(node, depth)  # type: ignore[arg-type]
-        return Kind.TEXT
+    def _on_concat(self, node: nodes.Concat, depth: int) -> Kind:
+        self._on_output(node, depth)  # type: ignore[arg-type]
+        return Kind.JOINED
 
-    def _add(self, node: nodes.Add, depth: int) -> Kind:
+    def _on_add(self, node: nodes.Add, depth: int) -> Kind:
         kinds = {self._check(node.left, depth), self._check(node.right, depth)}
-        if kinds not in ({Kind.TEXT}, {Kind.NUMBER}):
+        if kinds <= {Kind.TEXT, Kind.JOINED}:
+            return Kind.JOINED
+        if kinds != {Kind.NUMBER}:
             _refuse(node, f"a sum of {' and '.join(sorted(kinds))}; join texts with '~'")
-        return kinds.pop()
+        return Kind.NUMBER
 
-    def _sub(self, node: nodes.BinExpr, depth: int) -> Kind:
+    def _on_sub(self, node: nodes.BinExpr, depth: int) -> Kind:
         kinds = {self._check(node.left, depth), self._check(node.right, depth)}
         if kinds != {Kind.NUMBER}:
             _refuse(node, f"a difference of {' and '.join(sorted(kinds))}")
         return Kind.NUMBER
 
-    def _neg(self, node: nodes.UnaryExpr, depth: int) -> Kind:
+    def _on_neg(self, node: nodes.UnaryExpr, depth: int) -> Kind:
         if self._check(node.node, depth) is not Kind.NUMBER:
             _refuse(node, "'-' before what is no number")
         return Kind.NUMBER
@@ -362,6 +370,8 @@ class Language:
 
 def _either(first: Kind, second: Kind) -> Kind:
     """Return what one of two parts stands for."""
+    if Kind.JOINED in (first, second):
+        return Kind.JOINED
     if first is second or second is Kind.NONE:
         return first
     return second if first is Kind.NONE else Kind.VALUE

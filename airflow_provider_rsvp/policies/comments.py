@@ -81,18 +81,25 @@ def _environment() -> Environment:
         return str(context["_when"](moment))
 
     def replace(text: Any, old: str, new: str, count: int = -1) -> str:
-        replaced = str(text).replace(old, new, count)
-        if len(replaced) > LONGEST_TEXT:
-            raise ValueError(f"comes to more than {LONGEST_TEXT} characters")
-        return replaced
+        return _bounded(str(text).replace(old, new, count))
+
+    def join(parts: Any, between: str = "") -> str:
+        return _bounded(between.join(str(part) for part in parts))
 
     # A comment is plain text for a person, not HTML.
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     environment.globals.clear()
-    own = {"when": when, "replace": replace}
+    own = {"when": when, "replace": replace, "join": join}
     environment.filters = {name: own.get(name) or environment.filters[name] for name in FILTERS}
     environment.tests = {name: environment.tests[name] for name in TESTS}
     return environment
+
+
+def _bounded(text: str) -> str:
+    """Return a text that may be filtered again, and so must not grow from filter to filter."""
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"comes to more than {LONGEST_TEXT} characters")
+    return text
 
 
 @lru_cache(maxsize=1024)

@@ -10,7 +10,7 @@ from typing import Any
 from airflow_provider_rsvp.policies.reading import DEEPEST, MOST_CHARACTERS, MOST_VALUES, PolicyError, shown
 
 _LONGEST_NUMBER = 40
-_PROBLEM = "is neither YAML nor JSON: "
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 def parse_plain(text: str) -> Any:
@@ -35,7 +35,7 @@ def parse_plain(text: str) -> Any:
     except PolicyError:
         raise
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
-        raise PolicyError("policy", f"{_PROBLEM}{error}") from None
+        raise PolicyError("policy", f"is neither YAML nor JSON: {error}") from None
 
 
 def _check_events(text: str) -> None:
@@ -96,11 +96,9 @@ def _loader() -> Any:
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             if isinstance(node, yaml.MappingNode):
-                keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-                _mapping(
-                    [(key, None) for key in keys if isinstance(key, str) and key != "<<"],
-                    node.start_mark.line + 1,
-                )
+                own = [key for key, _ in node.value if key.tag != _MERGE]
+                keys = [self.construct_object(key, deep=True) for key in own]
+                _mapping([(key, None) for key in keys if isinstance(key, str)], node.start_mark.line + 1)
             return dict(super().construct_mapping(node, deep))
 
         def construct_number(self, node: Any) -> Any:
