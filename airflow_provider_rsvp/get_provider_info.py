@@ -295,4 +295,22 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR, _GOOGLE_CALENDAR, _CALDAV],
         "extra-links": ["airflow_provider_rsvp.operators.links.EventLink"],
+        "config": {
+            "rsvp": {
+                "description": "Answering calendar invitations.",
+                "options": {
+                    "policy_files_folder": {
+                        "description": (
+                            "The folder whose files a policy may name that comes from a Variable, a param or an "
+                            "XCom. Empty: such policies may name no files. Policies that a DAG's author wrote may "
+                            "name any.\n"
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/opt/airflow/policy_files",
+                        "default": "",
+                    }
+                },
+            }
+        },
     }

@@ -20,7 +20,7 @@ _DISTANCE = re.compile(r"([+-])(\d{1,9})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST_DISTANCE = 100_000
 _WITHOUT_CHANGES = frozenset({"UTC", "Etc/UTC"})
-_FIRST_YEAR, _LAST_YEAR = 2, 9997
+FIRST_YEAR, LAST_YEAR = 2, 9997
 """A year off either end, so that there is room to reckon with days."""
 
 
@@ -61,7 +61,7 @@ def parse_instant(
         raise InvalidInputError(
             f"{field}: expected an ISO 8601 text or a datetime, not {type(value).__name__}."
         )
-    if not _FIRST_YEAR <= parsed.year <= _LAST_YEAR:
+    if not FIRST_YEAR <= parsed.year <= LAST_YEAR:
         raise InvalidInputError(f"{field}: {parsed.isoformat()} is further away than any calendar reaches.")
     if parsed.tzinfo is not None:
         return _existing(parsed)

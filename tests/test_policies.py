@@ -474,15 +474,13 @@ class TestReplies:
             )
         )
 
-    def test_an_undefined_value_names_the_rule(self):
-        made = policy(({}, {"action": "decline", "comment": "{{ invitation.organizer.address.nick }}"}))
-        with pytest.raises(PolicyError, match=r"rules\['r0'\].then.comment: .*'meeting'.*nick"):
-            decide(made, invite())
+    def test_a_field_that_there_never_is_is_found_at_once(self):
+        with pytest.raises(PolicyError, match=r"rules\[0\].then.comment: .*address.nick' is not defined"):
+            policy(({}, {"action": "decline", "comment": "{{ invitation.organizer.address.nick }}"}))
 
     def test_a_comment_cannot_reach_into_python(self):
-        made = policy(({}, {"action": "decline", "comment": "{{ rule.name.__class__.__mro__ }}"}))
-        with pytest.raises(PolicyError, match=r"unsafe|__class__"):
-            decide(made, invite())
+        with pytest.raises(PolicyError, match="__class__"):
+            policy(({}, {"action": "decline", "comment": "{{ rule.name.__class__.__mro__ }}"}))
 
     def test_what_the_service_cannot_express_is_named(self):
         made = policy(({}, {"action": "tentative", "comment": "hm"}))

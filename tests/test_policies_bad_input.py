@@ -140,7 +140,7 @@ MISTAKES = [
     ),
     (
         rule(then={"action": "accept", "comment": "{{ invitation.title }}"}),
-        "rules[0].then.comment: 'invitation.title' is not defined; invitation has answers,",
+        "rules[0].then.comment: 'invitation.title' is not defined; invitation has attendees,",
     ),
     (
         rule(then={"action": "accept", "comment": "{{ 1 | no }}"}),
@@ -277,7 +277,10 @@ class TestTexts:
             ("rules: []\nrules: []\n", "policy: the key 'rules' is given twice (in the mapping at line 1)."),
             ('{"rules": [], "rules": []}', "policy: the key 'rules' is given twice"),
             ("- a\n- b\n", "expected a mapping"),
-            ("rules: !!python/object/apply:os.getcwd []\n\n#", "policy: is neither YAML nor JSON"),
+            (
+                "rules: !!python/object/apply:os.getcwd []\n\n#",
+                "policy: line 1: the tag 'tag:yaml.org,2002:python",
+            ),
             ("rules: []\navailability: {timezone: UTC, holidays: [2026-13-01]}\n", ""),
             ("nowhere.yaml", "policy: cannot read the file 'nowhere.yaml'"),
             ("", "policy: cannot read the file"),
@@ -351,8 +354,8 @@ class TestHolidayFiles:
             ("", "is not an iCalendar file"),
             ("BEGIN:VCALENDAR\nEND:VCALENDAR\n", "holds no all-day event."),
             (HOLIDAYS.replace("UID:1", "RRULE:FREQ=YEARLY"), "line 11: a recurring event (RRULE)"),
-            (HOLIDAYS.replace("20261225", "20261325"), "line 12: '20261325' is not a date"),
-            (HOLIDAYS.replace("P2D", "P1M"), "line 26: 'P1M' is not a number of days."),
+            (HOLIDAYS.replace("20261225", "20261325"), "line 12: is not a date"),
+            (HOLIDAYS.replace("P2D", "P1M"), "line 26: the DURATION is not a number of days"),
             (HOLIDAYS.replace("20261227", "20361227"), "line 12: an event of 3655 days is no holiday."),
         ],
     )

@@ -12,7 +12,7 @@ from airflow_provider_rsvp import policies
 from airflow_provider_rsvp.model import Scope
 from airflow_provider_rsvp.policies import Policy
 from airflow_provider_rsvp.policies.actions import Verb
-from airflow_provider_rsvp.policies.comments import NAMES
+from airflow_provider_rsvp.policies.comment_language import NAMES
 from airflow_provider_rsvp.policies.conditions import KINDS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "policies.md").read_text()

@@ -27,6 +27,10 @@ class PlanRepliesOperator(BaseOperator):
     Give exactly one of ``policy``, ``policy_variable`` and ``policy_param``. A ``policy`` is read when the DAG is
     parsed, so that its mistakes show there; it is not templated, as its comments are templates of their own.
 
+    Whoever writes a Variable, a param or an XCom may not be allowed to read the worker's files. So a policy from there
+    is never the path of a file, and names a ``holidays_file`` only within the folder that ``[rsvp]
+    policy_files_folder`` in Airflow's configuration names; by default there is none.
+
     :param conn_id: a connection to any of the calendar services
     :param policy: a policy, plain values, the text of YAML or JSON, or the path of a file
     :param policy_variable: the Airflow Variable that holds the text
@@ -79,7 +83,10 @@ class PlanRepliesOperator(BaseOperator):
         if sum(source is not None for source in (policy, policy_variable, policy_param)) != 1:
             raise InvalidInputError("policy: give exactly one of policy, policy_variable and policy_param.")
         self.conn_id = conn_id
-        self.policy = None if policy is None else _read(policy)
+        if policy is None:
+            self.policy = None
+        else:
+            self.policy = _read(policy) if self._wrote("policy") else _read_from_outside(policy)
         self.policy_variable = policy_variable
         self.policy_param = policy_param
         self.start = start
@@ -110,12 +117,20 @@ class PlanRepliesOperator(BaseOperator):
             text = Variable.get(self.policy_variable, default=None)
             if text is None:
                 raise InvalidInputError(f"policy_variable: there is no Variable {self.policy_variable!r}.")
-            return _parse(text)
+            return _read_from_outside(text)
         params = context["params"]
         if self.policy_param not in params:
             raise InvalidInputError(f"policy_param: the DAG has no param {self.policy_param!r}.")
-        value = params[self.policy_param]
-        return _parse(value) if isinstance(value, str) else _read(value)
+        return _read_from_outside(params[self.policy_param])
+
+    def _wrote(self, argument: str) -> bool:
+        """Whether the DAG's author wrote an argument, and it was not taken from an XCom by mapping."""
+        written = self.dag.task_dict.get(self.task_id) if self.has_dag() else None  # type: ignore[no-untyped-call]
+        partial = getattr(written, "partial_kwargs", None)
+        if partial is None or argument in partial:
+            return True
+        expanded = getattr(getattr(written, "expand_input", None), "value", None)
+        return isinstance(expanded, Mapping) and isinstance(expanded.get(argument), list | tuple)
 
     def _plan(self, policy: Policy) -> Plan:
         import pendulum
@@ -189,8 +204,12 @@ def _read(policy: Policy | Mapping[str, Any] | str) -> Policy:
     return Policy.load(policy) if isinstance(policy, str) else Policy.from_dict(policy)
 
 
-def _parse(text: str) -> Policy:
-    """Return the policy of a text that came from outside, which never is the path of a file."""
+def _read_from_outside(policy: Policy | Mapping[str, Any] | str) -> Policy:
+    """Return a policy that someone else than the DAG's author may have written."""
+    from airflow.configuration import conf
+
     from airflow_provider_rsvp.policies import Policy
 
-    return Policy.parse(text)
+    if isinstance(policy, Policy):
+        return policy
+    return Policy.from_outside(policy, conf.get("rsvp", "policy_files_folder", fallback=None) or None)

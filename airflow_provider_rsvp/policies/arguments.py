@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
+import re
+from collections.abc import Mapping
+from fnmatch import translate
+from functools import lru_cache
 from typing import Any
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import ParticipationStatus
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader
+from airflow_provider_rsvp.policies.reading import PolicyError, Reader, shown
+
+_LONGEST_GLOB = 1_000
+_WIDEST_GLOB = 1_000
+_WILD = re.compile(r"[*?\[]")
+_RANGE = re.compile(r"(?=(.)-(.))", re.DOTALL)
 
 
-def matches_glob(text: str, patterns: Iterable[str]) -> bool:
+def matches_glob(text: str, patterns: tuple[str, ...]) -> bool:
     """Whether a text matches one of some globs, whatever the case of its letters."""
     folded = text.casefold()
-    return any(fnmatchcase(folded, pattern.casefold()) for pattern in patterns)
+    plain, wild = _globs(patterns)
+    return folded in plain or any(each.match(folded) is not None for each in wild)
+
+
+@lru_cache(maxsize=1024)
+def _globs(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
+    """Return the globs that are plain texts, and the others as expressions that never go back over a ``*``."""
+    folded = [pattern.casefold() for pattern in patterns]
+    wild = [each for each in folded if _WILD.search(each)]
+    return frozenset(folded).difference(wild), tuple(re.compile(translate(each)) for each in wild)
+
+
+def check_globs(globs: Any, path: str, *, needed: bool = False) -> tuple[str, ...]:
+    """
+    Return some globs, of which one alone may be given as such.
+
+    :raises PolicyError: one is empty, no text, or too large, or there is none and some are needed
+    """
+    found = check_texts(globs, path, needed=needed)
+    for index, glob in enumerate(found):
+        covered = (
+            sum(max(ord(last) - ord(first), 0) for first, last in _RANGE.findall(glob)) if "[" in glob else 0
+        )
+        if len(glob) > _LONGEST_GLOB or covered > _WIDEST_GLOB:
+            where = f"{path}[{index}]" if len(found) > 1 else path
+            raise PolicyError(
+                where,
+                f"{shown(glob)} has more than {_LONGEST_GLOB} characters, or ranges of more than {_WIDEST_GLOB}; "
+                "write '*' or '?' for what varies.",
+            )
+    return found
 
 
 def check_texts(texts: Any, path: str, *, needed: bool = False) -> tuple[str, ...]:
@@ -27,7 +64,7 @@ def check_texts(texts: Any, path: str, *, needed: bool = False) -> tuple[str, ..
     for index, text in enumerate(found):
         if not isinstance(text, str) or not text.strip():
             where = f"{path}[{index}]" if len(found) > 1 else path
-            raise PolicyError(where, f"{text!r} is not a text, or is empty.")
+            raise PolicyError(where, f"{shown(text)} is not a text, or is empty.")
     if needed and not found:
         raise PolicyError(path, "is empty.")
     return found
@@ -39,11 +76,11 @@ def check_domains(domains: Any, path: str) -> tuple[str, ...]:
 
     :raises PolicyError: one is empty or is an address
     """
-    found = check_texts(domains, path)
+    found = check_globs(domains, path)
     for index, domain in enumerate(found):
         if "@" in domain or " " in domain:
             where = f"{path}[{index}]" if len(found) > 1 else path
-            raise PolicyError(where, f"{domain!r} is not a domain; write it as in 'example.com'.")
+            raise PolicyError(where, f"{shown(domain)} is not a domain; write it as in 'example.com'.")
     return found
 
 
@@ -87,7 +124,7 @@ def parse_status(value: Any, path: str) -> ParticipationStatus:
         return ParticipationStatus.parse(value)
     except InvalidInputError:
         allowed = ", ".join(repr(str(status)) for status in ParticipationStatus)
-        raise PolicyError(path, f"{value!r} is not one of {allowed}.") from None
+        raise PolicyError(path, f"{shown(value)} is not one of {allowed}.") from None
 
 
 def parse_statuses(values: Any, path: str) -> tuple[ParticipationStatus, ...]:

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
 import pendulum
 
+from airflow_provider_rsvp.policies.files import Files
 from airflow_provider_rsvp.policies.holidays import parse_holidays
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader, check_zone
+from airflow_provider_rsvp.policies.reading import PolicyError, Reader, check_zone, shown
+from airflow_provider_rsvp.times import FIRST_YEAR, LAST_YEAR
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
@@ -56,7 +57,7 @@ class Hours:
         """
         match = _HOURS.fullmatch(text.strip())
         if match is None or int(match[2]) > 59 or int(match[4]) > 59:
-            raise PolicyError("", f"{text!r} are no hours such as '09:00-17:30'.")
+            raise PolicyError("", f"{shown(text)} are no hours such as '09:00-17:30'.")
         return cls(int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4]))
 
 
@@ -82,6 +83,8 @@ class Leave:
         for moment in (self.start, self.end):
             if isinstance(moment, datetime) and moment.tzinfo is None:
                 raise PolicyError("", f"{moment.isoformat()} has no time zone.")
+            if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+                raise PolicyError("", f"{moment.isoformat()} is further away than any calendar reaches.")
         if self.end <= self.start:
             if timed:
                 raise PolicyError(
@@ -95,8 +98,12 @@ class Leave:
         """
         Return the leave from one day to another, both included.
 
-        :raises PolicyError: the last day is before the first
+        :raises PolicyError: the last day is before the first, or further away than any calendar reaches
         """
+        if last_day.year > LAST_YEAR:
+            raise PolicyError(
+                "last_day", f"{last_day.isoformat()} is further away than any calendar reaches."
+            )
         return cls(first_day, last_day + timedelta(days=1), name)
 
     @classmethod
@@ -166,11 +173,11 @@ class Availability:
         return _availability, values
 
     @classmethod
-    def read(cls, reader: Reader, directory: Path, default: Availability | None = None) -> Availability:
+    def read(cls, reader: Reader, files: Files, default: Availability | None = None) -> Availability:
         """
         Read an availability.
 
-        :param directory: where a ``holidays_file`` with a relative path lies
+        :param files: what a ``holidays_file`` may be
         :param default: what holds for the keys that are absent
         """
         allowed = ("timezone", "working_hours", "holidays", "holidays_file", "leave", "out_of_office")
@@ -184,7 +191,7 @@ class Availability:
         if "working_hours" in parts:
             changes["working_hours"] = _read_hours(parts["working_hours"])
         if "holidays" in parts or "holidays_file" in parts:
-            changes["holidays"] = frozenset(_read_holidays(parts, directory))
+            changes["holidays"] = frozenset(_read_holidays(parts, files))
         if "leave" in parts:
             changes["leave"] = tuple(Leave.read(element, zone) for element in parts["leave"].elements())
         if "out_of_office" in parts:
@@ -242,15 +249,11 @@ def _weekdays(reader: Reader, key: str) -> Iterable[str]:
     return WEEKDAYS[begin : end + 1] if begin <= end else WEEKDAYS[begin:] + WEEKDAYS[: end + 1]
 
 
-def _read_holidays(parts: Mapping[str, Reader], directory: Path) -> Iterable[date]:
+def _read_holidays(parts: Mapping[str, Reader], files: Files) -> Iterable[date]:
     if "holidays" in parts:
         for element in parts["holidays"].elements():
             yield element.date()
     if "holidays_file" in parts:
         reader = parts["holidays_file"]
-        path = directory / reader.text()
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeError) as error:
-            reader.fail(f"cannot read {str(path)!r}: {getattr(error, 'strerror', None) or error}.")
+        text = files.read(reader)
         yield from reader.build(lambda: parse_holidays(text))

@@ -131,7 +131,7 @@ class Case:
         occurrences: Sequence[Occurrence],
         now: float,
         calendar: MailboxCalendar,
-        my_domains: Sequence[str] = (),
+        my_domains: tuple[str, ...] = (),
     ) -> None:
         self.invitation = invitation
         self.occurrences = occurrences

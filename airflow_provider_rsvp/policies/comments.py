@@ -1,67 +1,73 @@
-"""The comments of replies: Jinja templates, checked when a policy is loaded, rendered in a sandbox."""
+"""The comments of replies: Jinja templates of a small language, checked when a policy is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_rsvp.model import Invitation
+import pendulum
+
+from airflow_provider_rsvp.policies.comment_language import FILTERS, TESTS, Language
 from airflow_provider_rsvp.policies.reading import PolicyError
+from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
-NAMES = ("invitation", "rule", "now", "proposed_time", "leave")
-"""What a template can refer to."""
-
-_INVITATION = frozenset({field.name for field in fields(Invitation)} | {"pending", "can_respond", "to_dict"})
+_LONGEST_PROBLEM = 300
+_SAMPLE = pendulum.datetime(2026, 11, 3, 9, 30)
 
 
-def check_comment(text: str, rule_fields: Collection[str]) -> None:
+def check_comment(text: str) -> None:
     """
-    Check what can be known of a comment before there is an invitation.
+    Check what can be known of a comment before there is an invitation; nothing of it is evaluated.
 
-    :param rule_fields: what a rule has
-    :raises PolicyError: its syntax is wrong, or it refers to a name or a field that is not there
+    :raises PolicyError: its syntax is wrong, it refers to a name or a field that is not there, or it holds more of
+        Jinja than a comment may
     """
-    from jinja2 import TemplateSyntaxError, meta, nodes
+    from jinja2 import TemplateSyntaxError
 
+    if len(text) > LONGEST_TEXT:
+        raise PolicyError("", f"has {len(text)} characters; {LONGEST_TEXT} are the most.")
     environment = _environment()
     try:
         tree = environment.parse(text)
-        _template(text)
     except TemplateSyntaxError as error:
-        raise PolicyError("", f"line {error.lineno}: {error.message}") from None
-    unknown = sorted(meta.find_undeclared_variables(tree) - set(NAMES))
-    if unknown:
-        raise PolicyError("", f"{unknown[0]!r} is not defined; a comment knows {', '.join(NAMES)}.")
-    known = {"invitation": _INVITATION, "rule": frozenset(rule_fields)}
-    for node in tree.find_all(nodes.Getattr):
-        owner = node.node
-        if isinstance(owner, nodes.Name) and owner.name in known and node.attr not in known[owner.name]:
-            allowed = ", ".join(sorted(known[owner.name]))
-            raise PolicyError("", f"'{owner.name}.{node.attr}' is not defined; {owner.name} has {allowed}.")
+        problem = clean_line(error.message or "is no template.", _LONGEST_PROBLEM)
+        raise PolicyError("", f"line {error.lineno}: {problem}") from None
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise PolicyError("", f"cannot be read: {clean_line(str(error), _LONGEST_PROBLEM)}.") from None
+    Language(environment, _SAMPLE).check(tree)
 
 
 def render_comment(text: str, scope: Mapping[str, Any], when: Any) -> str | None:
     """
     Return the comment, or None if nothing but white space comes out.
 
-    :param scope: a value for each of :data:`NAMES`
+    :param text: which :func:`check_comment` has found right
+    :param scope: a value for each name that a comment can refer to
     :param when: how the filter ``when`` writes a time or a date
-    :raises PolicyError: it refers to what is not there, or cannot be rendered
+    :raises PolicyError: it refers to what is not there, cannot be rendered, or comes out too long
     """
     from jinja2 import TemplateError
 
+    parts: list[str] = []
+    length = 0
     try:
-        return _template(text).render(scope, _when=when).strip() or None
+        for part in _template(text).generate(scope, _when=when):
+            length += len(part)
+            if length > LONGEST_TEXT:
+                raise PolicyError("", f"comes to more than {LONGEST_TEXT} characters.")
+            parts.append(part)
+    except PolicyError:
+        raise
     except TemplateError as error:
-        raise PolicyError("", f"{error.message or type(error).__name__}") from None
+        raise PolicyError("", clean_line(error.message or type(error).__name__, _LONGEST_PROBLEM)) from None
     except Exception as error:
-        # A template calls what its author writes.
-        raise PolicyError("", f"{type(error).__name__}: {error}") from None
+        # What a value lacks, or a library makes of it.
+        raise PolicyError("", clean_line(f"{type(error).__name__}: {error}", _LONGEST_PROBLEM)) from None
+    return "".join(parts).strip() or None
 
 
 @lru_cache(maxsize=1)
@@ -74,10 +80,26 @@ def _environment() -> Environment:
     def when(context: Context, moment: Any) -> str:
         return str(context["_when"](moment))
 
+    def replace(text: Any, old: str, new: str, count: int = -1) -> str:
+        return _bounded(str(text).replace(old, new, count))
+
+    def join(parts: Any, between: str = "") -> str:
+        return _bounded(between.join(str(part) for part in parts))
+
     # A comment is plain text for a person, not HTML.
     environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    environment.filters["when"] = when
+    environment.globals.clear()
+    own = {"when": when, "replace": replace, "join": join}
+    environment.filters = {name: own.get(name) or environment.filters[name] for name in FILTERS}
+    environment.tests = {name: environment.tests[name] for name in TESTS}
     return environment
+
+
+def _bounded(text: str) -> str:
+    """Return a text that may be filtered again, and so must not grow from filter to filter."""
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"comes to more than {LONGEST_TEXT} characters")
+    return text
 
 
 @lru_cache(maxsize=1024)

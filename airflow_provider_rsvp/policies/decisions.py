@@ -30,7 +30,8 @@ class Decision:
     :param scope: what the reply covers
     :param rule: the name of the rule that decided; None if none did
     :param reason: why, as sentences for a person
-    :param unsupported: why the service cannot express the reply; None if it can, or if that was not asked
+    :param unsupported: why the reply cannot be sent: the service cannot express it, or its comment cannot be written;
+        None if it can, or if that was not asked
     :param occurrences: how many occurrences from now on the decision was made on
     """
 
@@ -49,7 +50,7 @@ class Decision:
 
     @property
     def sendable(self) -> bool:
-        """Whether there is a reply, and the service can express it."""
+        """Whether there is a reply, and nothing stands in its way."""
         return self.reply is not None and self.unsupported is None
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,12 +108,12 @@ class Plan:
 
     @property
     def replies(self) -> tuple[Decision, ...]:
-        """The decisions that have a reply, whether the service can express it or not."""
+        """The decisions that have a reply, whether it can be sent or not."""
         return tuple(each for each in self.decisions if each.reply is not None)
 
     @property
     def unsupported(self) -> tuple[Decision, ...]:
-        """The decisions whose reply the service cannot express."""
+        """The decisions whose reply cannot be sent."""
         return tuple(each for each in self.decisions if each.unsupported is not None)
 
     @property

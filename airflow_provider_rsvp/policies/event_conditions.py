@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from airflow_provider_rsvp.model import ParticipationStatus, Sensitivity
 from airflow_provider_rsvp.policies.arguments import (
     check_domains,
+    check_globs,
     check_span,
     check_texts,
     integer,
@@ -22,7 +21,12 @@ from airflow_provider_rsvp.policies.arguments import (
 )
 from airflow_provider_rsvp.policies.case import Case
 from airflow_provider_rsvp.policies.conditions import Condition
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader
+from airflow_provider_rsvp.policies.pattern_syntax import PatternError
+from airflow_provider_rsvp.policies.patterns import regular_expression
+from airflow_provider_rsvp.policies.reading import PolicyError, Reader, shown
+
+_MOST_PATTERNS = 300
+_MOST_PATTERN_CHARACTERS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ class Organizer(Condition):
     external: bool | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "address", check_texts(self.address, "address"))
+        object.__setattr__(self, "address", check_globs(self.address, "address"))
         object.__setattr__(self, "domain", check_domains(self.domain, "domain"))
         if self.external is not None and not isinstance(self.external, bool):
             raise PolicyError("external", f"expected true or false, not {self.external!r}.")
@@ -95,10 +99,10 @@ class _Pattern(Condition):
         object.__setattr__(self, "patterns", check_texts(self.patterns, "", needed=True))
         for index, pattern in enumerate(self.patterns):
             try:
-                _compiled(pattern)
-            except (re.error, OverflowError, RecursionError) as error:
+                regular_expression(pattern)
+            except PatternError as error:
                 where = f"[{index}]" if len(self.patterns) > 1 else ""
-                raise PolicyError(where, f"{pattern!r} is not a regular expression: {error}.") from None
+                raise PolicyError(where, f"{shown(pattern)} {error}") from None
 
     def _text(self, case: Case) -> str | None:
         raise NotImplementedError
@@ -108,7 +112,7 @@ class _Pattern(Condition):
         text = self._text(case)
         if text is None:
             return None
-        return any(_compiled(pattern).search(text) is not None for pattern in self.patterns)
+        return any(regular_expression(pattern).found(text) for pattern in self.patterns)
 
     @classmethod
     def read(cls, reader: Reader) -> Condition:
@@ -136,9 +140,14 @@ class Subject(_Pattern):
 
     def fact(self, case: Case) -> str:
         """Say what of the subject matches."""
-        matches = (_compiled(each).search(case.invitation.subject) for each in self.patterns)
-        found = next((match[0] for match in matches if match is not None), None)
-        return f"the subject says '{found}'" if found else f"the subject is '{case.invitation.subject}'"
+        subject = case.invitation.subject
+        found = next((each for each in self.patterns if regular_expression(each).found(subject)), None)
+        if found is None:
+            return f"the subject is '{subject}'"
+        excerpt = regular_expression(found).excerpt(subject)
+        if excerpt is None:
+            return f"the subject matches '{found}'"
+        return f"the subject says '{excerpt}'" if excerpt else f"the subject is '{subject}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +166,7 @@ class Body(_Pattern):
     def fact(self, case: Case) -> str:
         """Name the pattern that matches; the description itself is shown to nobody."""
         text = self._text(case) or ""
-        found = next((each for each in self.patterns if _compiled(each).search(text)), None)
+        found = next((each for each in self.patterns if regular_expression(each).found(text)), None)
         return f"the description matches '{found}'" if found else "the description does not match"
 
 
@@ -330,7 +339,7 @@ class _OneOf(Condition):
     patterns: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "patterns", check_texts(self.patterns, "", needed=True))
+        object.__setattr__(self, "patterns", check_globs(self.patterns, "", needed=True))
 
     def _texts(self, case: Case) -> Iterable[str] | None:
         raise NotImplementedError
@@ -404,7 +413,7 @@ class SensitivityIs(Condition):
         values = (self.values,) if isinstance(self.values, str) else tuple(self.values)
         for value in values:
             if value not in list(Sensitivity):
-                raise PolicyError("", f"{value!r} is not one of {allowed}.")
+                raise PolicyError("", f"{shown(value)} is not one of {allowed}.")
         if not values:
             raise PolicyError("", f"give one of {allowed}.")
         object.__setattr__(self, "values", tuple(Sensitivity(value) for value in values))
@@ -428,6 +437,33 @@ class SensitivityIs(Condition):
         return [str(value) for value in self.values]
 
 
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
+def check_patterns(reader: Reader) -> None:
+    """
+    Check, before one is compiled, that the regular expressions of some conditions are no more than anybody would write.
+
+    :param reader: of what holds the conditions, at any depth
+    :raises PolicyError: they are
+    """
+    keys = {each.key for each in (Subject, Body)}
+    count = characters = 0
+    left = [reader.value]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left.extend(value.values())
+            for key in keys & value.keys():
+                found = [value[key]] if isinstance(value[key], str) else value[key]
+                texts = (
+                    [each for each in found if isinstance(each, str)]
+                    if isinstance(found, list | tuple)
+                    else []
+                )
+                count += len(texts)
+                characters += sum(map(len, texts))
+        elif isinstance(value, list | tuple):
+            left.extend(value)
+    if count > _MOST_PATTERNS or characters > _MOST_PATTERN_CHARACTERS:
+        reader.fail(
+            f"holds {count} regular expressions of {characters} characters; {_MOST_PATTERNS} of "
+            f"{_MOST_PATTERN_CHARACTERS} are the most. Join some with '|', or use fewer."
+        )

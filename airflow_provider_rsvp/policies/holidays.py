@@ -64,16 +64,17 @@ def _events(text: str) -> Iterator[_Event]:
 
 def _unfolded(text: str) -> Iterator[tuple[int, str]]:
     """Yield the content lines (RFC 5545, section 3.1) with the number of the line on which each begins."""
-    current, began = "", 0
+    parts: list[str] = []
+    began = 0
     for number, line in enumerate(re.split(r"\r\n|\n|\r", text), 1):
         if line[:1] in (" ", "\t"):
-            current += line[1:]
+            parts.append(line[1:])
             continue
-        if current:
-            yield began, current
-        current, began = line, number
-    if current:
-        yield began, current
+        if any(parts):
+            yield began, "".join(parts)
+        parts, began = [line], number
+    if any(parts):
+        yield began, "".join(parts)
 
 
 def _days(event: _Event) -> Iterator[date]:
@@ -93,7 +94,7 @@ def _days(event: _Event) -> Iterator[date]:
         match = _DAYS.fullmatch(event["DURATION"][1].upper())
         if match is None:
             raise PolicyError(
-                "", f"line {event['DURATION'][0]}: {event['DURATION'][1]!r} is not a number of days."
+                "", f"line {event['DURATION'][0]}: the DURATION is not a number of days such as P1D."
             )
         end = max(end, start + timedelta(days=int(match[1]) * (7 if match[2] == "W" else 1)))
     if (end - start).days > _LONGEST_EVENT:
@@ -106,4 +107,4 @@ def _date(line: int, text: str) -> date:
     try:
         return datetime.strptime(text, "%Y%m%d").date()
     except ValueError:
-        raise PolicyError("", f"line {line}: {text!r} is not a date such as 20261225.") from None
+        raise PolicyError("", f"line {line}: is not a date such as 20261225.") from None

@@ -10,7 +10,7 @@ from airflow_provider_rsvp.model import Invitation
 from airflow_provider_rsvp.policies.availability import Availability
 from airflow_provider_rsvp.policies.case import Case, MailboxCalendar, Occurrence
 from airflow_provider_rsvp.policies.conditions import Condition, read_condition, walk
-from airflow_provider_rsvp.policies.event_conditions import Organizer
+from airflow_provider_rsvp.policies.event_conditions import Organizer, check_patterns
 from airflow_provider_rsvp.policies.reading import PolicyError, Reader
 from airflow_provider_rsvp.policies.time_conditions import Conflict, DuringLeave, OutsideWorkingHours
 
@@ -42,7 +42,9 @@ class Filter:
         :param value: a mapping; an empty one, or None, matches everything
         :raises PolicyError: it is malformed; says where
         """
-        return cls(read_condition(Reader({} if value is None else value, "filter")))
+        reader = Reader({} if value is None else value, "filter").bounded()
+        check_patterns(reader)
+        return cls(read_condition(reader))
 
     def matches(self, invitation: Invitation, now: pendulum.DateTime) -> bool:
         """Whether the condition surely holds."""

@@ -52,7 +52,6 @@ def plan(
     :param conn_id: passed through to the plan
     :param service: passed through to the plan, and named where the service cannot express a reply
     :param mailbox: passed through to the plan; whose the invitations are whose reference does not say
-    :raises PolicyError: a comment cannot be rendered; names the rule
     :raises InvalidInputError: ``now`` has no zone
     """
     if now.tzinfo is None:
@@ -221,14 +220,15 @@ class _Planner:
             reason += f" It is {status} already."
         elif status is not None:
             proposed, note = self._propose(rule.then.propose, case, scope)
+            comment, unsupported = self._comment(rule, case, proposed)
             reply = Reply(
                 status=status,
-                comment=self._comment(rule, case, proposed),
+                comment=comment,
                 notify_organizer=rule.then.notify_organizer,
                 proposed_time=proposed,
             )
             reason += note
-            if self._capabilities is not None:
+            if self._capabilities is not None and unsupported is None:
                 unsupported = why_unsupported(
                     self._capabilities, self._service, invitation.reference, reply, scope
                 )
@@ -287,9 +287,10 @@ class _Planner:
             return "my working hours are not known"
         return None
 
-    def _comment(self, rule: Rule, case: Case, proposed: TimeRange | None) -> str | None:
+    def _comment(self, rule: Rule, case: Case, proposed: TimeRange | None) -> tuple[str | None, str | None]:
+        """Return the comment, and why there is none although the rule has one."""
         if rule.then.comment is None:
-            return None
+            return None, None
         zone = case.calendar.zone.tzinfo
         absences = case.absences()
         leave = (
@@ -305,10 +306,9 @@ class _Planner:
             "leave": leave,
         }
         try:
-            return render_comment(rule.then.comment, scope, case.calendar.when)
+            return render_comment(rule.then.comment, scope, case.calendar.when), None
         except PolicyError as mistake:
-            what = f"the comment of the rule {rule.name!r} for {case.invitation.subject!r}"
-            raise PolicyError(f"rules[{rule.name!r}].then.comment", f"{what}: {mistake.problem}") from None
+            return None, f"The comment of the rule '{rule.name}' cannot be written: {mistake.problem}"
 
 
 def _applies(rule: Rule, asks_for_status: bool, case: Case) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -15,7 +14,9 @@ from airflow_provider_rsvp.policies.arguments import check_domains
 from airflow_provider_rsvp.policies.availability import Availability
 from airflow_provider_rsvp.policies.comments import check_comment
 from airflow_provider_rsvp.policies.conditions import Condition, read_condition, walk, write_condition
-from airflow_provider_rsvp.policies.event_conditions import Organizer, Status
+from airflow_provider_rsvp.policies.event_conditions import Organizer, Status, check_patterns
+from airflow_provider_rsvp.policies.files import Files
+from airflow_provider_rsvp.policies.plain_text import parse_plain
 from airflow_provider_rsvp.policies.reading import PolicyError, Reader
 from airflow_provider_rsvp.policies.time_conditions import DuringLeave, OutsideWorkingHours
 
@@ -44,7 +45,7 @@ class Rule:
             raise PolicyError("then", f"{self.then!r} is not an action.")
         if self.then.comment is not None:
             try:
-                check_comment(self.then.comment, [each.name for each in fields(Rule)])
+                check_comment(self.then.comment)
             except PolicyError as mistake:
                 raise mistake.within("then.comment") from None
         asks_for_leave = any(isinstance(each, DuringLeave) for _, each in walk(self.when, ""))
@@ -154,17 +155,33 @@ class Policy:
         :param directory: where a ``holidays_file`` with a relative path lies
         :raises PolicyError: they are malformed; names the path to the wrong key
         """
-        reader = Reader(dict(data) if isinstance(data, Mapping) else data)
+        return cls._read(data, Files(Path(directory)))
+
+    @classmethod
+    def from_outside(cls, source: Mapping[str, Any] | str, folder: str | Path | None = None) -> Self:
+        """
+        Return the policy that someone wrote who may not read the files that this process may.
+
+        :param source: plain values, or a text of YAML or JSON; never the path of a file
+        :param folder: where a ``holidays_file`` lies, and whose files alone it may be; None where it may be none
+        :raises PolicyError: it is malformed; names the path to the wrong key
+        """
+        data = parse_plain(source) if isinstance(source, str) else source
+        return cls._read(data, Files(None if folder is None else Path(folder), confined=True))
+
+    @classmethod
+    def _read(cls, data: Any, files: Files) -> Self:
+        reader = Reader(dict(data) if isinstance(data, Mapping) else data).bounded()
+        check_patterns(reader)
         parts = reader.mapping(("rules", "my_domains", "availability", "mailboxes"), required=("rules",))
-        where = Path(directory)
-        default = Availability.read(parts["availability"], where) if "availability" in parts else None
+        default = Availability.read(parts["availability"], files) if "availability" in parts else None
         mailboxes = parts["mailboxes"].mapping() if "mailboxes" in parts else {}
         rules = tuple(Rule.read(element) for element in parts["rules"].elements())
         return cls(
             rules=rules,
             my_domains=parts["my_domains"].texts() if "my_domains" in parts else (),
             availability=default or Availability(),
-            mailboxes={name: Availability.read(part, where, default) for name, part in mailboxes.items()},
+            mailboxes={name: Availability.read(part, files, default) for name, part in mailboxes.items()},
         )
 
     @classmethod
@@ -175,7 +192,7 @@ class Policy:
         :param directory: where a ``holidays_file`` with a relative path lies
         :raises PolicyError: what it holds is malformed; names the path to the wrong key
         """
-        return cls.from_dict(_parse(text), directory=directory)
+        return cls.from_dict(parse_plain(text), directory=directory)
 
     @classmethod
     def load(cls, source: str | Path) -> Self:
@@ -212,41 +229,3 @@ def _policy(
     mailboxes: Mapping[str, Availability],
 ) -> Policy:
     return Policy(rules=rules, my_domains=my_domains, availability=availability, mailboxes=mailboxes)
-
-
-def _parse(text: str) -> Any:
-    if text.lstrip().startswith("{"):
-        try:
-            return json.loads(text, object_pairs_hook=_mapping)
-        except json.JSONDecodeError:
-            # YAML may begin so too; its parser then says what is wrong.
-            pass
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """Plain values only, and no key twice."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            if isinstance(node, yaml.MappingNode):
-                keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-                _mapping(
-                    [(key, None) for key in keys if isinstance(key, str) and key != "<<"],
-                    node.start_mark.line + 1,
-                )
-            return dict(super().construct_mapping(node, deep))
-
-    try:
-        return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, PolicyError):
-            raise
-        raise PolicyError("policy", f"is neither YAML nor JSON: {error}") from None
-
-
-def _mapping(pairs: list[tuple[str, Any]], line: int | None = None) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for index, (key, _) in enumerate(pairs) if key in dict(pairs[:index]))
-        where = f" (in the mapping at line {line})" if line else ""
-        raise PolicyError("policy", f"the key {twice!r} is given twice{where}.")
-    return found

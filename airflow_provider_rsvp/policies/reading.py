@@ -6,17 +6,30 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
+from reprlib import Repr
 from typing import Any, NoReturn, TypeVar
 
 import pendulum
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.text import LONGEST_TEXT
 from airflow_provider_rsvp.times import parse_instant, parse_zone
 
+MOST_VALUES = 20_000
+MOST_CHARACTERS = 500_000
+DEEPEST = 50
+"""What a policy may hold: values, characters in all of its texts, and levels of nesting."""
+
 _T = TypeVar("_T")
+_LARGEST_NUMBER = 10**12
+_LONGEST_KEY = 1_000
+_LONGEST_ZONE = 100
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 _LENGTH = re.compile(r"(\d{1,6})\s*([mhdw])")
 _LONGEST_LENGTH = timedelta(days=36600)
+_QUOTED = Repr()
+_LONGEST_QUOTE = 100
+_QUOTED.maxstring = _QUOTED.maxother = _LONGEST_QUOTE
 
 
 class PolicyError(InvalidInputError):
@@ -114,11 +127,13 @@ class Reader:
             self.fail(f"expected a mapping{_of_keys(allowed)}, not {_kind(self.value)}.")
         for name in self.value:
             if not isinstance(name, str):
-                self.fail(f"the key {name!r} is not a text; put it in quotes.")
+                self.fail(f"the key {shown(name)} is not a text; put it in quotes.")
             if allowed is not None and name not in allowed:
                 near = get_close_matches(name, allowed, 1)
                 hint = f" Did you mean '{near[0]}'?" if near else ""
-                self.key(name, None).fail(f"unknown key.{hint} Allowed here: {', '.join(sorted(allowed))}.")
+                self.key(name[:_LONGEST_QUOTE], None).fail(
+                    f"unknown key.{hint} Allowed here: {', '.join(sorted(allowed))}."
+                )
         for name in required:
             if name not in self.value:
                 self.fail(f"'{name}' is missing.")
@@ -129,6 +144,40 @@ class Reader:
         if not isinstance(self.value, list | tuple):
             self.fail(f"expected a list, not {_kind(self.value)}.")
         return [Reader(value, f"[{index}]", self) for index, value in enumerate(self.value)]
+
+    def bounded(self) -> Reader:
+        """Return this reader; refuse what holds more than anybody would write."""
+        values = characters = 0
+        left: list[tuple[Reader, int]] = [(self, 0)]
+        while left:
+            reader, depth = left.pop()
+            value = reader.value
+            values += 1
+            if depth > DEEPEST:
+                self.fail(f"is nested more than {DEEPEST} levels deep.")
+            if isinstance(value, str):
+                characters += len(value)
+                if len(value) > LONGEST_TEXT:
+                    reader.fail(f"has {len(value)} characters; {LONGEST_TEXT} are the most.")
+            elif isinstance(value, int) and not -_LARGEST_NUMBER < value < _LARGEST_NUMBER:
+                reader.fail("is too large a number.")
+            elif isinstance(value, dict):
+                for key, each in value.items():
+                    name = key if isinstance(key, str) else ""
+                    characters += len(name)
+                    if len(name) > _LONGEST_KEY:
+                        reader.fail(f"a key has {len(name)} characters; {_LONGEST_KEY} are the most.")
+                    left.append((reader.key(name, each), depth + 1))
+            elif isinstance(value, list | tuple):
+                left.extend(
+                    (Reader(each, f"[{index}]", reader), depth + 1) for index, each in enumerate(value)
+                )
+            if values + len(left) > MOST_VALUES or characters > MOST_CHARACTERS:
+                self.fail(
+                    f"holds more than {MOST_VALUES} values or {MOST_CHARACTERS} characters; split it up, by mailboxes "
+                    "for instance."
+                )
+        return self
 
     def text(self) -> str:
         """Return a text that is not blank."""
@@ -170,7 +219,7 @@ class Reader:
         """Return one of some words."""
         text = self.text()
         if text not in choices:
-            self.fail(f"{text!r} is not one of {', '.join(repr(str(choice)) for choice in choices)}.")
+            self.fail(f"{shown(text)} is not one of {', '.join(repr(str(choice)) for choice in choices)}.")
         return text
 
     def date(self) -> date:
@@ -182,7 +231,7 @@ class Reader:
         try:
             return date.fromisoformat(self.text())
         except ValueError:
-            self.fail(f"{self.value!r} is not a date such as '2026-12-24'.")
+            self.fail(f"{shown(self.value)} is not a date such as '2026-12-24'.")
 
     def instant(self, zone: str) -> pendulum.DateTime:
         """Return a time; one without an offset is read in ``zone``."""
@@ -199,7 +248,7 @@ class Reader:
             return self.value
         match = _LENGTH.fullmatch(self.value.strip()) if isinstance(self.value, str) else None
         if match is None:
-            self.fail(f"{self.value!r} is not a length of time such as '90m', '24h', '14d' or '2w'.")
+            self.fail(f"{shown(self.value)} is not a length of time such as '90m', '24h', '14d' or '2w'.")
         length = int(match[1]) * _UNITS[match[2]]
         if length > _LONGEST_LENGTH:
             self.fail(f"{self.value!r} is longer than a hundred years.")
@@ -207,7 +256,15 @@ class Reader:
 
     def zone(self) -> str:
         """Return the name of a time zone that exists."""
-        return self.build(lambda: check_zone(self.text(), ""))
+        name = self.text()
+        if len(name) > _LONGEST_ZONE:
+            self.fail(f"{shown(name)} is not a time zone.")
+        return self.build(lambda: check_zone(name, ""))
+
+
+def shown(value: object) -> str:
+    """Return a value as an error quotes it: what matters of it, and never all of a long one."""
+    return _QUOTED.repr(value)
 
 
 def check_zone(name: str, path: str) -> str:
@@ -233,7 +290,7 @@ def format_length(length: timedelta) -> str:
 
 def _kind(value: object) -> str:
     names = {dict: "a mapping", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
-    return names.get(type(value), f"{value!r}")
+    return names.get(type(value)) or shown(value)
 
 
 def _of_keys(allowed: Collection[str] | None) -> str:
