@@ -17,27 +17,26 @@ _OFFSET: Any = vUTCOffset.from_ical
 
 def read_moment(text: str) -> date:
     """
-    Return a time, or a date; of a period its start.
+    Return a time, or a date.
 
     :raises ValueError: it is none
     """
     moment = _READ(text.strip())
-    first = moment[0] if isinstance(moment, tuple) else moment
-    if not isinstance(first, date):
+    if not isinstance(moment, date):
         raise InvalidInputError(f"{text[:40]!r} is neither a time nor a date")
-    return first
+    return moment
 
 
 def read_moments(texts: Iterable[str], most: int) -> list[date]:
     """
-    Return the times and dates that lists of them hold.
+    Return the times and dates that lists of them hold; of a period its start.
 
     :raises ValueError: one is none, or there are more than ``most``
     """
     values = list(texts)
     if sum(text.count(",") + 1 for text in values) > most:
         raise InvalidInputError("it names more dates than a calendar can hold")
-    return [read_moment(each) for text in values for each in text.split(",")]
+    return [read_moment(each.partition("/")[0]) for text in values for each in text.split(",")]
 
 
 def read_wall(text: str) -> datetime:
