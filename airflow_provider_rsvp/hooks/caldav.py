@@ -35,6 +35,7 @@ class CalDAVHook(CalendarHook):
         """Return the client for a connection."""
         try:
             from airflow_provider_rsvp.services.caldav.client import CalDAVCalendar
+            from airflow_provider_rsvp.services.caldav.marks import Marks
         except ImportError as error:
             if error.name not in ("icalendar", "dateutil"):
                 raise
@@ -52,10 +53,12 @@ class CalDAVHook(CalendarHook):
         service = Origin.parse(fields.host, field_name=f"{named}, host", allow_http=allow_http)
         root = Origin.parse(urljoin(service.base, "/"), field_name=f"{named}, host", allow_http=allow_http)
         transport = Transport(DIALECT, root, patience=self.patience)
-        transport.auth = _auth(fields)
+        transport.auth = auth = _auth(fields)
         mail = fields.text("smtp_conn_id")
         client = CalDAVCalendar(
             transport,
+            marks=Marks(auth.secrets()[0], fields.login or ""),
+            is_own_link=root.covers,
             start=urlsplit(service.base).path,
             addresses=[each.strip() for each in (fields.text("addresses") or "").split(",") if each.strip()],
             calendar_id=fields.text("calendar_id"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError
@@ -42,6 +42,29 @@ def read_event(
     :param event_id: the event's id as the service wrote it, whatever its type
     :param subject: the event's subject, likewise
     """
+    (invitation,) = read_events(
+        lambda: [read()],
+        what=what,
+        window=window,
+        event_id=event_id,
+        subject=subject,
+        mailbox=mailbox,
+        calendar_id=calendar_id,
+    )
+    return invitation
+
+
+def read_events(
+    read: Callable[[], Sequence[Invitation]],
+    *,
+    what: str,
+    window: Window,
+    event_id: object,
+    subject: object = None,
+    mailbox: str | None = None,
+    calendar_id: str | None = None,
+) -> Sequence[Invitation]:
+    """Return the invitations that one object of a calendar stands for; like :func:`read_event`."""
     try:
         with reading(what):
             return read()
@@ -55,7 +78,7 @@ def read_event(
             why=f"it cannot be read: {excerpt(str(error).rpartition('malformed: ')[2])}.",
         )
         _warn_once(what, str(invitation.reference), str(invitation.cannot_respond))
-        return invitation
+        return [invitation]
 
 
 def unreadable(

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
-from airflow_provider_rsvp.exceptions import EventNotFoundError, InvalidInputError, RejectedByServiceError
+from airflow_provider_rsvp.exceptions import (
+    EventNotFoundError,
+    InvalidInputError,
+    MalformedAnswerError,
+    RejectedByServiceError,
+)
 from airflow_provider_rsvp.model import (
     Account,
     EventReference,
@@ -19,7 +26,8 @@ from airflow_provider_rsvp.services.caldav.discovery import Collection, Home, Si
 from airflow_provider_rsvp.services.caldav.instances import instance_text
 from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
 from airflow_provider_rsvp.services.caldav.itip import Mailer
-from airflow_provider_rsvp.services.caldav.lines import Document
+from airflow_provider_rsvp.services.caldav.lines import Document, unescaped
+from airflow_provider_rsvp.services.caldav.marks import Marks
 from airflow_provider_rsvp.services.caldav.places import EventId, below_home, path_of
 from airflow_provider_rsvp.services.caldav.sending import Sending
 from airflow_provider_rsvp.services.caldav.store import Store, SyncTokenEnded
@@ -34,12 +42,14 @@ from airflow_provider_rsvp.services.caldav.xml import (
     sync_collection,
 )
 from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.foreign import read_events
 from airflow_provider_rsvp.services.wire import Exchange, reading
 
 _DATA = f"{CALDAV}calendar-data"
 _TOKENS = (f"{DAV}sync-token", f"{CALENDAR_SERVER}getctag")
 _SYNC, _CTAG = "sync:", "ctag:"
 _AT_ONCE = 50
+_SUBJECT = re.compile(r"^SUMMARY[^:\r\n]{0,100}:([^\r\n]{1,1000})", re.MULTILINE | re.IGNORECASE)
 
 
 class CalDAVCalendar:
@@ -52,6 +62,8 @@ class CalDAVCalendar:
     :param calendar_id: which calendar, where a reference names none; None for the server's default
     :param software: what the server is, where it does not say so itself
     :param mailer: how mail is sent; None where the connection names no mail connection
+    :param marks: by which what this package wrote is known
+    :param is_own_link: whether an address lies on the configured host
     """
 
     service = SERVICE
@@ -61,6 +73,8 @@ class CalDAVCalendar:
         self,
         exchange: Exchange,
         *,
+        marks: Marks,
+        is_own_link: Callable[[str], bool],
         start: str = "/",
         addresses: Iterable[str] = (),
         calendar_id: str | None = None,
@@ -73,6 +87,8 @@ class CalDAVCalendar:
         self._calendar_id = calendar_id
         self._software = software
         self._mailer = mailer
+        self._marks = marks
+        self._is_own_link = is_own_link
         self._known: Home | None = None
 
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
@@ -104,8 +120,10 @@ class CalDAVCalendar:
         else:
             event_id = await self._find(home, reference)
         resource = await self._store.get(home.path + event_id.path, what)
+        reader = self._reader(home)
         with reading(what):
-            return Reader(home).chosen(resource, event_id, reference, scope)
+            # An object may take longer to read than an event loop may stand still.
+            return await asyncio.to_thread(reader.chosen, resource, event_id, reference, scope)
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
         """Read the object again."""
@@ -116,7 +134,8 @@ class CalDAVCalendar:
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
         """Write the answer into the object; where the server sends no replies itself, mail one."""
         home = await self._home()
-        return await Sending(self._store, Reader(home), self._mailer, self.observe).send(invitation, reply)
+        sending = Sending(self._store, self._reader(home), self._mailer, self.observe)
+        return await sending.send(invitation, reply)
 
     async def list_invitations(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
@@ -193,6 +212,9 @@ class CalDAVCalendar:
             self._known = await discover(self._store, self._start, self._software, self._addresses)
         return self._known
 
+    def _reader(self, home: Home) -> Reader:
+        return Reader(home, self._marks, self._is_own_link)
+
     async def _find(self, home: Home, reference: EventReference) -> EventId:
         """Return where the object with a UID lies: in the calendar that is named, else in any, the default first."""
         what = f"find {reference}"
@@ -202,17 +224,16 @@ class CalDAVCalendar:
         )
         for calendar in calendars:
             answer = await self._store.report(calendar.path, query_by_uid(str(reference.ical_uid)), what)
-            for response in answer.responses:
-                with reading(what):
-                    if _has_uid(response.text(_DATA) or "", str(reference.ical_uid)):
-                        return EventId(path_of(response.href, what).removeprefix(home.path))
+            path = await asyncio.to_thread(_with_uid, answer.responses, str(reference.ical_uid), what)
+            if path is not None:
+                return EventId(path.removeprefix(home.path))
         raise EventNotFoundError(f"The server shows no {reference}.")
 
     async def _window(self, home: Home, calendar: Collection, window: Window) -> list[Invitation]:
         what = f"list the events of {calendar.calendar_id}"
         start, end = instance_text(window.start), instance_text(window.end)
         answer = await self._store.report(calendar.path, query_by_time(start, end), what)
-        return _read(home, answer.responses, window, what)
+        return await self._read(home, calendar, answer.responses, window, what)
 
     async def _changed(self, home: Home, calendar: Collection, window: Window, token: str) -> Changes:
         what = f"list what changed in {calendar.calendar_id}"
@@ -236,8 +257,29 @@ class CalDAVCalendar:
         while paths_left:
             asked, paths_left = paths_left[:_AT_ONCE], paths_left[_AT_ONCE:]
             answer = await self._store.report(calendar.path, multiget(asked), what, depth="0")
-            found += _read(home, answer.responses, window, what)
+            found += await self._read(home, calendar, answer.responses, window, what)
         return Changes(tuple(found), f"{_SYNC}{token}", complete=False)
+
+    async def _read(
+        self, home: Home, calendar: Collection, responses: Sequence[Response], window: Window, what: str
+    ) -> list[Invitation]:
+        """Return the events that responses hold, each object read by itself."""
+        reader = self._reader(home)
+
+        def read() -> list[Invitation]:
+            found: list[Invitation] = []
+            for response in responses:
+                if response.status == 507:
+                    raise RejectedByServiceError(
+                        f"Could not {what}: there are too many events; choose a shorter window."
+                    )
+                # What was deleted meanwhile has a status; some servers name the calendar itself, too.
+                elsewhere = response.status is not None or _path_of(response) == calendar.path
+                if response.text(_DATA) is not None or not elsewhere:
+                    found += _events(reader, response, calendar, window, what)
+            return found
+
+        return await asyncio.to_thread(read)
 
     async def _token(self, calendar: Collection) -> str | None:
         what = f"read what version {calendar.calendar_id} has"
@@ -249,21 +291,49 @@ class CalDAVCalendar:
         return f"{_CTAG}{tag}" if tag is not None else None
 
 
-def _has_uid(data: str, uid: str) -> bool:
-    """Return whether an object has a UID; a server's answer may hold those, too, that only contain it."""
-    return any(line.name == "UID" and line.value == uid for line in Document.read(data.encode()).lines)
+def _events(
+    reader: Reader, response: Response, calendar: Collection, window: Window, what: str
+) -> Sequence[Invitation]:
+    data = response.text(_DATA)
 
-
-def _read(home: Home, responses: Sequence[Response], window: Window, what: str) -> list[Invitation]:
-    found: list[Invitation] = []
-    for response in responses:
-        if response.status == 507:
-            raise RejectedByServiceError(
-                f"Could not {what}: there are too many events; choose a shorter window."
-            )
-        data = response.text(_DATA)
+    def read() -> list[Invitation]:
         if data is None:
-            continue
-        with reading(what):
-            found += Reader(home).within(data.encode(), path_of(response.href, what), window)
-    return found
+            raise InvalidInputError("the server shows nothing of it")
+        return list(reader.within(data.encode(errors="replace"), path_of(response.href, what), window))
+
+    path = _path_of(response)
+    subject = _SUBJECT.search(data) if data is not None else None
+    return read_events(
+        read,
+        what=what,
+        window=window,
+        event_id=path.removeprefix(reader.home.path) if path is not None else response.href,
+        subject=unescaped(subject[1]) if subject is not None else None,
+        calendar_id=calendar.calendar_id,
+    )
+
+
+def _path_of(response: Response) -> str | None:
+    try:
+        return path_of(response.href, "")
+    except MalformedAnswerError:
+        return None
+
+
+def _with_uid(responses: Sequence[Response], uid: str, what: str) -> str | None:
+    """Return the path of the object with a UID; a server's answer may hold those, too, that only contain it."""
+    for response in responses:
+        path = _path_of(response)
+        if path is not None and _has_uid((response.text(_DATA) or "").encode(errors="replace"), uid):
+            return path
+    return None
+
+
+def _has_uid(data: bytes, uid: str) -> bool:
+    """Return whether an event of an object has a UID; alarms have UIDs of their own."""
+    try:
+        document = Document.read(data)
+        lines = [line for block in document.blocks("VEVENT") for line in document.own_lines(block)]
+    except ValueError:
+        return False
+    return any(line.name == "UID" and line.value.strip() == uid for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -10,12 +11,14 @@ from enum import Enum, auto
 from airflow_provider_rsvp.exceptions import ConfigurationError, CredentialsError, EventNotFoundError
 from airflow_provider_rsvp.services.caldav import Software
 from airflow_provider_rsvp.services.caldav.lines import comparable
-from airflow_provider_rsvp.services.caldav.objects import zone_of
 from airflow_provider_rsvp.services.caldav.places import below_home, path_of
 from airflow_provider_rsvp.services.caldav.store import Store
 from airflow_provider_rsvp.services.caldav.xml import CALDAV, CALENDAR_SERVER, DAV, Response
+from airflow_provider_rsvp.services.caldav.zones import zone_of
 from airflow_provider_rsvp.services.wire import reading
 from airflow_provider_rsvp.times import UTC
+
+log = logging.getLogger(__name__)
 
 _WELL_KNOWN = "/.well-known/caldav"
 _PRINCIPAL = (f"{DAV}current-user-principal",)
@@ -221,8 +224,19 @@ def _collections(responses: Iterable[Response], home: str, what: str) -> Iterabl
             path.rstrip("/") + "/",
             response.text(f"{DAV}displayname") or calendar_id,
             _read_only(response),
-            zone_of(zone) if zone else UTC,
+            _zone(zone, calendar_id),
         )
+
+
+def _zone(text: str | None, calendar_id: str) -> tzinfo:
+    """Return the zone of a calendar; one that cannot be read must not hide the calendar."""
+    if text is None:
+        return UTC
+    try:
+        return zone_of(text)
+    except (ValueError, LookupError, ArithmeticError):
+        log.warning("The time zone of the calendar %s cannot be read; UTC stands in.", calendar_id)
+        return UTC
 
 
 def _read_only(response: Response) -> bool:

@@ -6,23 +6,24 @@ An event is named by its place among the object's ``VEVENT`` components.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 
 from airflow_provider_rsvp.model import ParticipationStatus
-from airflow_provider_rsvp.services.caldav.lines import Document, Line, escaped, unescaped
-from airflow_provider_rsvp.services.caldav.objects import CalendarObject, Occurrence, clock
+from airflow_provider_rsvp.services.caldav.lines import Block, Document, Line, escaped, unescaped
+from airflow_provider_rsvp.services.caldav.marks import MARK, Marks
+from airflow_provider_rsvp.services.caldav.objects import CalendarObject, Occurrence
+from airflow_provider_rsvp.services.caldav.zones import clock
 
-MARK = "X-AIRFLOW-RSVP"
-"""The parameter by which this package knows what it wrote itself."""
-
-_COMMENT = "comment"
 _OF_A_SERIES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
 
 
 def attendee_lines(document: Document, place: int, mine: frozenset[str]) -> tuple[int, ...]:
     """Return the numbers of an event's ``ATTENDEE`` lines that name one of my addresses."""
-    block = document.blocks("VEVENT")[place]
+    return _attendee_lines(document, document.blocks("VEVENT")[place], mine)
+
+
+def _attendee_lines(document: Document, block: Block, mine: frozenset[str]) -> tuple[int, ...]:
     return tuple(
         number
         for number in block.own
@@ -30,19 +31,53 @@ def attendee_lines(document: Document, place: int, mine: frozenset[str]) -> tupl
     )
 
 
-def with_attendee_parameter(
-    document: Document, places: Sequence[int], mine: frozenset[str], name: str, value: str | None
+def with_mark(
+    document: Document, places: Sequence[int], mine: frozenset[str], text: str, marks: Marks
 ) -> Document:
-    """Return the object with a parameter of my ``ATTENDEE`` lines changed, or for None taken away."""
-    numbers = [number for place in places for number in attendee_lines(document, place, mine)]
-    return document.changed(numbers, lambda line: line.with_parameter(name, value))
+    """Return the object with a mark in my ``ATTENDEE`` lines, in place of what stood there."""
+    return _with_own_lines(
+        document,
+        places,
+        mine,
+        lambda line, event: line.with_parameter(MARK, marks.made(text, event, line)),
+    )
+
+
+def without_strange_marks(
+    document: Document, places: Sequence[int], mine: frozenset[str], marks: Marks
+) -> Document:
+    """Return the object without the marks in my ``ATTENDEE`` lines that are not ours."""
+    return _with_own_lines(
+        document,
+        places,
+        mine,
+        lambda line, event: line if marks.found(event, line) else line.with_parameter(MARK, None),
+    )
 
 
 def with_status(
     document: Document, places: Sequence[int], mine: frozenset[str], status: ParticipationStatus
 ) -> Document:
     """Return the object with my participation status changed."""
-    return with_attendee_parameter(document, places, mine, "PARTSTAT", status.upper())
+    return _with_own_lines(
+        document, places, mine, lambda line, _: line.with_parameter("PARTSTAT", status.upper())
+    )
+
+
+def _with_own_lines(
+    document: Document,
+    places: Sequence[int],
+    mine: frozenset[str],
+    change: Callable[[Line, Sequence[Line]], Line],
+) -> Document:
+    """Return the object with my ``ATTENDEE`` lines changed, each by itself and the lines of its event."""
+    blocks = document.blocks("VEVENT")
+    changed: dict[int, Line] = {}
+    for place in places:
+        event = document.own_lines(blocks[place])
+        for number in _attendee_lines(document, blocks[place], mine):
+            changed[number] = change(document.lines[number], event)
+    return Document(tuple(changed.get(number, line) for number, line in enumerate(document.lines)))
 
 
 def with_organizer_parameter(
@@ -56,21 +91,38 @@ def with_organizer_parameter(
     )
 
 
-def own_comment(lines: Sequence[Line]) -> str | None:
+def own_comment(lines: Sequence[Line], marks: Marks) -> str | None:
     """Return the comment that this package wrote into an event, or None."""
-    return next((unescaped(line.value) for line in lines if _is_own_comment(line)), None)
+    return next((unescaped(line.value) for line in lines if marks.is_own_comment(line, lines)), None)
 
 
-def with_comment(document: Document, places: Sequence[int], comment: str | None) -> Document:
-    """Return the object with my comment to an event in place of my earlier one; the organizer's own stay."""
-    for place in places:
-        block = document.blocks("VEVENT")[place]
-        document = document.changed(block.own, lambda line: None if _is_own_comment(line) else line)
+def with_comment(document: Document, places: Sequence[int], comment: str | None, marks: Marks) -> Document:
+    """
+    Return the object with my comment to an event in place of my earlier one; the organizer's own stay.
+
+    A comment that is marked as mine and is not goes too.
+    """
+    blocks = document.blocks("VEVENT")
+    dropped: set[int] = set()
+    added: dict[int, Line] = {}
+    for block in (blocks[place] for place in places):
+        event = document.own_lines(block)
+        dropped.update(
+            number
+            for number, line in zip(block.own, event, strict=True)
+            if line.name == "COMMENT" and line.parameter(MARK) is not None
+        )
         if comment:
-            last = document.blocks("VEVENT")[place].last
-            line = Line.write("COMMENT", escaped(comment), ((MARK, _COMMENT),), document.line_break)
-            document = document.inserted(last, (line,))
-    return document
+            text = escaped(comment)
+            mark = marks.of_comment(unescaped(text), event)
+            added[block.last] = Line.write("COMMENT", text, ((MARK, mark),), document.line_break)
+    lines: list[Line] = []
+    for number, line in enumerate(document.lines):
+        if number in added:
+            lines.append(added[number])
+        if number not in dropped:
+            lines.append(line)
+    return Document(tuple(lines))
 
 
 def with_override(obj: CalendarObject, occurrence: Occurrence) -> tuple[Document, int]:
@@ -85,10 +137,11 @@ def with_override(obj: CalendarObject, occurrence: Occurrence) -> tuple[Document
     document, master = obj.document, occurrence.event
     assert occurrence.instance is not None
     start = master.clock(occurrence.instance)
+    own = frozenset(master.block.own)
     lines: list[Line] = []
     for number in range(master.block.first, master.block.last + 1):
         line = document.lines[number]
-        if number not in master.block.own:
+        if number not in own:
             lines.append(line)
         elif line.name == "DTSTART":
             value = _value(start, line)
@@ -115,7 +168,3 @@ def _value(wall: datetime, like: Line) -> str:
     if "T" not in like.value.upper():
         return f"{wall.year:04d}{wall:%m%d}"
     return f"{wall.year:04d}{wall:%m%dT%H%M%S}" + ("Z" if like.value.strip().upper().endswith("Z") else "")
-
-
-def _is_own_comment(line: Line) -> bool:
-    return line.name == "COMMENT" and line.parameter(MARK) == _COMMENT

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import pendulum
@@ -22,15 +24,22 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.services.caldav.discovery import Home
-from airflow_provider_rsvp.services.caldav.edits import attendee_lines, own_comment
+from airflow_provider_rsvp.services.caldav.edits import own_comment
 from airflow_provider_rsvp.services.caldav.instances import Instance
 from airflow_provider_rsvp.services.caldav.itip import person
 from airflow_provider_rsvp.services.caldav.lines import Line, unescaped
+from airflow_provider_rsvp.services.caldav.marks import Marks
 from airflow_provider_rsvp.services.caldav.objects import CalendarObject, Event, Occurrence
 from airflow_provider_rsvp.services.caldav.places import EventId
 from airflow_provider_rsvp.services.caldav.store import Resource
 from airflow_provider_rsvp.services.client import Window
+from airflow_provider_rsvp.services.foreign import foreign_uid
+from airflow_provider_rsvp.text import LONGEST_TEXT
 
+_MOST_CATEGORIES = 100
+_LONGEST_LINK = 2_000
+# Not what programs read in different ways: a backslash, a user before the host, white space.
+_LINK = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(?:[/?#][!-;=?-\[\]_a-z~]*)?")
 _STATUSES = {status.upper(): status for status in ParticipationStatus}
 _SENSITIVITIES = {
     "PUBLIC": Sensitivity.PUBLIC,
@@ -58,9 +67,14 @@ class Reader:
     Reads the objects of one user.
 
     :param home: the user, as the server knows them
+    :param marks: by which what this package wrote is known
+    :param is_own_link: whether an address lies on the configured host; a link elsewhere is not shown, because
+        a stranger wrote it
     """
 
     home: Home
+    marks: Marks
+    is_own_link: Callable[[str], bool]
 
     def chosen(
         self, resource: Resource, event_id: EventId, reference: EventReference, scope: Scope
@@ -98,7 +112,9 @@ class Reader:
             occurrence = found
         event = occurrence.event if occurrence else obj.master or first
         time = occurrence.time if occurrence else event.time
-        fields = self._fields(obj, event_id, event, time, occurrence, series=occurrence is None and not alone)
+        fields = self._fields(obj, event_id, event) | _place_of(
+            event_id, event, time, occurrence, series=occurrence is None and not alone
+        )
         return HeldInvitation(**fields, resource=resource, object=obj, occurrence=occurrence)
 
     def within(self, data: bytes, path: str, window: Window) -> Iterator[Invitation]:
@@ -116,48 +132,35 @@ class Reader:
         except ValueError as error:
             # A rule that cannot be read must not hide everything else in the window.
             master = obj.master or obj.events[0]
-            fields = self._fields(obj, event_id, master, master.time, None, series=True)
+            fields = self._fields(obj, event_id, master)
+            fields |= _place_of(event_id, master, master.time, None, series=True)
             fields["cannot_respond"] = f"its recurrence rule cannot be read ({error})."
             yield Invitation(**fields)
             return
+        # What the instances of a series have in common is read once.
+        common: dict[int, dict[str, Any]] = {}
         for occurrence in found:
-            fields = self._fields(obj, event_id, occurrence.event, occurrence.time, occurrence, series=False)
-            yield Invitation(**fields)
+            event = occurrence.event
+            if event.place not in common:
+                common[event.place] = self._fields(obj, event_id, event)
+            place = _place_of(event_id, event, occurrence.time, occurrence, series=False)
+            yield Invitation(**common[event.place], **place)
 
-    def _fields(
-        self,
-        obj: CalendarObject,
-        event_id: EventId,
-        event: Event,
-        time: TimeRange,
-        occurrence: Occurrence | None,
-        *,
-        series: bool,
-    ) -> dict[str, Any]:
+    def _fields(self, obj: CalendarObject, event_id: EventId, event: Event) -> dict[str, Any]:
+        """Return what an event says whichever of its instances is meant."""
         home = self.home
-        instance = occurrence.instance if occurrence else None
-        place = EventId(event_id.path, instance)
-        mine = self.my_lines(obj, event)
+        mine = self.my_lines(event)
         attendees = [line for line in event.lines if line.name == "ATTENDEE"]
         organizer = event.first("ORGANIZER")
         return {
-            "reference": EventReference(
-                event_id=str(place),
-                ical_uid=event.uid,
-                original_start=instance if isinstance(instance, pendulum.DateTime) else None,
-                calendar_id=place.calendar_id,
-            ),
-            "subject": unescaped(event.value("SUMMARY") or ""),
-            "time": time,
+            "subject": _text(event, "SUMMARY"),
             "status": _status(mine),
             "organizer": person(organizer),
-            "recurrence": _recurrence(instance, series=series),
-            "series_id": event_id.path if instance is not None else None,
             "is_organizer": organizer is not None and bool(organizer.addresses & home.addresses),
             "is_attendee": bool(mine) and organizer is not None,
             "is_cancelled": (event.value("STATUS") or "").upper() == "CANCELLED" or obj.method == "CANCEL",
             "is_read_only": any(
-                each.read_only for each in home.calendars if each.calendar_id == place.calendar_id
+                each.read_only for each in home.calendars if each.calendar_id == event_id.calendar_id
             ),
             "cannot_respond": _cannot_respond(mine),
             "response_requested": not any((line.parameter("RSVP") or "").upper() == "FALSE" for line in mine),
@@ -165,20 +168,43 @@ class Reader:
             "attendees": len(attendees),
             "answers": tuple(_attendee(line) for line in attendees),
             "required": _required(mine),
-            "comment": own_comment(event.lines),
-            "link": _link(event),
-            "body": unescaped(event.value("DESCRIPTION") or "") or None,
-            "categories": _categories(event),
+            "comment": own_comment(event.lines, self.marks),
+            "link": self._link(event),
+            "body": _text(event, "DESCRIPTION") or None,
+            "categories": tuple(islice(_categories(event), _MOST_CATEGORIES)),
             "sensitivity": _SENSITIVITIES.get((event.value("CLASS") or "").upper()),
             "free_busy": _free_busy(event),
         }
 
-    def my_lines(self, obj: CalendarObject, event: Event) -> tuple[Line, ...]:
+    def my_lines(self, event: Event) -> tuple[Line, ...]:
         """Return the event's ``ATTENDEE`` lines that name one of the user's addresses."""
-        place = obj.events.index(event)
-        return tuple(
-            obj.document.lines[number] for number in attendee_lines(obj.document, place, self.home.addresses)
-        )
+        mine = self.home.addresses
+        return tuple(line for line in event.lines if line.name == "ATTENDEE" and line.addresses & mine)
+
+    def _link(self, event: Event) -> str | None:
+        address = event.value("URL") or ""
+        shown = len(address) <= _LONGEST_LINK and _LINK.fullmatch(address) and self.is_own_link(address)
+        return address if shown else None
+
+
+def _place_of(
+    event_id: EventId, event: Event, time: TimeRange, occurrence: Occurrence | None, *, series: bool
+) -> dict[str, Any]:
+    """Return what tells an instance from the others of its series."""
+    instance = occurrence.instance if occurrence else None
+    place = EventId(event_id.path, instance)
+    return {
+        "reference": EventReference(
+            event_id=str(place),
+            # One that is none for a reference stays in the object, and in what is mailed.
+            ical_uid=foreign_uid(event.uid),
+            original_start=instance if isinstance(instance, pendulum.DateTime) else None,
+            calendar_id=place.calendar_id,
+        ),
+        "time": time,
+        "recurrence": _recurrence(instance, series=series),
+        "series_id": event_id.path if instance is not None else None,
+    }
 
 
 def _instance(obj: CalendarObject, original_start: pendulum.DateTime) -> Instance:
@@ -215,19 +241,15 @@ def _required(lines: tuple[Line, ...]) -> bool | None:
     return (lines[0].parameter("ROLE") or "REQ-PARTICIPANT").upper() in ("REQ-PARTICIPANT", "CHAIR")
 
 
-def _link(event: Event) -> str | None:
-    address = event.value("URL") or ""
-    return address if address.startswith(("https://", "http://")) else None
+def _text(event: Event, name: str) -> str:
+    """Return a text of an event; no more of it than can be shown."""
+    return unescaped((event.value(name) or "")[: 4 * LONGEST_TEXT])
 
 
-def _categories(event: Event) -> tuple[str, ...]:
-    return tuple(
-        unescaped(part).strip()
-        for line in event.lines
-        if line.name == "CATEGORIES"
-        for part in line.value.split(",")
-        if part.strip()
-    )
+def _categories(event: Event) -> Iterable[str]:
+    lines = (line for line in event.lines if line.name == "CATEGORIES")
+    parts = (part for line in lines for part in line.value[:LONGEST_TEXT].split(","))
+    return (unescaped(part).strip() for part in parts if part.strip())
 
 
 def _free_busy(event: Event) -> FreeBusy:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.errors import MessageError
@@ -21,9 +22,9 @@ import pendulum
 
 from airflow_provider_rsvp.exceptions import CannotRespondError
 from airflow_provider_rsvp.model import ParticipationStatus, Person, Reply, TimeRange
-from airflow_provider_rsvp.services.caldav.edits import MARK
 from airflow_provider_rsvp.services.caldav.instances import instance_text
 from airflow_provider_rsvp.services.caldav.lines import Document, Line, escaped, unescaped
+from airflow_provider_rsvp.services.caldav.marks import MARK
 from airflow_provider_rsvp.text import clean_line
 from airflow_provider_rsvp.times import UTC, format_when
 
@@ -33,6 +34,8 @@ _VERBS = {
     ParticipationStatus.TENTATIVE: "Tentative",
     ParticipationStatus.DECLINED: "Declined",
 }
+_LONGEST_ADDRESS = 320
+_PLAIN_ADDRESS = re.compile(r"[^\s@,;:<>()\[\]\"\\]+@[^\s@,;:<>()\[\]\"\\]+", re.ASCII)
 _TIMES = ("DTSTART", "DTEND", "DURATION")
 _OF_THE_SERVER = (MARK, "RSVP", "SCHEDULE-AGENT", "SCHEDULE-STATUS", "SCHEDULE-FORCE-SEND")
 
@@ -145,7 +148,8 @@ class Letter:
         for place in self.places:
             lines += self._event(self.document.own_lines(self.document.blocks("VEVENT")[place]))
         lines.append(Line.write("END", "VCALENDAR"))
-        return b"".join(line.raw.rstrip(b"\r\n") + b"\r\n" for line in lines)
+        text = b"".join(line.raw.rstrip(b"\r\n") + b"\r\n" for line in lines)
+        return text.decode(errors="replace").encode()
 
     def _event(self, event: Sequence[Line]) -> list[Line]:
         times = [Line.write(name, instance_text(moment)) for name, moment in self._proposed()] or _named(
@@ -186,11 +190,10 @@ def person(line: Line | None) -> Person | None:
     """Return the organizer or attendee that a line names."""
     if line is None:
         return None
-    name = line.parameter("CN") or None
-    try:
-        return Person(mail_address(line, ""), name)
-    except CannotRespondError:
-        return Person(line.value.strip() or None, name)
+    text = _address_text(line)
+    # Enough for a person to see; that mail can go there is checked when it is to.
+    address = text if _PLAIN_ADDRESS.fullmatch(text) and text.isascii() else line.value.strip()
+    return Person(address[:_LONGEST_ADDRESS] or None, line.parameter("CN") or None)
 
 
 def mail_address(line: Line, whose: str) -> str:
@@ -199,16 +202,21 @@ def mail_address(line: Line, whose: str) -> str:
 
     :raises CannotRespondError: there is none
     """
-    value = line.value.strip()
-    scheme, _, rest = value.partition(":")
-    text = unquote(rest.partition("?")[0]) if scheme.casefold() == "mailto" else line.parameter("EMAIL") or ""
     try:
-        address = Address(addr_spec=text.strip())
+        address = Address(addr_spec=_address_text(line))
     except (MessageError, ValueError, IndexError):
         address = Address()
     if not address.username or not address.domain or not address.addr_spec.isascii():
-        raise CannotRespondError(f"{whose} ({value[:80]!r}) is none that mail can go to.")
+        raise CannotRespondError(f"{whose} ({line.value.strip()[:80]!r}) is none that mail can go to.")
     return address.addr_spec
+
+
+def _address_text(line: Line) -> str:
+    """Return what stands where the mail address does; empty if that is longer than an address can be."""
+    scheme, _, rest = line.value[: 4 * _LONGEST_ADDRESS].strip().partition(":")
+    mailto = scheme.casefold() == "mailto"
+    text = unquote(rest.partition("?")[0]) if mailto else line.parameter("EMAIL") or ""
+    return text.strip() if len(text) <= _LONGEST_ADDRESS else ""
 
 
 def _named(event: Sequence[Line], names: Sequence[str]) -> list[Line]:

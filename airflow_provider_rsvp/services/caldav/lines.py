@@ -11,11 +11,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-_CONTENT = re.compile(
+from airflow_provider_rsvp.exceptions import InvalidInputError
+
+MOST_BYTES = 2 * 2**20
+"""Of an object: room for a series with hundreds of instances that were answered one by one."""
+
+MOST_LINES = 20_000
+"""Content lines of an object."""
+
+_MOST_FOLDS = 100_000
+_LONGEST_HEAD = 10_000
+_LONGEST_ADDRESS = 1_000
+_HEAD = re.compile(
     r"(?P<name>[A-Za-z0-9-]+)"
     r'(?P<parameters>(?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)*)'
-    r":(?P<value>.*)",
-    re.DOTALL,
+    r":"
 )
 _PARAMETER = re.compile(r';([A-Za-z0-9-]+)=((?:"[^"]*"|[^";:,]*)(?:,(?:"[^"]*"|[^";:,]*))*)')
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -44,13 +54,13 @@ class Line:
         """
         Return the line that folded bytes stand for.
 
-        :raises ValueError: it is not UTF-8
+        What is not UTF-8 is shown as such, and stays as it is in ``raw``.
         """
-        text = unfolded(raw).rstrip(b"\r\n").decode()
-        content = _CONTENT.fullmatch(text)
-        if content is None:
+        text = unfolded(raw).rstrip(b"\r\n").decode(errors="replace")
+        head = _HEAD.match(text, 0, _LONGEST_HEAD)
+        if head is None:
             return cls(raw, "", (), text)
-        return cls(raw, content["name"], tuple(_PARAMETER.findall(content["parameters"])), content["value"])
+        return cls(raw, head["name"], tuple(_PARAMETER.findall(head["parameters"])), text[head.end() :])
 
     @classmethod
     def write(
@@ -101,11 +111,13 @@ class Block:
     """
     One component of an object, from its ``BEGIN`` to its ``END``.
 
+    :param depth: how many components it lies within
     :param first: the number of its first line in the object
     :param own: the numbers of its own lines, without those of components within it
     """
 
     name: str
+    depth: int
     first: int
     last: int
     own: tuple[int, ...]
@@ -122,20 +134,50 @@ class Document:
         """
         Return the lines of an object.
 
-        :raises ValueError: it is not UTF-8
+        :raises InvalidInputError: there are more of them than an object may have
         """
-        physical = re.findall(rb"[^\n]*\n|[^\n]+", data)
-        folded: list[bytes] = []
-        for each in physical:
+        if len(data) > MOST_BYTES:
+            raise InvalidInputError(f"it has {len(data)} bytes, and no more than {MOST_BYTES} are read")
+        physical = data.split(b"\n")
+        if len(physical) > _MOST_FOLDS:
+            raise InvalidInputError(f"its lines are folded more than {_MOST_FOLDS} times")
+        folded: list[list[bytes]] = []
+        for number, part in enumerate(physical, start=1):
+            each = part + b"\n" if number < len(physical) else part
             if each[:1] in (b" ", b"\t") and folded:
-                folded[-1] += each
-            else:
-                folded.append(each)
-        return cls(tuple(Line.read(each) for each in folded))
+                folded[-1].append(each)
+            elif each:
+                folded.append([each])
+        if len(folded) > MOST_LINES:
+            raise InvalidInputError(f"it has {len(folded)} lines, and no more than {MOST_LINES} are read")
+        return cls(tuple(Line.read(b"".join(each)) for each in folded))
 
     def to_bytes(self) -> bytes:
         """Return the object as it is to be stored."""
         return b"".join(line.raw for line in self.lines)
+
+    def components(self) -> tuple[Block, ...]:
+        """
+        Return all components, in the order in which they begin.
+
+        :raises ValueError: one does not end, or ends without having begun
+        """
+        found: list[Block] = []
+        open_: list[tuple[str, int, list[int]]] = []
+        for number, line in enumerate(self.lines):
+            name = line.name
+            if name == "BEGIN":
+                open_.append((line.value.strip().upper(), number, [number]))
+            elif name == "END":
+                kind, first, own = open_.pop() if open_ else ("", 0, [])
+                if kind != line.value.strip().upper():
+                    raise ValueError("a component ends that has not begun")
+                found.append(Block(kind, len(open_), first, number, (*own, number)))
+            elif open_:
+                open_[-1][2].append(number)
+        if open_:
+            raise ValueError("a component does not end")
+        return tuple(sorted(found, key=lambda block: block.first))
 
     def blocks(self, name: str) -> tuple[Block, ...]:
         """
@@ -143,22 +185,7 @@ class Document:
 
         :raises ValueError: a component does not end, or ends without having begun
         """
-        found: list[Block] = []
-        open_: list[tuple[str, int, list[int]]] = []
-        for number, line in enumerate(self.lines):
-            if line.name == "BEGIN":
-                open_.append((line.value.strip().upper(), number, [number]))
-            elif line.name == "END":
-                kind, first, own = open_.pop() if open_ else ("", 0, [])
-                if kind != line.value.strip().upper():
-                    raise ValueError("a component ends that has not begun")
-                if kind == name and len(open_) == 1:
-                    found.append(Block(kind, first, number, (*own, number)))
-            elif open_:
-                open_[-1][2].append(number)
-        if open_:
-            raise ValueError("a component does not end")
-        return tuple(found)
+        return tuple(block for block in self.components() if block.depth == 1 and block.name == name)
 
     def own_lines(self, block: Block) -> tuple[Line, ...]:
         """Return a component's own lines."""
@@ -187,6 +214,8 @@ def unfolded(data: bytes) -> bytes:
 
 def comparable(address: str) -> str:
     """Return a calendar user address in the form in which two of them are compared."""
+    if len(address) > _LONGEST_ADDRESS:
+        return address
     return unquote(address.strip()).rstrip("/").casefold()
 
 

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from typing import Any
+from datetime import date, datetime, time, timedelta, tzinfo
 
 import pendulum
-from dateutil.rrule import rrulestr
-from icalendar import Calendar, Component
-from icalendar.prop import vRecur
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import TimeRange
 from airflow_provider_rsvp.services.caldav.instances import Instance
-from airflow_provider_rsvp.services.caldav.lines import Block, Document, Line, unfolded
-from airflow_provider_rsvp.times import UTC, parse_instant, parse_zone
+from airflow_provider_rsvp.services.caldav.lines import Block, Document, Line
+from airflow_provider_rsvp.services.caldav.recurrence import Rule, Work
+from airflow_provider_rsvp.services.caldav.values import read_duration, read_moment, read_moments
+from airflow_provider_rsvp.services.caldav.zones import Zones, clock
+from airflow_provider_rsvp.times import UTC, parse_instant
 
-_READABLE_RULES = frozenset({"DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
-_LONGEST_INTERVAL = 10_000
-_MOST_INSTANCES = 10_000
+_MOST_INSTANCES = 2_000
+_MOST_RULES = 4
+_MOST_DATES = 5_000
+_FIRST_YEAR, _LAST_YEAR = 2, 9997
+_ONCE = ("DTSTART", "DTEND", "DURATION", "RECURRENCE-ID")
 _EXACT = timedelta(seconds=1)
 
 
@@ -33,15 +34,19 @@ class Event:
     """
     One ``VEVENT`` of an object.
 
+    :param place: which of the object's ``VEVENT`` components it is
+    :param named: the first line of each name
     :param wall: the start as it is written, without a zone
     :param zone: the zone in which it is written; None for an all-day event
     :param end_zone: the zone in which the end is written, where it is written at all
     :param instance: which instance of the series it stands for, or None
     """
 
-    component: Component = field(repr=False)
+    place: int
     block: Block
     lines: tuple[Line, ...] = field(repr=False)
+    named: Mapping[str, Line] = field(repr=False, compare=False)
+    zones: Zones = field(repr=False, compare=False)
     time: TimeRange
     wall: datetime
     zone: tzinfo | None
@@ -56,7 +61,7 @@ class Event:
 
     def first(self, name: str) -> Line | None:
         """Return the event's first line of a name."""
-        return next((line for line in self.lines if line.name == name), None)
+        return self.named.get(name)
 
     def value(self, name: str) -> str | None:
         """Return the value of the event's first line of a name."""
@@ -71,7 +76,7 @@ class Event:
     @property
     def recurs(self) -> bool:
         """Whether it is a series."""
-        return self.instance is None and any(line.name in ("RRULE", "RDATE") for line in self.lines)
+        return self.instance is None and ("RRULE" in self.named or "RDATE" in self.named)
 
     def at(self, wall: datetime) -> TimeRange:
         """Return the time of the instance that starts at a time of the event's own clock."""
@@ -112,12 +117,18 @@ class CalendarObject:
     """
     An object of a calendar: one event, or a series with the instances that differ from it (RFC 4791, section 4.1).
 
+    :param master: the event itself or its series; None where only single instances of a series are known
+    :param overrides: the instances that have a ``VEVENT`` of their own
     :param method: what an object says that was put there as it came by mail; None usually
+    :param work: how much may still be looked at to learn what it means
     """
 
     document: Document = field(repr=False)
     events: tuple[Event, ...]
+    master: Event | None
+    overrides: Mapping[Instance, Event]
     method: str | None
+    work: Work = field(repr=False, compare=False)
 
     @classmethod
     def read(cls, data: bytes, floating: tzinfo) -> CalendarObject:
@@ -126,33 +137,31 @@ class CalendarObject:
 
         :param floating: the zone in which times without one are read
         :raises ValueError: it is none, or holds no event
-        :raises InvalidInputError: a time or zone in it does not exist
+        :raises InvalidInputError: a time or zone in it does not exist, or it takes too much work
         """
         document = Document.read(data)
-        calendar = Calendar.from_ical(unfolded(data))
-        if calendar.name != "VCALENDAR":
-            raise ValueError("no VCALENDAR")
-        zones = _Zones(calendar, floating)
-        components = [each for each in calendar.subcomponents if each.name == "VEVENT"]
-        blocks = document.blocks("VEVENT")
-        if not components or len(components) != len(blocks):
-            raise ValueError("no VEVENT")
+        components = document.components()
+        outer = [block for block in components if block.depth == 0]
+        blocks = [block for block in components if (block.depth, block.name) == (1, "VEVENT")]
+        if [block.name for block in outer] != ["VCALENDAR"]:
+            raise InvalidInputError("it is not one VCALENDAR")
+        if not blocks:
+            raise InvalidInputError("it holds no VEVENT")
+        work = Work()
+        zones = Zones(document, floating, work)
         events = tuple(
-            _event(component, block, document.own_lines(block), zones)
-            for component, block in zip(components, blocks, strict=True)
+            _event(place, block, document.own_lines(block), zones) for place, block in enumerate(blocks)
         )
-        method = calendar.get("METHOD")
-        return cls(document, events, str(method).upper() if method else None)
-
-    @property
-    def master(self) -> Event | None:
-        """The event itself or its series; None where only single instances of a series are known."""
-        return next((event for event in self.events if event.instance is None), None)
-
-    @property
-    def overrides(self) -> Mapping[Instance, Event]:
-        """The instances that have a ``VEVENT`` of their own."""
-        return {event.instance: event for event in self.events if event.instance is not None}
+        masters = [event for event in events if event.instance is None]
+        overrides = {event.instance: event for event in events if event.instance is not None}
+        # Of two that claim the same place, nobody could tell which one is answered.
+        if len(masters) > 1 or len(masters) + len(overrides) < len(events):
+            raise InvalidInputError("two of its VEVENTs claim to be the same event")
+        if len({event.uid for event in events}) > 1:
+            raise InvalidInputError("its VEVENTs have more than one UID")
+        method = next((line.value for line in document.own_lines(outer[0]) if line.name == "METHOD"), "")
+        master = masters[0] if masters else None
+        return cls(document, events, master, overrides, method.strip().upper() or None, work)
 
     @property
     def uid(self) -> str | None:
@@ -172,7 +181,10 @@ class CalendarObject:
         if master is None or not master.recurs:
             return None
         wall = master.clock(instance)
-        found = wall in _walls(master, wall - _EXACT, wall + _EXACT) and master.instance_at(wall) == instance
+        found = (
+            wall in _walls(master, wall - _EXACT, wall + _EXACT, self.work)
+            and master.instance_at(wall) == instance
+        )
         return Occurrence(instance, master, master.at(wall)) if found else None
 
     def between(
@@ -193,7 +205,7 @@ class CalendarObject:
         if master is not None and master.recurs:
             length = master.length + timedelta(days=1)
             first, last = (clock(moment, master.zone or floating) for moment in (start, end))
-            for wall in _walls(master, first - length, last + timedelta(days=1)):
+            for wall in _walls(master, first - length, last + timedelta(days=1), self.work):
                 instance = master.instance_at(wall)
                 if instance not in self.overrides:
                     found.append(Occurrence(instance, master, master.at(wall)))
@@ -201,74 +213,46 @@ class CalendarObject:
         yield from sorted(found, key=lambda each: _moment(each.time.start, floating))
 
 
-def zone_of(text: str) -> tzinfo:
-    """
-    Return the zone of a calendar's own ``VTIMEZONE`` (RFC 4791, section 5.2.2).
-
-    :raises ValueError: it holds none
-    """
-    calendar = Calendar.from_ical(text)
-    zones = _Zones(calendar, UTC)
-    (name,) = zones.defined
-    return zones[name]
-
-
-class _Zones:
-    """
-    The zones that an object names: those that everybody knows, and those that it defines itself.
-
-    Not left to the library, which remembers a definition for the objects that come later.
-    """
-
-    def __init__(self, calendar: Component, floating: tzinfo) -> None:
-        self.floating = floating
-        self.defined = {
-            str(each.get("TZID")): each for each in calendar.subcomponents if each.name == "VTIMEZONE"
-        }
-
-    def __getitem__(self, name: str) -> tzinfo:
-        try:
-            return parse_zone(name, field="TZID")
-        except InvalidInputError:
-            definition: Any = self.defined.get(name)
-            if definition is None:
-                raise
-        zone: tzinfo = definition.to_tz(lookup_tzid=False)
-        return zone
-
-
-def _event(component: Component, block: Block, lines: tuple[Line, ...], zones: _Zones) -> Event:
-    wall, zone = _written(component["DTSTART"], zones)
+def _event(place: int, block: Block, lines: tuple[Line, ...], zones: Zones) -> Event:
+    named: dict[str, Line] = {}
+    for line in lines:
+        if named.setdefault(line.name, line) is not line and line.name in _ONCE:
+            raise InvalidInputError(f"its {line.name} is given twice")
+    if "DTSTART" not in named:
+        raise InvalidInputError("its DTSTART is missing")
+    wall, zone = _written(named["DTSTART"], zones)
     start = _at(wall, zone)
-    end, end_zone = _end(component, start, zones)
+    end, end_zone = _end(named, start, zones)
+    for moment in (start, end):
+        if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+            raise InvalidInputError(f"{moment.isoformat()} is further away than any calendar reaches")
     instance: Instance | None = None
-    if component.get("RECURRENCE-ID") is not None:
-        original = _at(*_written(component["RECURRENCE-ID"], zones))
+    if "RECURRENCE-ID" in named:
+        original = _at(*_written(named["RECURRENCE-ID"], zones))
         instance = original.in_timezone(UTC) if isinstance(original, pendulum.DateTime) else original
-    return Event(component, block, lines, TimeRange(start, end), wall, zone, end_zone, instance)
+    return Event(place, block, lines, named, zones, TimeRange(start, end), wall, zone, end_zone, instance)
 
 
-def _end(component: Component, start: Instance, zones: _Zones) -> tuple[Instance, tzinfo | None]:
-    if component.get("DTEND") is not None:
-        wall, zone = _written(component["DTEND"], zones)
+def _end(named: Mapping[str, Line], start: Instance, zones: Zones) -> tuple[Instance, tzinfo | None]:
+    if "DTEND" in named:
+        wall, zone = _written(named["DTEND"], zones)
         return _at(wall, zone), zone
-    if component.get("DURATION") is not None:
-        duration: Any = component["DURATION"]
-        return start + duration.dt, None
+    if "DURATION" in named:
+        return start + read_duration(named["DURATION"].value), None
     return (start if isinstance(start, datetime) else start.add(days=1)), None
 
 
-def _written(value: Any, zones: _Zones) -> tuple[datetime, tzinfo | None]:
+def _written(line: Line, zones: Zones) -> tuple[datetime, tzinfo | None]:
     """Return a time or date as it is written, and its zone; None for a date."""
-    moment = value.dt
+    moment = read_moment(line.value)
     if not isinstance(moment, datetime):
         return datetime.combine(moment, time()), None
-    return _with_zone(moment, value.params.get("TZID"), zones)
+    return _with_zone(moment, line.parameter("TZID"), zones)
 
 
-def _with_zone(moment: datetime, name: str | None, zones: _Zones) -> tuple[datetime, tzinfo]:
-    if name and str(name).upper() != "UTC":
-        return moment.replace(tzinfo=None), zones[str(name)]
+def _with_zone(moment: datetime, name: str | None, zones: Zones) -> tuple[datetime, tzinfo]:
+    if name and name.upper() != "UTC":
+        return moment.replace(tzinfo=None), zones[name]
     if moment.tzinfo is not None:
         return moment.astimezone(UTC).replace(tzinfo=None), UTC
     return moment, zones.floating
@@ -289,79 +273,61 @@ def _date(moment: datetime) -> pendulum.Date:
     return pendulum.date(moment.year, moment.month, moment.day)
 
 
-def _walls(master: Event, first: datetime, last: datetime) -> list[datetime]:
+def _walls(master: Event, first: datetime, last: datetime, work: Work) -> list[datetime]:
     """
     Return the starts of a series by its own clock, overridden instances included.
 
     :raises ValueError: the rule cannot be read, or says more than a calendar can mean
     """
-    component = master.component
     found = {master.wall} if first <= master.wall <= last else set()
-    for rule in _list(component.get("RRULE")):
-        text = _rule(rule, master)
-        for wall in rrulestr(text, dtstart=master.wall).between(first, last, inc=True):
+    rules = [line for line in master.lines if line.name == "RRULE"]
+    if len(rules) > _MOST_RULES:
+        raise ValueError("it is more than one rule")
+    for line in rules:
+        for wall in _rule(line, master).between(first, last, work):
             found.add(wall)
             if len(found) > _MOST_INSTANCES:
-                raise ValueError("it means more instances than a calendar can hold")
-    zones = _Zones(Component(), master.zone or UTC)
-    found |= {wall for wall in _dates(component, "RDATE", master, zones) if first <= wall <= last}
-    return sorted(found - set(_dates(component, "EXDATE", master, zones)))
+                raise ValueError(f"it means more than {_MOST_INSTANCES} instances in this time")
+    found |= {wall for wall in _dates(master, "RDATE") if first <= wall <= last}
+    return sorted(found.difference(_dates(master, "EXDATE")))
 
 
-def _rule(rule: object, master: Event) -> str:
-    """Return a rule as text, with its end by the series' own clock."""
-    if not isinstance(rule, vRecur):
-        raise ValueError("it is malformed")
-    (frequency,) = rule.get("FREQ") or [""]
-    if str(frequency).upper() not in _READABLE_RULES:
-        raise ValueError("it means more than one instance a day, or is malformed")
-    if str((rule.get("RSCALE") or ["GREGORIAN"])[0]).upper() != "GREGORIAN":
-        raise ValueError("it is of another than the Gregorian calendar")
-    interval = int((rule.get("INTERVAL") or [1])[0])
-    if not 0 < interval <= _LONGEST_INTERVAL:
-        raise ValueError("its interval is none")
-    changed: Any = vRecur(rule)
-    if rule.get("UNTIL"):
-        (until,) = rule["UNTIL"]
-        if not isinstance(until, datetime):
-            until = datetime.combine(until, time.max if master.zone else time())
-        elif until.tzinfo is not None:
-            until = until.astimezone(master.zone or UTC).replace(tzinfo=None)
-        changed["UNTIL"] = [until.replace(microsecond=0)]
-    return str(changed.to_ical().decode())
+def _rule(line: Line, master: Event) -> Rule:
+    """Return a rule, with its end by the series' own clock."""
+
+    def until(text: str) -> datetime:
+        moment = read_moment(text)
+        if not isinstance(moment, datetime):
+            return datetime.combine(moment, time(23, 59, 59) if master.zone else time())
+        return clock(moment, master.zone or UTC) if moment.tzinfo is not None else moment
+
+    return Rule.read(line.value, master.wall, until)
 
 
-def _dates(component: Component, name: str, master: Event, zones: _Zones) -> Iterator[datetime]:
-    """Return the dates of ``RDATE`` or ``EXDATE`` by the series' own clock."""
-    for values in _list(component.get(name)):
-        zone_name = values.params.get("TZID")
-        for value in values.dts:
-            moment = value.dt[0] if isinstance(value.dt, tuple) else value.dt
+def _dates(master: Event, name: str) -> Iterator[datetime]:
+    """
+    Return the dates of ``RDATE`` or ``EXDATE`` by the series' own clock.
+
+    :raises ValueError: one cannot be read, or there are too many
+    """
+    left = _MOST_DATES
+    for line in (line for line in master.lines if line.name == name):
+        zone_name = line.parameter("TZID")
+        moments = read_moments([line.value], left)
+        left -= len(moments)
+        for moment in moments:
             if not isinstance(moment, datetime):
                 yield datetime.combine(moment, master.wall.time() if master.zone else time())
             elif zone_name and _same_zone(zone_name, master):
                 yield moment.replace(tzinfo=None)
             else:
-                wall, zone = _with_zone(moment, zone_name, zones)
-                yield wall.replace(tzinfo=zone).astimezone(master.zone or UTC).replace(tzinfo=None)
-
-
-def clock(moment: datetime, zone: tzinfo) -> datetime:
-    """Return what a clock of the zone shows, as a plain time: pendulum's cannot stand in every zone."""
-    utc = moment.astimezone(UTC)
-    plain = datetime.combine(utc.date(), utc.time(), timezone.utc)  # noqa: UP017 - datetime.UTC is not our UTC
-    return plain.astimezone(zone).replace(tzinfo=None)
+                wall, zone = _with_zone(moment, zone_name, master.zones)
+                yield clock(wall.replace(tzinfo=zone), master.zone or UTC)
 
 
 def _same_zone(name: str, master: Event) -> bool:
     start = master.first("DTSTART")
     return start is not None and start.parameter("TZID") == name
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
 
 
 def _overlaps(span: TimeRange, start: pendulum.DateTime, end: pendulum.DateTime, floating: tzinfo) -> bool:

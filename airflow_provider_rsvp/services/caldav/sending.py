@@ -18,6 +18,7 @@ note, a crash before the writing would make the next try mail again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,17 +42,18 @@ from airflow_provider_rsvp.model import (
 )
 from airflow_provider_rsvp.services.caldav.discovery import Silence
 from airflow_provider_rsvp.services.caldav.edits import (
-    MARK,
     attendee_lines,
-    with_attendee_parameter,
     with_comment,
+    with_mark,
     with_organizer_parameter,
     with_override,
     with_status,
+    without_strange_marks,
 )
 from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
 from airflow_provider_rsvp.services.caldav.itip import Letter, Mailer
 from airflow_provider_rsvp.services.caldav.lines import Document, Line
+from airflow_provider_rsvp.services.caldav.marks import MARK, Marks
 from airflow_provider_rsvp.services.caldav.store import Store
 from airflow_provider_rsvp.services.client import Sent
 from airflow_provider_rsvp.services.wire import Purpose
@@ -104,17 +106,28 @@ class Sending:
         if way.by_mail:
             return await self._mailed(held, reply, way)
         what = f"set {held.reference} to {reply.status}"
+        # An object may take longer to change than an event loop may stand still.
+        data = await asyncio.to_thread(self._changed, held, reply, way)
+        await self._store.put(held.resource, data, what, Purpose.SEND, dict(way.headers))
+        return await self._confirmed(held, reply, way)
+
+    def _changed(self, held: HeldInvitation, reply: Reply, way: _Way) -> bytes:
+        """Return the object with the answer that the server is to see."""
         document, places = self._document(held)
+        document = without_strange_marks(document, places, self._mine, self._marks)
         document = with_status(document, places, self._mine, reply.status)
-        document = with_comment(document, places, reply.comment if way.by_server else None)
+        document = with_comment(document, places, reply.comment if way.by_server else None, self._marks)
         if way.organizer is not None:
             document = with_organizer_parameter(document, places, *way.organizer)
-        await self._store.put(held.resource, document.to_bytes(), what, Purpose.SEND, dict(way.headers))
-        return await self._confirmed(held, reply, way)
+        return document.to_bytes()
 
     @property
     def _mine(self) -> frozenset[str]:
         return self._reader.home.addresses
+
+    @property
+    def _marks(self) -> Marks:
+        return self._reader.marks
 
     async def _held(self, invitation: Invitation) -> HeldInvitation:
         if isinstance(invitation, HeldInvitation):
@@ -197,13 +210,13 @@ class Sending:
             invited = (
                 place
                 for place, event in enumerate(obj.events)
-                if self._reader.my_lines(obj, event) and (event.value("STATUS") or "").upper() != "CANCELLED"
+                if self._reader.my_lines(event) and (event.value("STATUS") or "").upper() != "CANCELLED"
             )
             return obj.document, tuple(invited)
         if occurrence.instance is not None and occurrence.event.instance is None:
             document, place = with_override(obj, occurrence)
             return document, (place,)
-        return obj.document, (obj.events.index(occurrence.event),)
+        return obj.document, (occurrence.event.place,)
 
     def _organizer(self, held: HeldInvitation) -> Line:
         event = held.occurrence.event if held.occurrence else held.object.master or held.object.events[0]
@@ -246,25 +259,22 @@ class Sending:
 
     async def _mailed(self, held: HeldInvitation, reply: Reply, way: _Way) -> Sent:
         """Mail the reply, then set the status; see the module's description."""
-        document, places = self._document(held)
-        mine = document.lines[attendee_lines(document, places[0], self._mine)[0]]
-        mark = mine.parameter(MARK) or ""
-        if mark.startswith(f"sending-{reply.status}-"):
+        document, places = await asyncio.to_thread(self._document, held)
+        mine, mark = self._noted(document, places)
+        if mark is not None and mark.startswith(f"sending-{reply.status}-"):
             raise UnclearOutcomeError(
                 f"'{reply.status}' for {held.subject!r} may have been mailed before: an earlier try did not learn what "
                 "became of it, so it is not mailed again. Look at the organizer's side, then answer in a calendar "
                 f"program, or take the parameter {MARK} away to have it mailed."
             )
-        letter = Letter(
-            document, places, mine, self._organizer(held), reply, held.subject, held.time, mark or None
-        )
-        message = letter.message()
+        letter = Letter(document, places, mine, self._organizer(held), reply, held.subject, held.time, mark)
+        message = await asyncio.to_thread(letter.message)
         assert self._mailer is not None
         session = await self._mailer.open()
         try:
             note = f"sending-{reply.status}-{letter.identity}-{token_hex(4)}"
             marked = await self._marked(
-                held, with_attendee_parameter(document, places, self._mine, MARK, note), note
+                held, with_mark(document, places, self._mine, note, self._marks), note
             )
             try:
                 await session.send(message)
@@ -298,7 +308,7 @@ class Sending:
         except (ServiceUnavailableError, MalformedAnswerError) as error:
             failure = str(error)
         fresh = await self._again(held)
-        if self._noted(fresh) == note:
+        if self._noted(*self._document(fresh))[1] == note:
             return fresh
         if failure is not None:
             raise ServiceUnavailableError(f"{failure} Nothing was mailed.")
@@ -307,9 +317,10 @@ class Sending:
             "status with notify_organizer=False, and write to the organizer."
         )
 
-    def _noted(self, held: HeldInvitation) -> str | None:
-        document, places = self._document(held)
-        return document.lines[attendee_lines(document, places[0], self._mine)[0]].parameter(MARK)
+    def _noted(self, document: Document, places: tuple[int, ...]) -> tuple[Line, str | None]:
+        """Return my ``ATTENDEE`` line, and what its mark says; None if there is none of ours."""
+        mine = document.lines[attendee_lines(document, places[0], self._mine)[0]]
+        return mine, self._marks.found(document.own_lines(document.blocks("VEVENT")[places[0]]), mine)
 
     async def _unmarked(self, held: HeldInvitation, marked: HeldInvitation) -> None:
         """Put the event back as it was: nothing was mailed. If that fails, the note stays, and nothing is mailed."""
@@ -322,12 +333,9 @@ class Sending:
         what = f"set {marked.reference} to {reply.status}"
         held = marked
         for left in reversed(range(_WRITINGS)):
-            document, places = self._document(held)
-            document = with_status(document, places, self._mine, reply.status)
-            document = with_comment(document, places, reply.comment)
-            document = with_attendee_parameter(document, places, self._mine, MARK, note)
+            data = await asyncio.to_thread(self._noting, held, reply, note)
             try:
-                await self._store.put(held.resource, document.to_bytes(), what, Purpose.SEND)
+                await self._store.put(held.resource, data, what, Purpose.SEND)
                 return
             except EventChangedError:
                 if not left:
@@ -339,3 +347,10 @@ class Sending:
             held = await self._again(marked)
             if held.status is reply.status:
                 return
+
+    def _noting(self, held: HeldInvitation, reply: Reply, note: str) -> bytes:
+        """Return the object with the answer whose mail is out."""
+        document, places = self._document(held)
+        document = with_status(document, places, self._mine, reply.status)
+        document = with_comment(document, places, reply.comment, self._marks)
+        return with_mark(document, places, self._mine, note, self._marks).to_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin
@@ -141,7 +142,7 @@ class Store:
             elif not answer.ok:
                 raise error_of(request, answer)
             else:
-                return Multistatus.read(answer, what)
+                return await asyncio.to_thread(Multistatus.read, answer, what)
         raise MalformedAnswerError(f"Could not {what}: the server's redirects lead in a circle.")
 
     async def options(self, path: str, what: str) -> Mapping[str, str]:
@@ -156,7 +157,8 @@ class Store:
         answer = await self._exchange.send(request)
         if not answer.ok:
             raise error_of(request, answer)
-        return Multistatus.read(answer, request.what)
+        # Long answers are common; an event loop has others to serve meanwhile.
+        return await asyncio.to_thread(Multistatus.read, answer, request.what)
 
 
 class SyncTokenEnded(RejectedByServiceError):  # noqa: N818 - handled within the service

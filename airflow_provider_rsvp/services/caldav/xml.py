@@ -6,6 +6,8 @@ A document type declaration is refused, so that no entity is ever expanded or fe
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, TreeBuilder
@@ -21,6 +23,10 @@ CALENDAR_SERVER = "{http://calendarserver.org/ns/}"
 _PREFIXES = {DAV: "D", CALDAV: "C", CALENDAR_SERVER: "S"}
 _NAMESPACES = "".join(f' xmlns:{prefix}="{name[1:-1]}"' for name, prefix in _PREFIXES.items())
 _DEEPEST = 100
+_NO_TREE = (expat.ExpatError, ValueError, LookupError, AssertionError)
+_ENCODING = re.compile(rb"\s*<\?xml[^>]*?encoding=[\"']([A-Za-z0-9._-]+)")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NUMBERED = re.compile("&#(?:x([0-9A-Fa-f]{1,20})|([0-9]{1,20}));")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,39 @@ def parse(answer: Answer, what: str) -> Element:
     """
     Return the root of an XML body.
 
+    Where the body is not well-formed, it is read again without the characters that XML forbids: a stranger can bring
+    one into an object of a calendar, and must not hide the others with it.
+
     :raises MalformedAnswerError: it is none, or declares a document type
     """
+    try:
+        return _tree(answer.body)
+    except expat.ExpatError:
+        allowed = _allowed(answer.body)
+    except _NO_TREE:
+        raise _not_dav(answer, what) from None
+    try:
+        return _tree(allowed)
+    except _NO_TREE:
+        raise _not_dav(answer, what) from None
+
+
+def _allowed(body: bytes) -> bytes:
+    """Return a body without the characters that XML forbids (XML 1.0, section 2.2), however they are written."""
+    encoding = _ENCODING.match(body)
+    if encoding is not None and encoding[1].lower() not in (b"utf-8", b"us-ascii"):
+        return body
+    text = _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", body.decode(errors="replace"))
+    return _NUMBERED.sub(_allowed_number, text).encode()
+
+
+def _allowed_number(found: re.Match[str]) -> str:
+    number = int(found[1], 16) if found[1] else int(found[2])
+    character = chr(number) if number <= sys.maxunicode else "\0"
+    return "\N{REPLACEMENT CHARACTER}" if _FORBIDDEN.match(character) else found[0]
+
+
+def _tree(body: bytes) -> Element:
     builder = TreeBuilder()
     parser = expat.ParserCreate(namespace_separator="}")
     depth = 0
@@ -106,11 +143,8 @@ def parse(answer: Answer, what: str) -> Element:
     parser.EndElementHandler = end
     parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(answer.body, True)
-        return builder.close()
-    except (expat.ExpatError, ValueError, LookupError, AssertionError):
-        raise _not_dav(answer, what) from None
+    parser.Parse(body, True)
+    return builder.close()
 
 
 def conditions(answer: Answer) -> frozenset[str]:
