@@ -6,6 +6,7 @@ The environment is set before Airflow is imported for the first time.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import airflow_home  # noqa: F401 - before anything imports Airflow
 import pytest
 from hypothesis import HealthCheck, settings
 from stored_tokens import forget_stored_tokens
+from support.clock import CLOCK, Policy
 
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport.tokens import forget_grants
@@ -23,6 +25,8 @@ from airflow_provider_rsvp.transport.tokens import forget_grants
 settings.register_profile("new", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", settings.get_profile("new"), derandomize=True)
 settings.load_profile("same")
+
+asyncio.set_event_loop_policy(Policy())
 
 _FIELDS = ("conn_type", "host", "login", "password", "port", "schema", "extra")
 
@@ -45,6 +49,13 @@ _LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[None]:
+    """Let the waits of event loops take no time; tests that wait for another process override it."""
+    with CLOCK.control():
+        yield
 
 
 @pytest.fixture(scope="session")

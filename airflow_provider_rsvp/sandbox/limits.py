@@ -1,8 +1,12 @@
-"""Counting requests as the services do: leaky buckets, windows, and requests at the same time."""
+"""
+Counting requests as the services do: leaky buckets, windows, and requests at the same time.
+
+Time is that of the event loop that serves the requests.
+"""
 
 from __future__ import annotations
 
-import time
+from asyncio import get_running_loop
 from collections import Counter, deque
 from collections.abc import Hashable
 
@@ -12,11 +16,11 @@ class LeakyBucket:
 
     def __init__(self, size: float, rate: float) -> None:
         self._size, self._rate = size, rate
-        self._level, self._seen = 0.0, time.monotonic()
+        self._level, self._seen = 0.0, 0.0
 
     def take(self) -> bool:
         """Whether one more fits in."""
-        moment = time.monotonic()
+        moment = get_running_loop().time()
         self._level = max(0.0, self._level - (moment - self._seen) * self._rate)
         self._seen = moment
         if self._level + 1 > self._size:
@@ -34,7 +38,7 @@ class Window:
 
     def take(self, key: Hashable = None) -> float | None:
         """None when it is allowed, else the seconds until it will be."""
-        moment = time.monotonic()
+        moment = get_running_loop().time()
         taken = self._taken.setdefault(key, deque())
         while taken and taken[0] <= moment - self._seconds:
             taken.popleft()

@@ -15,6 +15,11 @@ from radicale_server import Radicale
 from smtp_sink import SmtpSink
 
 
+@pytest.fixture(autouse=True)
+def clock() -> None:
+    """Time passes as it does: the servers are other processes."""
+
+
 @pytest.fixture(scope="session")
 def running_cyrus() -> Iterator[Cyrus]:
     with cyrus_server.running() as cyrus:
