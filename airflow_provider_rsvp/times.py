@@ -20,7 +20,7 @@ _DISTANCE = re.compile(r"([+-])(\d{1,9})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST_DISTANCE = 100_000
 _WITHOUT_CHANGES = frozenset({"UTC", "Etc/UTC"})
-_FIRST_YEAR, _LAST_YEAR = 2, 9997
+FIRST_YEAR, LAST_YEAR = 2, 9997
 """A year off either end, so that there is room to reckon with days."""
 
 
@@ -61,7 +61,7 @@ def parse_instant(
         raise InvalidInputError(
             f"{field}: expected an ISO 8601 text or a datetime, not {type(value).__name__}."
         )
-    if not _FIRST_YEAR <= parsed.year <= _LAST_YEAR:
+    if not FIRST_YEAR <= parsed.year <= LAST_YEAR:
         raise InvalidInputError(f"{field}: {parsed.isoformat()} is further away than any calendar reaches.")
     if parsed.tzinfo is not None:
         return _existing(parsed)
@@ -105,6 +105,24 @@ def parse_moment(
     if int(number) > _LONGEST_DISTANCE:
         raise InvalidInputError(f"{field}: {text!r} is further away than any calendar reaches.")
     return moment.add(**{_UNITS[unit]: int(sign + number)})
+
+
+def parse_day(value: str, *, field: str) -> pendulum.Date:
+    """
+    Return the day that an ISO 8601 text stands for.
+
+    :param field: what to call the value in an error
+    :raises InvalidInputError: it stands for none
+    """
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{field}: expected an ISO 8601 date, not {type(value).__name__}.")
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise InvalidInputError(f"{field}: {value!r} is not a date such as '2026-12-24'.") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise InvalidInputError(f"{field}: {day.isoformat()} is further away than any calendar reaches.")
+    return pendulum.Date(day.year, day.month, day.day)
 
 
 def from_timestamp(seconds: float, zone: pendulum.Timezone = UTC) -> pendulum.DateTime:
