@@ -18,6 +18,7 @@ class Kind(StrEnum):
     CANCELLED = "cancelled"
     DRAFTS = "drafts"
     OWN = "own"
+    UNANSWERABLE = "unanswerable"
 
     @classmethod
     def parse_all(cls, values: Iterable[str] | str | None) -> frozenset[Kind]:
@@ -61,7 +62,7 @@ def listed(invitations: Iterable[Invitation], include: frozenset[Kind] = frozens
     Return the lines of a listing, by their starts.
 
     Events to which the mailbox is not invited are its own and listed with :attr:`Kind.OWN` only. Events that wait
-    for an answer but take none are left out always.
+    for an answer but take none, and those that cannot be read, are listed with :attr:`Kind.UNANSWERABLE` only.
     """
     wanted = [each for each in invitations if _is_wanted(each, include)]
     wanted.sort(key=lambda each: each.time.start.isoformat())
@@ -91,6 +92,6 @@ def _is_wanted(invitation: Invitation, include: frozenset[Kind]) -> bool:
         return Kind.CANCELLED in include
     if invitation.is_draft:
         return Kind.DRAFTS in include
-    if invitation.status is ParticipationStatus.NEEDS_ACTION:
-        return invitation.can_respond
+    if invitation.status is ParticipationStatus.NEEDS_ACTION or not invitation.is_readable:
+        return invitation.can_respond or Kind.UNANSWERABLE in include
     return Kind.ANSWERED in include

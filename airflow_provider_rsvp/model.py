@@ -17,7 +17,7 @@ import pendulum
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line, clean_text
-from airflow_provider_rsvp.times import UTC, parse_instant
+from airflow_provider_rsvp.times import FIRST_YEAR, LAST_YEAR, UTC, parse_instant
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _LONGEST_ID = 1024
@@ -132,7 +132,8 @@ class TimeRange:
     """
     A start and an exclusive end: two times with a zone, or two dates for an all-day event.
 
-    :raises InvalidInputError: the two are of different kinds, or the end is before the start
+    :raises InvalidInputError: the two are of different kinds, the end is before the start, or one is so far away that
+        there is no reckoning with it
     """
 
     start: pendulum.DateTime | pendulum.Date
@@ -141,6 +142,11 @@ class TimeRange:
     def __post_init__(self) -> None:
         if isinstance(self.start, datetime) != isinstance(self.end, datetime):
             raise InvalidInputError("start and end: give two times or two dates, not one of each.")
+        if self.start.year < FIRST_YEAR or self.end.year > LAST_YEAR:
+            raise InvalidInputError(
+                f"start and end: {self.start.isoformat()} to {self.end.isoformat()} is further away than any "
+                "calendar reaches."
+            )
         if self.end < self.start:
             raise InvalidInputError(
                 f"start and end: the end {self.end.isoformat()} is before the start {self.start.isoformat()}."
@@ -395,6 +401,8 @@ class Invitation:
     :param series_id: the series' own event id, for an instance
     :param is_attendee: whether the mailbox is among those invited
     :param cannot_respond: why the service takes no reply to this event; None if it does
+    :param is_readable: whether the service showed an event that can be read; of one that cannot, ``cannot_respond``
+        says why, and its time is none of its own
     :param response_requested: False where the organizer asked for no reply (RSVP=FALSE)
     :param can_propose: whether the organizer takes proposed times
     :param comment: the mailbox's own present comment, where the service shows it
@@ -420,6 +428,7 @@ class Invitation:
     is_draft: bool = False
     is_read_only: bool = False
     cannot_respond: str | None = None
+    is_readable: bool = True
     response_requested: bool = True
     can_propose: bool = False
     attendees: int | None = None

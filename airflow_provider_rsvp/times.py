@@ -107,6 +107,24 @@ def parse_moment(
     return moment.add(**{_UNITS[unit]: int(sign + number)})
 
 
+def parse_day(value: str, *, field: str) -> pendulum.Date:
+    """
+    Return the day that an ISO 8601 text stands for.
+
+    :param field: what to call the value in an error
+    :raises InvalidInputError: it stands for none
+    """
+    if not isinstance(value, str):
+        raise InvalidInputError(f"{field}: expected an ISO 8601 date, not {type(value).__name__}.")
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise InvalidInputError(f"{field}: {value!r} is not a date such as '2026-12-24'.") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise InvalidInputError(f"{field}: {day.isoformat()} is further away than any calendar reaches.")
+    return pendulum.Date(day.year, day.month, day.day)
+
+
 def from_timestamp(seconds: float, zone: pendulum.Timezone = UTC) -> pendulum.DateTime:
     """Return the moment so many seconds after the beginning of 1970 in UTC, as told in a zone."""
     return _with_zone(datetime.fromtimestamp(seconds, zone), zone)

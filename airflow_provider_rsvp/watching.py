@@ -55,6 +55,8 @@ class Announced:
         return sorted(new.values(), key=lambda each: (str(each.time.start), str(each.reference)))
 
     def _is_wanted(self, invitation: Invitation, now: pendulum.DateTime) -> bool:
+        if not invitation.is_readable:
+            return False
         end = invitation.time.end
         if isinstance(end, pendulum.DateTime) and end <= now:
             return False

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from airflow_provider_rsvp.model import Invitation
+
+_NAMED = 3
 
 
 class ListInvitationsOperator(BaseOperator):
@@ -26,7 +30,11 @@ class ListInvitationsOperator(BaseOperator):
     :param timezone: how to read a ``start`` and ``end`` that name no zone; an IANA or Windows name
     :param mailboxes: one mailbox or several; default is the connection's own user
     :param calendar_id: which calendar of each mailbox; default is the connection's or the service's
-    :param include: what to list besides: ``answered``, ``cancelled``, ``drafts``, ``own``
+    :param include: what to list besides: ``answered``, ``cancelled``, ``drafts``, ``own``, ``unanswerable``; without
+        the last, a warning says how many events are left out because they cannot be read
+    :param on_mailbox_error: what becomes of the task where some of several mailboxes cannot be read: ``fail_after``
+        all others were listed, with their rows in the XCom, or ``skip`` those; the XCom ``failed_mailboxes`` maps each
+        to the reason. If none can be read, the task fails
     :param answer_timeout: seconds to wait for one answer of the service
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :return: a list of dicts as :meth:`airflow_provider_rsvp.listing.Listed.to_dict` gives them, by mailbox and start
@@ -42,6 +50,7 @@ class ListInvitationsOperator(BaseOperator):
         "mailboxes",
         "calendar_id",
         "include",
+        "on_mailbox_error",
     )
     ui_color = "#dbeafe"
 
@@ -55,6 +64,7 @@ class ListInvitationsOperator(BaseOperator):
         mailboxes: str | Sequence[str] | None = None,
         calendar_id: str | None = None,
         include: str | Sequence[str] | None = None,
+        on_mailbox_error: Literal["fail_after", "skip"] = "fail_after",
         answer_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         **kwargs: Any,
@@ -67,6 +77,7 @@ class ListInvitationsOperator(BaseOperator):
         self.mailboxes = mailboxes
         self.calendar_id = calendar_id
         self.include = include
+        self.on_mailbox_error = on_mailbox_error
         self.answer_timeout = answer_timeout
         self.throttle_timeout = throttle_timeout
 
@@ -75,7 +86,11 @@ class ListInvitationsOperator(BaseOperator):
         from airflow_provider_rsvp.hooks.base import get_calendar_hook
         from airflow_provider_rsvp.listing import Kind, listed
         from airflow_provider_rsvp.operators.failing import failing_at_once
-        from airflow_provider_rsvp.operators.mailboxes import read_mailboxes
+        from airflow_provider_rsvp.operators.mailboxes import (
+            FAILED_MAILBOXES,
+            check_on_mailbox_error,
+            read_mailboxes,
+        )
 
         rows = []
         with (
@@ -84,6 +99,7 @@ class ListInvitationsOperator(BaseOperator):
                 self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
             ) as hook,
         ):
+            check_on_mailbox_error(self.on_mailbox_error)
             include = Kind.parse_all(self.include)
             read = read_mailboxes(
                 hook,
@@ -92,8 +108,9 @@ class ListInvitationsOperator(BaseOperator):
                 self.end,
                 calendar_id=self.calendar_id,
                 timezone=self.timezone,
+                log=self.log,
             )
-            for mailbox, events in read.items():
+            for mailbox, events in read.events.items():
                 lines = listed(events, include)
                 self.log.info(
                     "%s: %d invitations to list among %d events.",
@@ -101,5 +118,27 @@ class ListInvitationsOperator(BaseOperator):
                     len(lines),
                     len(events),
                 )
+                if Kind.UNANSWERABLE not in include:
+                    self._warn_of_unreadable(mailbox, events)
                 rows += [line.to_dict() for line in lines]
+            if read.errors:
+                context["ti"].xcom_push(key=FAILED_MAILBOXES, value=read.failed)
+                if self.on_mailbox_error == "fail_after":
+                    context["ti"].xcom_push(key="return_value", value=rows)
+                    raise read.error()
         return rows
+
+    def _warn_of_unreadable(self, mailbox: str | None, events: Sequence[Invitation]) -> None:
+        odd = [event for event in events if not event.is_readable]
+        if not odd:
+            return
+        named = "; ".join(
+            f"{each.subject!r} ({each.reference}): {each.cannot_respond}" for each in odd[:_NAMED]
+        )
+        self.log.warning(
+            "%s: %d events are left out because they cannot be read: %s%s include='unanswerable' lists them.",
+            mailbox or "The connection's own calendar",
+            len(odd),
+            named,
+            " ..." if len(odd) > _NAMED else "",
+        )

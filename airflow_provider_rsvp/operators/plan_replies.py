@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +14,7 @@ from airflow_provider_rsvp.exceptions import InvalidInputError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_rsvp.operators.mailboxes import Mailboxes
     from airflow_provider_rsvp.policies import Plan, Policy
 
 
@@ -40,6 +42,9 @@ class PlanRepliesOperator(BaseOperator):
     :param timezone: how to read a ``start`` and ``end`` that name no zone; an IANA or Windows name
     :param mailboxes: one mailbox or several; default is the connection's own user
     :param calendar_id: which calendar of each mailbox; default is the connection's or the service's
+    :param on_mailbox_error: what becomes of the task where some of several mailboxes cannot be read: ``fail_after`` the
+        others were planned for, with the plan in the log and the XCom, or ``skip`` those. The plan names them in
+        ``failed_mailboxes``. If none can be read, the task fails
     :param on_unsupported: ``fail`` where the service cannot express a reply, or ``skip`` that reply
     :param answer_timeout: seconds to wait for one answer of the service
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
@@ -58,6 +63,7 @@ class PlanRepliesOperator(BaseOperator):
         "timezone",
         "mailboxes",
         "calendar_id",
+        "on_mailbox_error",
         "on_unsupported",
     )
     ui_color = "#dbeafe"
@@ -74,6 +80,7 @@ class PlanRepliesOperator(BaseOperator):
         timezone: str | tzinfo | None = None,
         mailboxes: str | Sequence[str] | None = None,
         calendar_id: str | None = None,
+        on_mailbox_error: Literal["fail_after", "skip"] = "fail_after",
         on_unsupported: Literal["fail", "skip"] = "fail",
         answer_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
@@ -94,6 +101,7 @@ class PlanRepliesOperator(BaseOperator):
         self.timezone = timezone
         self.mailboxes = mailboxes
         self.calendar_id = calendar_id
+        self.on_mailbox_error = on_mailbox_error
         self.on_unsupported = on_unsupported
         self.answer_timeout = answer_timeout
         self.throttle_timeout = throttle_timeout
@@ -101,11 +109,16 @@ class PlanRepliesOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Make the plan."""
         from airflow_provider_rsvp.operators.failing import failing_at_once
+        from airflow_provider_rsvp.operators.mailboxes import check_on_mailbox_error
         from airflow_provider_rsvp.operators.planned import show_plan
 
         with failing_at_once():
-            plan = self._plan(self._policy(context))
+            check_on_mailbox_error(self.on_mailbox_error)
+            plan, read = self._plan(self._policy(context))
             show_plan(plan, context, self.on_unsupported, self.log)
+            if read.errors and self.on_mailbox_error == "fail_after":
+                context["ti"].xcom_push(key="return_value", value=plan.to_dict())
+                raise read.error()
         return plan.to_dict()
 
     def _policy(self, context: Context) -> Policy:
@@ -132,7 +145,7 @@ class PlanRepliesOperator(BaseOperator):
         expanded = getattr(getattr(written, "expand_input", None), "value", None)
         return isinstance(expanded, Mapping) and isinstance(expanded.get(argument), list | tuple)
 
-    def _plan(self, policy: Policy) -> Plan:
+    def _plan(self, policy: Policy) -> tuple[Plan, Mailboxes]:
         import pendulum
 
         from airflow_provider_rsvp.hooks.base import get_calendar_hook
@@ -149,9 +162,10 @@ class PlanRepliesOperator(BaseOperator):
                 self.end,
                 calendar_id=self.calendar_id,
                 timezone=self.timezone,
+                log=self.log,
             )
-        events = [event for found in read.values() for event in found]
-        return plan(
+        events = [event for found in read.events.values() for event in found]
+        made = plan(
             policy,
             [event for event in events if event.is_attendee and not event.is_organizer],
             events,
@@ -159,8 +173,9 @@ class PlanRepliesOperator(BaseOperator):
             hook.capabilities,
             conn_id=self.conn_id,
             service=hook.hook_name,
-            mailbox=next(iter(read)) if len(read) == 1 else None,
+            mailbox=next(iter(read.events)) if len(read.events) == 1 else None,
         )
+        return replace(made, failed_mailboxes=read.failed), read
 
 
 def reply_arguments(plan: Mapping[str, Any]) -> list[dict[str, Any]]:

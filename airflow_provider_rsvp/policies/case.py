@@ -14,7 +14,7 @@ from airflow_provider_rsvp.model import Invitation, ParticipationStatus, Recurre
 from airflow_provider_rsvp.policies.availability import Availability
 from airflow_provider_rsvp.policies.busy_times import BusyTimes, Interval
 from airflow_provider_rsvp.policies.held_time import held_as, is_out_of_office
-from airflow_provider_rsvp.policies.working_time import WorkingTime, Zone, zone_of
+from airflow_provider_rsvp.policies.working_time import LOOKED_AT, WorkingTime, Zone, zone_of
 from airflow_provider_rsvp.times import format_when
 
 HELD: Final = (ParticipationStatus.ACCEPTED, ParticipationStatus.TENTATIVE)
@@ -190,11 +190,9 @@ def keys_of(event: Invitation) -> frozenset[str]:
 def _inside(occurrence: Occurrence, working: WorkingTime) -> bool:
     if not occurrence.time.all_day:
         return working.covers(occurrence.start, occurrence.end)
-    first, end = occurrence.time.start, occurrence.time.end
-    return all(
-        working.is_working_day(date.fromordinal(day))
-        for day in range(first.toordinal(), max(end.toordinal(), first.toordinal() + 1))
-    )
+    first = occurrence.time.start.toordinal()
+    end = min(max(occurrence.time.end.toordinal(), first + 1), first + LOOKED_AT)
+    return all(working.is_working_day(date.fromordinal(day)) for day in range(first, end))
 
 
 def _seconds(moment: date, zone: Zone) -> float:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import pendulum
@@ -97,6 +97,7 @@ class Plan:
     :param service: its service
     :param mailbox: whose invitations these are; None for the connection's own user, or for several
     :param timezone: in which a person reads its times
+    :param failed_mailboxes: mailboxes whose invitations are not in the plan, to why they could not be read
     """
 
     decisions: tuple[Decision, ...]
@@ -105,6 +106,7 @@ class Plan:
     service: str | None = None
     mailbox: str | None = None
     timezone: str = "UTC"
+    failed_mailboxes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def replies(self) -> tuple[Decision, ...]:
@@ -168,19 +170,27 @@ class Plan:
         sentence = f"{total} invitation{'' if total == 1 else 's'}: {', '.join(parts)}."
         if self.unsupported:
             sentence += f" {len(self.unsupported)} cannot be sent."
+        if self.failed_mailboxes:
+            count = len(self.failed_mailboxes)
+            sentence += f" {count} mailbox{'' if count == 1 else 'es'} could not be read."
         return sentence
 
     def as_text(self) -> str:
         """Return the plan as a table of plain text."""
-        return f"{text_table(self._lines())}\n{self.summary()}"
+        failed = f"\n{text_table(self._failed_lines())}" if self.failed_mailboxes else ""
+        return f"{text_table(self._lines())}\n{self.summary()}{failed}"
 
     def as_markdown(self) -> str:
         """Return the plan as a table of Markdown; nothing in it that others wrote is read as Markdown."""
-        return f"{markdown_table(self._lines())}\n\n{self.summary()}\n"
+        failed = f"\n{markdown_table(self._failed_lines())}\n" if self.failed_mailboxes else ""
+        return f"{markdown_table(self._lines())}\n\n{self.summary()}\n{failed}"
 
     def _lines(self) -> list[Line]:
         several = len({each.reference.mailbox for each in self.decisions}) > 1
         return [self._line(number, each, several) for number, each in enumerate(self.decisions, 1)]
+
+    def _failed_lines(self) -> list[Line]:
+        return [{"not read": mailbox, "reason": reason} for mailbox, reason in self.failed_mailboxes.items()]
 
     def _line(self, number: int, decision: Decision, several: bool) -> Line:
         invitation = decision.invitation
@@ -226,6 +236,7 @@ class Plan:
             "service": self.service,
             "mailbox": self.mailbox,
             "timezone": self.timezone,
+            "failed_mailboxes": dict(self.failed_mailboxes),
             "decisions": [each.to_dict() for each in self.decisions],
         }
 
@@ -236,7 +247,15 @@ class Plan:
 
         :raises PolicyError: it is malformed; names the path to the wrong key
         """
-        names = ("created_at", "conn_id", "service", "mailbox", "timezone", "decisions")
+        names = (
+            "created_at",
+            "conn_id",
+            "service",
+            "mailbox",
+            "timezone",
+            "failed_mailboxes",
+            "decisions",
+        )
         reader = Reader(dict(data) if isinstance(data, Mapping) else data)
         parts = reader.mapping(names, required=("created_at", "decisions"))
         given = {name: part for name, part in parts.items() if part.value is not None}
@@ -248,4 +267,7 @@ class Plan:
             service=given["service"].text() if "service" in given else None,
             mailbox=given["mailbox"].text() if "mailbox" in given else None,
             timezone=given["timezone"].zone() if "timezone" in given else "UTC",
+            failed_mailboxes={name: part.text() for name, part in given["failed_mailboxes"].mapping().items()}
+            if "failed_mailboxes" in given
+            else {},
         )

@@ -11,7 +11,7 @@ def held_as(event: Invitation) -> ParticipationStatus | None:
 
     My own meetings and appointments are held as accepted, unless they are shown as tentative.
     """
-    if event.is_cancelled or event.is_draft or event.free_busy is FreeBusy.FREE:
+    if event.is_cancelled or event.is_draft or not event.is_readable or event.free_busy is FreeBusy.FREE:
         return None
     if event.is_organizer or not event.is_attendee:
         tentative = event.free_busy is FreeBusy.TENTATIVE

@@ -74,6 +74,9 @@ def plan(
     )
 
 
+_LONGEST_PROPOSAL = 31 * 86400
+"""Seconds; for an event that lasts longer, no other time is looked for."""
+
 _Events = dict[str, Invitation]
 """Events by what tells each from all others of its mailbox."""
 
@@ -283,6 +286,8 @@ class _Planner:
             return "the organizer takes no proposed times"
         if self._capabilities is not None and not self._capabilities.proposed_time:
             return f"{self._service} carries none"
+        if case.occurrences[0].end - case.occurrences[0].start > _LONGEST_PROPOSAL:
+            return "it lasts too long"
         if case.calendar.working is None:
             return "my working hours are not known"
         return None

@@ -19,6 +19,9 @@ _DAY = 86400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _LAST_DAY = date(9997, 12, 31).toordinal() - _EPOCH_DAY
+LOOKED_AT = 366
+"""Days of an event at most that are looked at, however long whoever wrote it made it."""
+
 PROBE = 6 * 3600
 """How far apart offsets are looked at; no zone changes its clocks twice within that time."""
 
@@ -95,6 +98,7 @@ class WorkingTime:
     def covers(self, start: float, end: float) -> bool:
         """Whether all of ``start..end`` is working time; without length, whether the moment is."""
         reached = start
+        end = min(end, start + LOOKED_AT * _DAY)
         for begin, stop in self._stretches(start):
             if stop <= reached:
                 continue

@@ -22,8 +22,9 @@ KINDS = (
     "html",
     "redirect",
     "no_effect",
+    "odd_event",
 )
-INNER_KINDS = ("status", "no_effect")
+INNER_KINDS = ("status", "no_effect", "odd_event")
 """What can befall a single item of a batch."""
 _FIELDS = {
     "service",

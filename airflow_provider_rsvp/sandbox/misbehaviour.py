@@ -8,6 +8,7 @@ import json
 from aiohttp import web
 
 from airflow_provider_rsvp.sandbox.faults import Rule
+from airflow_provider_rsvp.sandbox.odd_events import put_odd_event
 from airflow_provider_rsvp.sandbox.wire import Answer, Call, Service
 
 
@@ -25,6 +26,10 @@ class Misbehaviour:
             return to_response(self._service.answer(self._call))
         if rule.kind == "slow":
             return await self._slow()
+        if rule.kind == "odd_event":
+            listing = self._service.answer(self._call)
+            listing.body = put_odd_event(listing.body, rule.body)
+            return to_response(listing)
         answer = self._service.answer(self._call) if rule.when == "after" else None
         match rule.kind:
             case "status":

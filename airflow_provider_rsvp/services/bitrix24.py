@@ -47,6 +47,7 @@ from airflow_provider_rsvp.model import (
 )
 from airflow_provider_rsvp.services.bitrix24_batch import BATCHING, SHOWN
 from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.foreign import Search, event_fields, foreign_uid, read_attendees, read_row
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Answer,
@@ -279,14 +280,21 @@ class Bitrix24Calendar:
         what = "list the events"
         user_id = await self._me()
         seen: set[str] = set()
-        for event in await self._rows(window, user_id, calendar_id, what):
-            with reading(what):
-                if str(event["ID"]) in seen:
-                    continue
-                seen.add(str(event["ID"]))
-                invitation = self._invitation(event, event.get("MEETING_STATUS"), user_id)
-                inside = invitation.recurrence is Recurrence.SERIES or _overlaps(invitation.time, window)
-            if inside:
+        for row in await self._rows(window, user_id, calendar_id, what):
+            event_id = row.get("ID") if isinstance(row, dict) else None
+            if isinstance(event_id, str | int) and str(event_id) in seen:
+                continue
+            invitation = read_row(
+                row,
+                lambda event: self._invitation(event, event.get("MEETING_STATUS"), user_id),
+                what=what,
+                window=window,
+                id_field="ID",
+                subject_field="NAME",
+            )
+            if invitation.is_readable:
+                seen.add(str(event_id))
+            if invitation.recurrence is Recurrence.SERIES or _overlaps(invitation.time, window):
                 yield invitation
 
     def list_statuses(
@@ -359,10 +367,15 @@ class Bitrix24Calendar:
                 return event_id
             start = _time_range(event).start
             around = _day_window(start)
+        search = Search(what)
         for row in await self._rows(around, user_id, None, what):
-            with reading(what):
-                if int(row.get("PARENT_ID") or 0) == parent and int(row.get("OWNER_ID") or 0) == user_id:
-                    return int(row["ID"])
+            with search.passing_over():
+                each = event_fields(row, what)
+                if int(each.get("PARENT_ID") or 0) == parent and int(each.get("OWNER_ID") or 0) == user_id:
+                    return int(each["ID"])
+        if search.problem is not None:
+            # What could not be read may be the user's copy.
+            raise search.problem
         return event_id
 
     async def _find(self, reference: EventReference) -> Invitation:
@@ -373,20 +386,22 @@ class Bitrix24Calendar:
                 "(the event's start), because it lists events by day."
             )
         user_id = await self._me()
+        found: EventReference | None = None
+        search = Search(what)
         for row in await self._rows(
             _day_window(reference.original_start), user_id, reference.calendar_id, what
         ):
-            with reading(what):
-                if row.get("DAV_XML_ID") == reference.ical_uid:
-                    found = EventReference(event_id=str(row["ID"]), calendar_id=reference.calendar_id)
+            with search.passing_over():
+                event = event_fields(row, what)
+                if event.get("DAV_XML_ID") == reference.ical_uid:
+                    event_id = str(_number(event["ID"], field="ID"))
+                    found = EventReference(event_id=event_id, calendar_id=reference.calendar_id)
                     break
-        else:
-            raise EventNotFoundError(f"Bitrix24 shows no {reference}.")
+        if found is None:
+            raise search.not_found(EventNotFoundError(f"Bitrix24 shows no {reference}."))
         return await self.observe(found, Scope.SERIES)
 
-    async def _rows(
-        self, window: Window, user_id: int, calendar_id: str | None, what: str
-    ) -> list[dict[str, Any]]:
+    async def _rows(self, window: Window, user_id: int, calendar_id: str | None, what: str) -> list[object]:
         parameters: dict[str, Any] = {
             "type": "user",
             "ownerId": user_id,
@@ -395,8 +410,7 @@ class Bitrix24Calendar:
         }
         if calendar_id is not None:
             parameters["section"] = [_number(calendar_id, field="calendar_id")]
-        rows = Pages(what).read(await self._call("calendar.event.get", parameters, what))
-        return [expect(row, dict, what, "an event") for row in rows]
+        return Pages(what).read(await self._call("calendar.event.get", parameters, what))
 
     async def _call(self, method: str, parameters: dict[str, Any], what: str) -> Any:
         return (await self._ask(method, parameters, what))["result"]
@@ -419,9 +433,9 @@ class Bitrix24Calendar:
         return body
 
     def _invitation(self, event: dict[str, Any], status: Any, user_id: int) -> Invitation:
-        event_id = str(event["ID"])
+        event_id = str(_number(event["ID"], field="ID"))
         meeting = event.get("MEETING")
-        host = str(event.get("MEETING_HOST") or "")
+        host = _scalar(event, "MEETING_HOST") or ""
         attendees = event.get("ATTENDEE_LIST")
         series = bool(event.get("RRULE"))
         is_meeting = event.get("IS_MEETING") in (True, "Y", "1", 1)
@@ -429,10 +443,10 @@ class Bitrix24Calendar:
         return Invitation(
             reference=EventReference(
                 event_id=event_id,
-                ical_uid=str(event["DAV_XML_ID"]) if event.get("DAV_XML_ID") else None,
-                calendar_id=str(event["SECTION_ID"]) if event.get("SECTION_ID") else None,
+                ical_uid=foreign_uid(event.get("DAV_XML_ID")),
+                calendar_id=_scalar(event, "SECTION_ID"),
             ),
-            subject=str(event.get("NAME") or ""),
+            subject=_scalar(event, "NAME") or "",
             time=_time_range(event),
             status=_STATUSES.get(status) if status is not None else None,
             organizer=Person(f"user {host}" if host else None, optional_text(details, "HOST_NAME")),
@@ -445,7 +459,7 @@ class Bitrix24Calendar:
             body=optional_text(event, "DESCRIPTION"),
             sensitivity=Sensitivity.PRIVATE if event.get("PRIVATE_EVENT") in (True, "Y", "1", 1) else None,
             free_busy=_FREE_BUSY.get(str(event.get("ACCESSIBILITY"))),
-            answers=tuple(_attendee(each) for each in attendees) if isinstance(attendees, list) else None,
+            answers=read_attendees(attendees, _attendee) if isinstance(attendees, list) else None,
         )
 
 
@@ -527,6 +541,12 @@ def _number(value: Any, *, field: str = "event_id") -> int:
     return int(text)
 
 
+def _scalar(event: dict[str, Any], name: str) -> str | None:
+    """Return a text, which PHP may have sent as a number; None where it is absent, empty or of another type."""
+    value = event.get(name)
+    return str(value) if isinstance(value, str | int) and value and value is not True else None
+
+
 def _attendee(value: Any) -> Attendee:
     fields = _map(value)
     return Attendee(Person(f"user {fields.get('id')}"), _STATUSES.get(str(fields.get("status"))))
@@ -568,4 +588,4 @@ def _overlaps(time_range: TimeRange, window: Window) -> bool:
     start, end = time_range.start, time_range.end
     if not isinstance(start, pendulum.DateTime) or not isinstance(end, pendulum.DateTime):
         return window.start.date() <= end and start <= window.end.date()
-    return start < window.end and end > window.start
+    return start < window.end and (end > window.start or start >= window.start)

@@ -145,6 +145,11 @@ class CalendarClient(Protocol):
 
 
 async def statuses_of(listing: AsyncIterator[Invitation]) -> AsyncIterator[Shown]:
-    """Return the statuses that a listing shows; for services that list events whole or not at all."""
+    """
+    Return the statuses that a listing shows; for services that list events whole or not at all.
+
+    Events that cannot be read show none and are left out.
+    """
     async for invitation in listing:
-        yield invitation.reference, invitation.status
+        if invitation.is_readable:
+            yield invitation.reference, invitation.status

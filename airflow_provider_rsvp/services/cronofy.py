@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -41,6 +40,14 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.foreign import (
+    Search,
+    event_fields,
+    foreign_id,
+    foreign_texts,
+    read_attendees,
+    read_row,
+)
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Answer,
@@ -59,7 +66,7 @@ from airflow_provider_rsvp.services.wire import (
     reading,
     server_error,
 )
-from airflow_provider_rsvp.times import UTC, parse_instant
+from airflow_provider_rsvp.times import UTC, parse_day, parse_instant
 
 SERVICE = "Cronofy"
 DIALECT = Dialect(SERVICE, Limits(buckets=(Bucket(2, 48.0), SlidingWindow(500, 60.0)), per_mailbox=8))
@@ -161,22 +168,27 @@ class CronofyCalendar:
             _check_known(calendar_id, calendars)
         found: list[Invitation] = []
         deleted = False
-        async for event in self._events(_search_query(reference, calendar_id), what):
-            with reading(what):
-                if event["event_uid"] != reference.event_id:
+        others, mine = Search(what), Search(what)
+        async for row in self._events(_search_query(reference, calendar_id), what):
+            with others.passing_over():
+                if _event_uid(row, what) != reference.event_id:
                     continue
-                if event.get("deleted") is True:
-                    deleted = True
-                    continue
-                invitation = self._invitation(event, calendars, what)
-            start = invitation.time.start
-            if reference.original_start is not None:
-                if _same_start(start, reference.original_start):
-                    return invitation
-                continue
-            found.append(invitation)
-            if invitation.recurrence is Recurrence.SINGLE and calendar_id is not None:
-                return invitation
+                with mine.passing_over():
+                    event = event_fields(row, what)
+                    if event.get("deleted") is True:
+                        deleted = True
+                        continue
+                    invitation = self._invitation(event, calendars, what)
+                    start = invitation.time.start
+                    if reference.original_start is not None:
+                        if _same_start(start, reference.original_start):
+                            return invitation
+                        continue
+                    found.append(invitation)
+                    if invitation.recurrence is Recurrence.SINGLE and calendar_id is not None:
+                        return invitation
+        if mine.problem is not None:
+            raise mine.problem
         if len(found) == 1:
             return found[0]
         if found:
@@ -184,11 +196,13 @@ class CronofyCalendar:
                 f"original_start: {len(found)} events have the id {reference.event_id}. Say which one with "
                 "original_start (its start), or with calendar_id if they are copies in several calendars."
             )
-        raise EventNotFoundError(
-            f"Cronofy shows no {reference}"
-            + (" any more: it was deleted." if deleted else ".")
-            + " The id is wrong, lies outside the readable days, or the event was declined on Exchange, "
-            "which deletes it."
+        raise others.not_found(
+            EventNotFoundError(
+                f"Cronofy shows no {reference}"
+                + (" any more: it was deleted." if deleted else ".")
+                + " The id is wrong, lies outside the readable days, or the event was declined on Exchange, "
+                "which deletes it."
+            )
         )
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
@@ -203,13 +217,18 @@ class CronofyCalendar:
                 ("to", start.add(days=2).format("YYYY-MM-DD")),
                 ("calendar_ids[]", str(reference.calendar_id)),
             ]
-        async for event in self._events(query, what):
-            with reading(what):
-                if event["event_uid"] == reference.event_id and _time_range(event).start == start:
+        gone = EventNotFoundError(f"Cronofy shows no {reference} any more.")
+        search = Search(what)
+        async for row in self._events(query, what):
+            with search.passing_over():
+                if _event_uid(row, what) == reference.event_id:
+                    event = event_fields(row, what)
+                    if _time_range(event).start != start:
+                        continue
                     if event.get("deleted") is True:
-                        break
+                        raise gone
                     return _STATUSES.get(str(event.get("participation_status")))
-        raise EventNotFoundError(f"Cronofy shows no {reference} any more.")
+        raise search.not_found(gone)
 
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
         """Ask for the status; the answer 202 means that it will be set, not that it was."""
@@ -302,10 +321,16 @@ class CronofyCalendar:
         if calendar is not None:
             _check_known(calendar, calendars)
             query.append(("calendar_ids[]", calendar))
-        async for event in self._events(query, what):
-            with reading(what):
-                invitation = self._invitation(event, calendars, what)
-            yield invitation
+        async for row in self._events(query, what):
+            yield read_row(
+                row,
+                lambda event: self._invitation(event, calendars, what),
+                what=what,
+                window=window,
+                id_field="event_uid",
+                subject_field="summary",
+                calendar_id=foreign_id(row.get("calendar_id")) if isinstance(row, dict) else None,
+            )
 
     async def _known_calendars(self) -> dict[str, dict[str, Any]]:
         if self._calendars is None:
@@ -322,7 +347,7 @@ class CronofyCalendar:
                 }
         return self._calendars
 
-    async def _events(self, query: list[tuple[str, str]], what: str) -> AsyncIterator[dict[str, Any]]:
+    async def _events(self, query: list[tuple[str, str]], what: str) -> AsyncIterator[object]:
         request = _get("v1/events", query, what)
         pages = Pages(what)
         while True:
@@ -333,8 +358,8 @@ class CronofyCalendar:
             with reading(what):
                 events = pages.read(body["events"])
                 link = (body.get("pages") or {}).get("next_page")
-            for event in events:
-                yield expect(event, dict, what, "an event")
+            for row in events:
+                yield row
             if not link:
                 return
             request = _get(pages.following(link), (), what)
@@ -351,18 +376,18 @@ class CronofyCalendar:
         time = _time_range(event)
         return Invitation(
             reference=EventReference(
-                event_id=expect(event["event_uid"], str, what, "a text 'event_uid'"),
+                event_id=_event_uid(event, what),
                 original_start=time.start
                 if recurring and isinstance(time.start, pendulum.DateTime)
                 else None,
                 calendar_id=calendar_id,
             ),
-            subject=str(event.get("summary") or ""),
+            subject=optional_text(event, "summary") or "",
             time=time,
             status=_STATUSES.get(str(event.get("participation_status"))),
             organizer=person if person.address or person.name else None,
             recurrence=Recurrence.INSTANCE if recurring else Recurrence.SINGLE,
-            series_id=optional_text(event, "series_identifier"),
+            series_id=foreign_id(event.get("series_identifier")),
             is_organizer=_same_address(person.address, calendar.get("profile_name")),
             is_cancelled=event.get("status") == "cancelled",
             is_read_only=calendar.get("calendar_readonly") is True,
@@ -370,10 +395,10 @@ class CronofyCalendar:
             attendees=len(attendees),
             link=_link(calendar, time),
             body=optional_text(event, "description"),
-            categories=tuple(str(category) for category in event.get("categories") or ()),
+            categories=foreign_texts(event.get("categories")),
             sensitivity=Sensitivity.PRIVATE if event.get("event_private") is True else None,
             free_busy=_FREE_BUSY.get(str(event.get("transparency"))),
-            answers=tuple(_attendee(each) for each in attendees),
+            answers=read_attendees(attendees, _attendee),
         )
 
 
@@ -432,6 +457,11 @@ def _text_of(value: pendulum.DateTime) -> str:
     return value.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")
 
 
+def _event_uid(row: object, what: str) -> str:
+    event_uid: str = expect(event_fields(row, what).get("event_uid"), str, what, "a text 'event_uid'")
+    return event_uid
+
+
 def _time_range(event: dict[str, Any]) -> TimeRange:
     return TimeRange(_time(event["start"], "start"), _time(event["end"], "end"))
 
@@ -441,8 +471,7 @@ def _time(value: Any, field: str) -> pendulum.DateTime | pendulum.Date:
     if isinstance(value, dict):
         zone, value = value.get("tzid", "UTC"), value["time"]
     if len(value) == len("2026-01-05"):
-        day = date.fromisoformat(value)
-        return pendulum.date(day.year, day.month, day.day)
+        return parse_day(value, field=field)
     return parse_instant(value, field=field, timezone=zone)
 
 

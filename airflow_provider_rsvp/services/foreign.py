@@ -9,18 +9,56 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
-from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError
-from airflow_provider_rsvp.model import EventReference, FreeBusy, Invitation, TimeRange
+from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError, RsvpError
+from airflow_provider_rsvp.model import Attendee, EventReference, FreeBusy, Invitation, TimeRange
 from airflow_provider_rsvp.services.client import Window
-from airflow_provider_rsvp.services.wire import excerpt, reading
+from airflow_provider_rsvp.services.wire import excerpt, expect, reading
 from airflow_provider_rsvp.text import clean_line
 
 log = logging.getLogger(__name__)
 
+MOST_ATTENDEES = 5_000
+"""Of an event with more, nobody's answer is kept."""
+
 _REMEMBERED_WARNINGS = 1024
+
+
+def read_row(
+    row: object,
+    read: Callable[[dict[str, Any]], Invitation],
+    *,
+    what: str,
+    window: Window,
+    id_field: str,
+    subject_field: str,
+    mailbox: str | None = None,
+    calendar_id: str | None = None,
+) -> Invitation:
+    """
+    Return the invitation that one row of a listing stands for; see :func:`read_event`.
+
+    :param row: as the service wrote it: an object, if it is an event
+    :param read: reads an object
+    :param id_field: what the service calls the event's id
+    :param subject_field: what it calls the subject
+    """
+    fields = row if isinstance(row, dict) else {}
+    event_id = fields.get(id_field)
+    return read_event(
+        lambda: read(event_fields(row, what)),
+        what=what,
+        window=window,
+        # Of what has no id, the fingerprint is of all of it; a text alone is not to pass for an id.
+        event_id=[row] if event_id is None else event_id,
+        subject=fields.get(subject_field),
+        mailbox=mailbox,
+        calendar_id=calendar_id,
+    )
 
 
 def read_event(
@@ -69,13 +107,14 @@ def read_events(
         with reading(what):
             return read()
     except MalformedAnswerError as error:
+        reason = str(error).removeprefix(f"Could not {what}: ").removeprefix("the answer is malformed: ")
         invitation = unreadable(
             window,
             event_id=event_id,
             subject=subject,
             mailbox=mailbox,
             calendar_id=calendar_id,
-            why=f"it cannot be read: {excerpt(str(error).rpartition('malformed: ')[2])}.",
+            why=f"it cannot be read: {excerpt(reason)}.",
         )
         _warn_once(what, str(invitation.reference), str(invitation.cannot_respond))
         return [invitation]
@@ -101,27 +140,94 @@ def unreadable(
             mailbox=mailbox,
             calendar_id=calendar_id,
         )
-    except InvalidInputError:
-        digest = hashlib.sha256(repr(event_id).encode(errors="replace")).hexdigest()[:16]
-        reference = EventReference(event_id=f"unreadable-{digest}", mailbox=mailbox, calendar_id=calendar_id)
+    except ValueError:
+        name = f"unreadable-{_fingerprint(event_id)}"
+        reference = EventReference(event_id=name, mailbox=mailbox, calendar_id=calendar_id)
     return Invitation(
         reference=reference,
         subject=subject if isinstance(subject, str) else "",
         time=TimeRange(window.start, window.start),
         status=None,
         cannot_respond=why,
+        is_readable=False,
         free_busy=FreeBusy.FREE,
     )
 
 
-def foreign_uid(value: object) -> str | None:
-    """Return an iCalendar UID by which an event can be found, or None where it has none such."""
+class Search:
+    """
+    Looks for one event among many, past those that cannot be read.
+
+    :param what: the request in words
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self.problem: MalformedAnswerError | None = None
+        """Why the first of those that were passed over could not be read; None if there were none."""
+
+    @contextmanager
+    def passing_over(self) -> Iterator[None]:
+        """Go on after what cannot be read, and remember that there was such."""
+        try:
+            with reading(self._what):
+                yield
+        except MalformedAnswerError as problem:
+            self.problem = self.problem or problem
+
+    def not_found(self, error: RsvpError) -> RsvpError:
+        """
+        Return what to raise where the event was not found.
+
+        Of an event that is gone, a reply protocol concludes that it was declined; so it must not be taken to be gone
+        where it may be what was passed over.
+        """
+        return self.problem or error
+
+
+def event_fields(row: object, what: str) -> dict[str, Any]:
+    """
+    Return what a row of a listing says of an event.
+
+    :raises MalformedAnswerError: it is no event
+    """
+    fields: dict[str, Any] = expect(row, dict, what, "an event")
+    return fields
+
+
+def foreign_id(value: object) -> str | None:
+    """Return an id by which an event can be addressed, or None where the service wrote none such."""
     if not isinstance(value, str):
         return None
     try:
-        return EventReference(ical_uid=value).ical_uid
+        return EventReference(event_id=value).event_id
     except InvalidInputError:
         return None
+
+
+def foreign_uid(value: object) -> str | None:
+    """Return an iCalendar UID by which an event can be found, or None where it has none such."""
+    return foreign_id(value)
+
+
+def foreign_texts(value: object) -> tuple[str, ...]:
+    """Return the texts of a list; none where it is no list."""
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
+
+
+def read_attendees(
+    values: Sequence[object], read: Callable[[object], Attendee]
+) -> tuple[Attendee, ...] | None:
+    """Return who is invited, in the order of the service; None where they are too many to keep."""
+    return None if len(values) > MOST_ATTENDEES else tuple([read(each) for each in values])
+
+
+def _fingerprint(value: object) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of too many digits; lists within lists
+        text = type(value).__name__
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 @lru_cache(maxsize=_REMEMBERED_WARNINGS)

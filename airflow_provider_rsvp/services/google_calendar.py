@@ -12,7 +12,6 @@ import html
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from typing import Any
 from urllib.parse import quote
 
@@ -52,6 +51,14 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.foreign import (
+    Search,
+    event_fields,
+    foreign_id,
+    foreign_uid,
+    read_attendees,
+    read_row,
+)
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Answer,
@@ -69,7 +76,7 @@ from airflow_provider_rsvp.services.wire import (
     refused_for_load,
     server_error,
 )
-from airflow_provider_rsvp.times import UTC, parse_instant
+from airflow_provider_rsvp.times import UTC, parse_day, parse_instant
 
 SERVICE = "Google Calendar"
 HOST = "https://www.googleapis.com"
@@ -211,7 +218,8 @@ class GoogleCalendar:
         event = await self._event(reference)
         if scope is Scope.SERIES and event.get("recurringEventId"):
             event = await self._read(reference, _text(event, "recurringEventId", what))
-        return self._invitation(event, reference.mailbox, reference.calendar_id, what)
+        with reading(what):
+            return self._invitation(event, reference.mailbox, reference.calendar_id, what, event)
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
         """Read the mailbox's own attendee entry again, and no other where there are many."""
@@ -219,7 +227,8 @@ class GoogleCalendar:
         what = f"read back {reference}"
         url = self._event_path(reference, str(reference.event_id))
         event = await self._json(self._get(url, (("maxAttendees", "1"),), what, reference.mailbox))
-        return _status(event, what)
+        with reading(what):
+            return _status(event, what)
 
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
         """
@@ -244,7 +253,8 @@ class GoogleCalendar:
             mailbox=self._owner(reference.mailbox),
         )
         event = await self._json(request)
-        return Sent(organizer_notified=reply.notify_organizer, status=_status(event, request.what))
+        with reading(request.what):
+            return Sent(organizer_notified=reply.notify_organizer, status=_status(event, request.what))
 
     async def list_invitations(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
@@ -254,8 +264,8 @@ class GoogleCalendar:
         url = f"{self._calendar_path(mailbox, calendar_id)}/events"
         query = (*_LISTING, *_bounds(window))
         async for page in self._pages(url, query, what, mailbox):
-            for event in _items(page, what):
-                yield self._invitation(event, mailbox, calendar_id, what, page)
+            for row in _items(page, what):
+                yield self._listed(row, window, mailbox, calendar_id, what, page)
 
     def list_statuses(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
@@ -327,8 +337,11 @@ class GoogleCalendar:
         url = f"{self._calendar_path(reference.mailbox, reference.calendar_id)}/events"
         query = (("iCalUID", str(reference.ical_uid)), ("maxResults", _PAGE_SIZE))
         found = []
+        search = Search(what)
         async for page in self._pages(url, query, what, reference.mailbox):
-            found += [{"accessRole": page.get("accessRole"), **event} for event in _items(page, what)]
+            for row in _items(page, what):
+                with search.passing_over():
+                    found.append({"accessRole": page.get("accessRole"), **event_fields(row, what)})
         start = reference.original_start
         for event in found:
             if start is not None and event.get("recurringEventId") and _original_start(event) == start:
@@ -345,8 +358,10 @@ class GoogleCalendar:
                 f"original_start: {len(found)} instances of {reference} are on this calendar, and not the whole "
                 "series. Say which one with original_start."
             )
-        raise EventNotFoundError(
-            f"{SERVICE} shows no {reference}. It is not on this calendar, or was cancelled or removed."
+        raise search.not_found(
+            EventNotFoundError(
+                f"{SERVICE} shows no {reference}. It is not on this calendar, or was cancelled or removed."
+            )
         )
 
     async def _instance(
@@ -357,14 +372,19 @@ class GoogleCalendar:
             all_day = "date" in series["start"]
         url = f"{self._event_path(reference, _text(series, 'id', what))}/instances"
         query = (("originalStart", start.to_date_string() if all_day else _text_of(start)),)
+        wanted = start.replace(tzinfo=UTC).start_of("day") if all_day else start
+        search = Search(what)
         async for page in self._pages(url, query, what, reference.mailbox):
-            for event in _items(page, what):
-                if _original_start(event) == (
-                    start.replace(tzinfo=UTC).start_of("day") if all_day else start
-                ):
-                    return {"accessRole": page.get("accessRole"), **event}
-        raise EventNotFoundError(
-            f"{SERVICE} knows the series, but no instance of it that was first planned for {start.isoformat()}."
+            for row in _items(page, what):
+                with search.passing_over():
+                    event = event_fields(row, what)
+                    if _original_start(event) == wanted:
+                        return {"accessRole": page.get("accessRole"), **event}
+        raise search.not_found(
+            EventNotFoundError(
+                f"{SERVICE} knows the series, but no instance of it that was first planned for "
+                f"{start.isoformat()}."
+            )
         )
 
     async def _read(self, reference: EventReference, event_id: str) -> dict[str, Any]:
@@ -393,10 +413,10 @@ class GoogleCalendar:
         found: list[Invitation] = []
         token = None
         async for page in self._pages(url, (*_LISTING, *query), what, mailbox):
-            for event in _items(page, what):
-                if event.get("status") == "cancelled" and "start" not in event:
+            for row in _items(page, what):
+                if isinstance(row, dict) and row.get("status") == "cancelled" and "start" not in row:
                     continue
-                invitation = self._invitation(event, mailbox, calendar_id, what, page)
+                invitation = self._listed(row, window, mailbox, calendar_id, what, page)
                 if complete or _within(invitation.time, window):
                     found.append(invitation)
             token = optional_text(page, "nextSyncToken")
@@ -458,18 +478,27 @@ class GoogleCalendar:
         calendar = self._calendar_path(reference.mailbox, reference.calendar_id)
         return f"{calendar}/events/{quote(event_id, safe='')}"
 
-    def _invitation(
+    def _listed(
         self,
-        event: dict[str, Any],
+        row: object,
+        window: Window,
         mailbox: str | None,
         calendar_id: str | None,
         what: str,
-        page: Mapping[str, Any] | None = None,
+        page: Mapping[str, Any],
     ) -> Invitation:
-        with reading(what):
-            return self._read_invitation(event, mailbox, calendar_id, what, page or event)
+        return read_row(
+            row,
+            lambda event: self._invitation(event, mailbox, calendar_id, what, page),
+            what=what,
+            window=window,
+            id_field="id",
+            subject_field="summary",
+            mailbox=self._owner(mailbox),
+            calendar_id=calendar_id,
+        )
 
-    def _read_invitation(
+    def _invitation(
         self,
         event: dict[str, Any],
         mailbox: str | None,
@@ -477,11 +506,12 @@ class GoogleCalendar:
         what: str,
         access: Mapping[str, Any],
     ) -> Invitation:
-        attendees = expect(event.get("attendees", []), list, what, "a list 'attendees'")
+        attendees = _attendees(event, what)
+        omitted = event.get("attendeesOmitted") is True
         mine = _own_entry(event, what)
         organizer = event.get("organizer") or {}
         person = Person(optional_text(organizer, "email"), optional_text(organizer, "displayName"))
-        series = optional_text(event, "recurringEventId")
+        series = foreign_id(event.get("recurringEventId"))
         recurrence = Recurrence.INSTANCE if series else Recurrence.SINGLE
         etag = _text(event, "etag", what)
         if not _ETAG.fullmatch(etag):
@@ -489,7 +519,7 @@ class GoogleCalendar:
         return _Event(
             reference=EventReference(
                 event_id=_text(event, "id", what),
-                ical_uid=optional_text(event, "iCalUID"),
+                ical_uid=foreign_uid(event.get("iCalUID")),
                 original_start=_original_start(event) if series else None,
                 mailbox=self._owner(mailbox),
                 calendar_id=calendar_id,
@@ -505,10 +535,8 @@ class GoogleCalendar:
             is_cancelled=event.get("status") == "cancelled",
             is_read_only=access.get("accessRole") in _READ_ONLY_ROLES,
             cannot_respond=_cannot_respond(event),
-            attendees=None if event.get("attendeesOmitted") is True else len(attendees),
-            answers=None
-            if event.get("attendeesOmitted") is True
-            else tuple(_attendee(entry, what) for entry in attendees),
+            attendees=None if omitted else len(attendees),
+            answers=None if omitted else read_attendees(attendees, lambda entry: _attendee(entry, what)),
             required=_required(mine) if mine else None,
             # Where no comment is shown there is none.
             comment=(optional_text(mine, "comment") or "") if mine else None,
@@ -576,18 +604,24 @@ def _within(time: TimeRange, window: Window) -> bool:
     """Return whether an event lies in a window; of a whole day it is not known in which zone, so a day is added."""
     start, end = time.start, time.end
     if isinstance(start, pendulum.DateTime) and isinstance(end, pendulum.DateTime):
-        return bool(start < window.end and end > window.start)
+        return bool(start < window.end and (end > window.start or start >= window.start))
     return window.start.subtract(days=1).date() < end and start <= window.end.add(days=1).date()
 
 
-def _items(page: Mapping[str, Any], what: str) -> list[dict[str, Any]]:
-    items = expect(page.get("items"), list, what, "a list 'items'")
-    return [expect(item, dict, what, "an event") for item in items]
+def _items(page: Mapping[str, Any], what: str) -> list[object]:
+    items: list[object] = expect(page.get("items"), list, what, "a list 'items'")
+    return items
+
+
+def _attendees(event: Mapping[str, Any], what: str) -> list[Any]:
+    value = event.get("attendees")
+    attendees: list[Any] = expect([] if value is None else value, list, what, "a list 'attendees'")
+    return attendees
 
 
 def _own_entry(event: Mapping[str, Any], what: str) -> dict[str, Any] | None:
     """Return the attendee entry of the calendar that the event lies on, whoever reads it."""
-    for entry in expect(event.get("attendees", []), list, what, "a list 'attendees'"):
+    for entry in _attendees(event, what):
         if expect(entry, dict, what, "an attendee").get("self") is True:
             return dict(entry)
     return None
@@ -632,8 +666,7 @@ def _plain_text(description: str | None) -> str | None:
 
 def _time(value: Any, name: str) -> pendulum.DateTime | pendulum.Date:
     if "date" in value:
-        day = date.fromisoformat(value["date"])
-        return pendulum.date(day.year, day.month, day.day)
+        return parse_day(value["date"], field=name)
     return parse_instant(value["dateTime"], field=name, timezone=value.get("timeZone"))
 
 

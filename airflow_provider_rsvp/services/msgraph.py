@@ -48,6 +48,15 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window
+from airflow_provider_rsvp.services.foreign import (
+    Search,
+    event_fields,
+    foreign_id,
+    foreign_texts,
+    foreign_uid,
+    read_attendees,
+    read_row,
+)
 from airflow_provider_rsvp.services.msgraph_batch import BATCHING, SIZE
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
@@ -189,6 +198,17 @@ class _SyncStateEndedError(ServiceUnavailableError):
     """A delta token has ended; what it covers is to be read anew."""
 
 
+_OF_ONE_SERIES = (
+    MalformedAnswerError,
+    InvalidInputError,
+    MailboxNotFoundError,
+    PermissionDeniedError,
+    RejectedByServiceError,
+    _SyncStateEndedError,
+)
+"""What may go wrong with reading one series, and says nothing about the others."""
+
+
 class GraphCalendar:
     """
     A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for Microsoft Graph.
@@ -221,7 +241,9 @@ class GraphCalendar:
         if scope is Scope.SERIES and event.get("seriesMasterId"):
             master = _text(event, "seriesMasterId", f"read {reference}")
             event = await self._read(reference, master)
-        return self._invitation(event, reference.mailbox, reference.calendar_id, f"read {reference}")
+        what = f"read {reference}"
+        with reading(what):
+            return self._invitation(event, reference.mailbox, reference.calendar_id, what)
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
         """Read the mailbox's own response again."""
@@ -278,18 +300,22 @@ class GraphCalendar:
     ) -> AsyncIterator[Invitation]:
         """Read the calendar view of a window to its last page: occurrences and single events."""
         what = f"list the events of {self._owner(mailbox) or 'the signed-in user'}"
-        async for event in self._view(window, _SELECT, what, mailbox, calendar_id):
-            yield self._invitation(event, mailbox, calendar_id, what)
+        async for row in self._view(window, _SELECT, what, mailbox, calendar_id):
+            yield self._listed(row, window, mailbox, calendar_id, what)
 
     async def list_statuses(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Shown]:
         """Read the mailbox's own responses from the calendar view of a window, and nothing else."""
         what = f"list the responses of {self._owner(mailbox) or 'the signed-in user'}"
-        async for event in self._view(window, _SELECT_STATUS, what, mailbox, calendar_id):
-            with reading(what):
+        search = Search(what)
+        async for row in self._view(window, _SELECT_STATUS, what, mailbox, calendar_id):
+            shown = None
+            with search.passing_over():
+                event = event_fields(row, what)
                 shown = self._reference(event, mailbox, calendar_id, what), _status(event, what)
-            yield shown
+            if shown is not None:
+                yield shown
 
     async def changes(
         self,
@@ -310,10 +336,12 @@ class GraphCalendar:
         _check_length(window)
         if since is not None:
             try:
-                return await self._round((("$deltatoken", since),), mailbox, calendar_id, complete=False)
+                return await self._round(
+                    window, (("$deltatoken", since),), mailbox, calendar_id, complete=False
+                )
             except _SyncStateEndedError:
                 pass
-        return await self._round(_bounds(window), mailbox, calendar_id, complete=True)
+        return await self._round(window, _bounds(window), mailbox, calendar_id, complete=True)
 
     async def account(self) -> Account:
         """Read whose default calendar the token opens, and what the token itself claims."""
@@ -335,6 +363,7 @@ class GraphCalendar:
 
     async def _round(
         self,
+        window: Window,
         query: tuple[tuple[str, str], ...],
         mailbox: str | None,
         calendar_id: str | None,
@@ -351,50 +380,65 @@ class GraphCalendar:
             f"{self._calendar_path(mailbox, calendar_id)}/calendarView/delta", query, what, mailbox
         )
         request = replace(request, headers={"Prefer": f"{_PREFER}, odata.maxpagesize={_PAGE_SIZE}"})
-        events: dict[str, dict[str, Any]] = {}
+        rows: dict[str | int, Any] = {}
         pages = Pages(what)
         while True:
             body = await self._exchange_json(request)
-            for each in pages.read(body.get("value")):
-                event = expect(each, dict, what, "an event")
+            for row in pages.read(body.get("value")):
+                name = row.get("id") if isinstance(row, dict) else None
                 # What comes twice in a round counts as it comes last.
-                events[_text(event, "id", what)] = event
+                rows[name if isinstance(name, str) else len(rows)] = row
             link = body.get("@odata.nextLink")
             if not link:
                 break
             request = replace(request, url=pages.following(link), query=())
         token = _delta_token(body.get("@odata.deltaLink"), what)
-        left = {name: event for name, event in events.items() if "@removed" not in event}
-        known = dict(left)
+        left = [row for row in rows.values() if not (isinstance(row, dict) and "@removed" in row)]
+        known: dict[str, dict[str, Any] | RsvpError] = {
+            row["id"]: row for row in left if isinstance(row, dict) and isinstance(row.get("id"), str)
+        }
         invitations = []
-        for event in left.values():
-            if event.get("type") == "seriesMaster":
+        for row in left:
+            if isinstance(row, dict) and row.get("type") == "seriesMaster":
                 continue
             try:
-                whole = await self._whole(event, known, mailbox, calendar_id, what)
+                whole = await self._whole(row, known, mailbox, calendar_id, what)
             except EventNotFoundError:
                 # Deleted since the round began; the next round says so.
                 continue
-            invitations.append(self._invitation(whole, mailbox, calendar_id, what))
+            except _OF_ONE_SERIES as problem:
+                invitations.append(self._listed(row, window, mailbox, calendar_id, what, problem))
+            else:
+                invitations.append(self._listed(whole, window, mailbox, calendar_id, what))
         return Changes(tuple(invitations), token, complete)
 
     async def _whole(
         self,
-        event: dict[str, Any],
-        known: dict[str, dict[str, Any]],
+        row: object,
+        known: dict[str, dict[str, Any] | RsvpError],
         mailbox: str | None,
         calendar_id: str | None,
         what: str,
-    ) -> dict[str, Any]:
-        """Return an occurrence of a round, which may name no more than its time, with what its series says."""
-        series = event.get("seriesMasterId")
-        if "responseStatus" in event or not isinstance(series, str) or not series:
-            return event
+    ) -> object:
+        """
+        Return an occurrence of a round, which may name no more than its time, with what its series says.
+
+        :param known: the events of the round, and what came of reading series that are not among them
+        """
+        series = row.get("seriesMasterId") if isinstance(row, dict) else None
+        if not isinstance(row, dict) or "responseStatus" in row or not isinstance(series, str) or not series:
+            return row
         if series not in known:
-            with reading(what):
-                reference = EventReference(event_id=series, mailbox=mailbox, calendar_id=calendar_id)
-            known[series] = {**await self._read(reference, series), "type": "seriesMaster"}
-        return {**known[series], "originalStart": _utc_text(event.get("start")), **event}
+            try:
+                with reading(what):
+                    reference = EventReference(event_id=series, mailbox=mailbox, calendar_id=calendar_id)
+                known[series] = {**await self._read(reference, series), "type": "seriesMaster"}
+            except (EventNotFoundError, *_OF_ONE_SERIES) as problem:
+                known[series] = problem
+        found = known[series]
+        if isinstance(found, RsvpError):
+            raise found
+        return {**found, "originalStart": _utc_text(row.get("start")), **row}
 
     async def _event(self, reference: EventReference) -> dict[str, Any]:
         if reference.event_id is not None:
@@ -418,10 +462,14 @@ class GraphCalendar:
         uid = str(reference.ical_uid).replace("'", "''")
         url = self._calendar_path(reference.mailbox, reference.calendar_id) + "/events"
         query = (("$filter", f"iCalUId eq '{uid}'"), ("$select", _SELECT))
-        async for event in self._pages(url, query, what, reference.mailbox):
-            return event
-        raise EventNotFoundError(
-            f"Microsoft Graph knows no {reference}. It may have been declined before, which deletes it."
+        search = Search(what)
+        async for row in self._pages(url, query, what, reference.mailbox):
+            with search.passing_over():
+                return event_fields(row, what)
+        raise search.not_found(
+            EventNotFoundError(
+                f"Microsoft Graph knows no {reference}. It may have been declined before, which deletes it."
+            )
         )
 
     async def _instance(
@@ -435,12 +483,17 @@ class GraphCalendar:
             ("$top", _PAGE_SIZE),
         )
         url = f"{self._event_path(reference, master)}/instances"
-        async for event in self._pages(url, query, what, reference.mailbox):
-            if _original_start(event) == original_start:
-                return event
-        raise EventNotFoundError(
-            f"Microsoft Graph knows the series, but no instance of it that was first planned for "
-            f"{original_start.isoformat()}."
+        search = Search(what)
+        async for row in self._pages(url, query, what, reference.mailbox):
+            with search.passing_over():
+                event = event_fields(row, what)
+                if _original_start(event) == original_start:
+                    return event
+        raise search.not_found(
+            EventNotFoundError(
+                f"Microsoft Graph knows the series, but no instance of it that was first planned for "
+                f"{original_start.isoformat()}."
+            )
         )
 
     async def _read(self, reference: EventReference, event_id: str) -> dict[str, Any]:
@@ -451,7 +504,7 @@ class GraphCalendar:
 
     def _view(
         self, window: Window, select: str, what: str, mailbox: str | None, calendar_id: str | None
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncIterator[object]:
         """Return the calendar view of a window, with the fields that are asked for."""
         _check_length(window)
         url = f"{self._calendar_path(mailbox, calendar_id)}/calendarView"
@@ -459,13 +512,13 @@ class GraphCalendar:
 
     async def _pages(
         self, url: str, query: tuple[tuple[str, str], ...], what: str, mailbox: str | None
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncIterator[object]:
         request = self._get(url, query, what, mailbox)
         pages = Pages(what)
         while True:
             body = await self._exchange_json(request)
-            for event in pages.read(body.get("value")):
-                yield expect(event, dict, what, "an event")
+            for row in pages.read(body.get("value")):
+                yield row
             link = body.get("@odata.nextLink")
             if not link:
                 return
@@ -524,18 +577,42 @@ class GraphCalendar:
         calendar = self._calendar_path(reference.mailbox, reference.calendar_id)
         return f"{calendar}/events/{quote(event_id, safe='')}"
 
-    def _invitation(
-        self, event: dict[str, Any], mailbox: str | None, calendar_id: str | None, what: str
+    def _listed(
+        self,
+        row: object,
+        window: Window,
+        mailbox: str | None,
+        calendar_id: str | None,
+        what: str,
+        problem: RsvpError | None = None,
     ) -> Invitation:
-        with reading(what):
-            return self._read_invitation(event, mailbox, calendar_id, what)
+        """
+        Return the invitation that one row of a listing stands for.
 
-    def _read_invitation(
+        :param problem: why its series cannot be read, without which the row says too little
+        """
+
+        def read(event: dict[str, Any]) -> Invitation:
+            if problem is not None:
+                raise MalformedAnswerError(f"its series cannot be read: {problem}")
+            return self._invitation(event, mailbox, calendar_id, what)
+
+        return read_row(
+            row,
+            read,
+            what=what,
+            window=window,
+            id_field="id",
+            subject_field="subject",
+            mailbox=self._owner(mailbox),
+            calendar_id=calendar_id,
+        )
+
+    def _invitation(
         self, event: dict[str, Any], mailbox: str | None, calendar_id: str | None, what: str
     ) -> Invitation:
         attendees = expect(event.get("attendees") or [], list, what, "a list 'attendees'")
         organizer = _person(event.get("organizer"))
-        answers = tuple(_attendee(each) for each in attendees)
         return Invitation(
             reference=self._reference(event, mailbox, calendar_id, what),
             subject=optional_text(event, "subject") or "",
@@ -543,20 +620,20 @@ class GraphCalendar:
             status=_status(event, what),
             organizer=organizer,
             recurrence=_recurrence(event),
-            series_id=optional_text(event, "seriesMasterId"),
+            series_id=foreign_id(event.get("seriesMasterId")),
             is_organizer=event.get("isOrganizer") is True or _response(event, what) == "organizer",
             is_cancelled=event.get("isCancelled") is True,
             is_draft=event.get("isDraft") is True,
             response_requested=event.get("responseRequested") is not False,
             can_propose=event.get("allowNewTimeProposals") is not False,
             attendees=len(attendees),
-            required=self._required(answers, mailbox),
+            required=self._required(attendees, mailbox),
             link=optional_text(event, "webLink"),
             body=optional_text(event, "bodyPreview"),
-            categories=tuple(str(category) for category in event.get("categories") or ()),
+            categories=foreign_texts(event.get("categories")),
             sensitivity=_SENSITIVITIES.get(str(event.get("sensitivity"))),
             free_busy=_FREE_BUSY.get(str(event.get("showAs"))),
-            answers=answers,
+            answers=read_attendees(attendees, _attendee),
         )
 
     def _reference(
@@ -564,18 +641,19 @@ class GraphCalendar:
     ) -> EventReference:
         return EventReference(
             event_id=_text(event, "id", what),
-            ical_uid=optional_text(event, "iCalUId"),
+            ical_uid=foreign_uid(event.get("iCalUId")),
             original_start=_original_start(event) if _recurrence(event) is Recurrence.INSTANCE else None,
             mailbox=self._owner(mailbox),
             calendar_id=calendar_id,
         )
 
-    def _required(self, answers: Sequence[Attendee], mailbox: str | None) -> bool | None:
-        owner = self._owner(mailbox)
-        for each in answers:
-            address = each.person.address
-            if owner and address and address.casefold() == owner.casefold():
-                return bool(each.required)
+    def _required(self, attendees: Sequence[Any], mailbox: str | None) -> bool | None:
+        owner = (self._owner(mailbox) or "").casefold()
+        for each in attendees:
+            person = each.get("emailAddress") if owner and isinstance(each, dict) else None
+            address = optional_text(person, "address") if isinstance(person, dict) else None
+            if address is not None and address.casefold() == owner:
+                return bool(each.get("type") == "required")
         return None
 
 

@@ -368,7 +368,7 @@ def reading(what: str) -> Iterator[None]:
         reason = str(error)
     except RsvpError:
         raise
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         reason = f"it holds a value that is not of the documented type ({type(error).__name__})"
     else:
         return

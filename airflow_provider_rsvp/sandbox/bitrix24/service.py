@@ -11,6 +11,7 @@ from airflow_provider_rsvp.sandbox import seed as samples
 from airflow_provider_rsvp.sandbox.bitrix24 import batch, oauth, php, seed
 from airflow_provider_rsvp.sandbox.bitrix24.methods import Caller, MethodError, Methods
 from airflow_provider_rsvp.sandbox.limits import LeakyBucket
+from airflow_provider_rsvp.sandbox.odd_events import put_odd_event
 from airflow_provider_rsvp.sandbox.tokens import Grant
 from airflow_provider_rsvp.sandbox.wire import Answer, Call
 from airflow_provider_rsvp.sandbox.world import Copy, Mailbox, Meeting, Status
@@ -200,6 +201,8 @@ class Bitrix24:
             rule = self._state.faults.strike_item(inner)
             if rule is None or rule.kind == "no_effect":
                 return self._methods.call(method, caller, given, effective=rule is None)
+            if rule.kind == "odd_event":
+                return put_odd_event(self._methods.call(method, caller, given, effective=True), rule.body)
             if rule.when == "after":
                 self._methods.call(method, caller, given, effective=True)
             status = rule.status or 503

@@ -23,6 +23,7 @@ from airflow_provider_rsvp.sandbox.graph.errors import error, refuse
 from airflow_provider_rsvp.sandbox.graph.prefer import Preferences
 from airflow_provider_rsvp.sandbox.graph.target import Target
 from airflow_provider_rsvp.sandbox.limits import Gate, Window
+from airflow_provider_rsvp.sandbox.odd_events import put_odd_event
 from airflow_provider_rsvp.sandbox.tokens import Grant
 from airflow_provider_rsvp.sandbox.wire import Answer, Call, RefusedError
 from airflow_provider_rsvp.sandbox.world import Calendar, Copy, Mailbox, Meeting, Status
@@ -216,6 +217,10 @@ class Graph:
         if rule.kind == "no_effect":
             call.effective = False
             return self._answer_item(call)
+        if rule.kind == "odd_event":
+            answer = self._answer_item(call)
+            answer.body = put_odd_event(answer.body, rule.body)
+            return answer
         if rule.when == "after":
             self._answer_item(call)
         failed = error(rule.status or 503)

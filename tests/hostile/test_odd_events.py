@@ -1,0 +1,868 @@
+"""One odd event among good ones: it is listed with the reason why it cannot be answered, and hides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from copy import deepcopy
+from typing import Any, ClassVar
+
+import pendulum
+import pytest
+from bulk import Task, counts, plans
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from replies import listing, reply
+
+from airflow_provider_rsvp.exceptions import (
+    EventNotFoundError,
+    InvalidInputError,
+    MalformedAnswerError,
+)
+from airflow_provider_rsvp.hooks.base import get_calendar_hook
+from airflow_provider_rsvp.hooks.fields import Fields
+from airflow_provider_rsvp.listing import Kind, listed
+from airflow_provider_rsvp.model import EventReference, Invitation, ParticipationStatus, Scope, TimeRange
+from airflow_provider_rsvp.operators.list_invitations import ListInvitationsOperator
+from airflow_provider_rsvp.policies import Plan, Policy, plan
+from airflow_provider_rsvp.sensors.invitation import InvitationSensor
+from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor
+from airflow_provider_rsvp.services import bitrix24, cronofy, foreign, google_calendar, msgraph
+from airflow_provider_rsvp.services.client import Window, statuses_of
+from airflow_provider_rsvp.services.foreign import MOST_ATTENDEES
+from airflow_provider_rsvp.services.wire import Answer, Request
+from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
+
+pytestmark = pytest.mark.any_airflow
+
+CONNECTIONS = {
+    "cronofy": "cronofy_default",
+    "bitrix24": "bitrix24_default",
+    "graph": "msgraph_calendar_static",
+    "google": "google_calendar_static",
+}
+NOW = pendulum.now("UTC").start_of("hour")
+END = NOW.add(days=14)
+TOMORROW = NOW.add(days=1)
+ZULU = "YYYY-MM-DDTHH:mm:ss[Z]"
+
+
+def graph_time(moment: pendulum.DateTime) -> dict[str, str]:
+    return {"dateTime": moment.format("YYYY-MM-DDTHH:mm:ss[.0000000]"), "timeZone": "UTC"}
+
+
+GOOD: dict[str, dict[str, Any]] = {
+    "cronofy": {
+        "calendar_id": "cal_alice@exchange-main_02",
+        "event_uid": "evt_external_odd",
+        "summary": "The odd one",
+        "start": TOMORROW.format(ZULU),
+        "end": TOMORROW.add(hours=1).format(ZULU),
+        "participation_status": "needs_action",
+        "options": {"change_participation_status": True},
+    },
+    "bitrix24": {
+        "ID": "9999",
+        "NAME": "The odd one",
+        "DATE_FROM_TS_UTC": str(int(TOMORROW.timestamp())),
+        "DATE_TO_TS_UTC": str(int(TOMORROW.add(hours=1).timestamp())),
+        "IS_MEETING": True,
+        "MEETING_STATUS": "Q",
+        "MEETING_HOST": "7",
+    },
+    "graph": {
+        "id": "AAMkOdd=",
+        "subject": "The odd one",
+        "responseStatus": {"response": "notResponded"},
+        "start": graph_time(TOMORROW),
+        "end": graph_time(TOMORROW.add(hours=1)),
+    },
+    "google": {
+        "id": "0odd0",
+        "etag": '"1"',
+        "summary": "The odd one",
+        "start": {"dateTime": TOMORROW.format(ZULU)},
+        "end": {"dateTime": TOMORROW.add(hours=1).format(ZULU)},
+        "attendees": [{"email": "alice@workspace.example", "self": True, "responseStatus": "needsAction"}],
+    },
+}
+"""The least that an invitation is made of."""
+
+DEEP: Any = "x"
+for _ in range(200):
+    DEEP = [DEEP]
+ANY_TYPE = (
+    None,
+    True,
+    7,
+    1.5,
+    float("nan"),
+    10**400,
+    "x",
+    "",
+    "two words",
+    "a\0b",
+    "y" * 1100,
+    [],
+    {},
+    ["x"],
+)
+NO_OBJECTS = (None, True, 7, float("inf"), "evt_external_odd", [], [1], DEEP)
+ODD: dict[str, list[dict[str, Any]]] = {
+    "cronofy": [
+        {"start": "0001-01-01", "end": "0001-01-02"},
+        {"start": "9999-12-30", "end": "9999-12-31"},
+        {"start": "9999-12-31T23:59:59Z", "end": "9999-12-31T23:59:59Z"},
+        {"end": "2001-01-01T00:00:00Z"},
+        {"start": "garbage"},
+        {"start": TOMORROW.to_date_string()},
+        {"start": {"time": "2026-01-01T10:00:00", "tzid": "Customized Time Zone"}},
+        {"start": {"time": "2026-01-01T10:00:00", "tzid": ["UTC"]}},
+        {"organizer": "Olga"},
+        {"organizer": ["Olga"]},
+        {"attendees": "Olga"},
+        {"options": [1]},
+        {"calendar_id": ["x"]},
+        {"calendar_id": "two words"},
+    ],
+    "bitrix24": [
+        {"DATE_FROM_TS_UTC": "-62135596800"},
+        {"DATE_TO_TS_UTC": "253402300799"},
+        {"DATE_FROM_TS_UTC": 10**400},
+        {"DATE_FROM_TS_UTC": float("nan")},
+        {"DATE_TO_TS_UTC": "0"},
+        {"DATE_FROM_TS_UTC": "soon"},
+        {"TZ_FROM": "Customized Time Zone"},
+        {
+            "DT_SKIP_TIME": "Y",
+            "DATE_FROM_FORMATTED": "Mon Jan 01 0001",
+            "DATE_TO_FORMATTED": "Mon Jan 01 0001",
+        },
+        {
+            "DT_SKIP_TIME": "Y",
+            "DATE_FROM_FORMATTED": "Fri Dec 31 9999",
+            "DATE_TO_FORMATTED": "Fri Dec 31 9999",
+        },
+        {"RRULE": "FREQ=NEVER", "DT_LENGTH": -3600},
+        {"RRULE": {"FREQ": 7}, "DT_LENGTH": [1]},
+        {"MEETING_STATUS": ["Q"]},
+        {"SECTION_ID": "two words"},
+    ],
+    "graph": [
+        {"start": {"dateTime": "2026-01-01T00:00:00", "timeZone": "Customized Time Zone"}},
+        {"start": {"dateTime": "0001-01-01T00:00:00", "timeZone": "UTC"}},
+        {"end": {"dateTime": "9999-12-31T00:00:00", "timeZone": "UTC"}},
+        {"end": {"dateTime": "2001-01-01T00:00:00", "timeZone": "UTC"}},
+        {"start": {"dateTime": "garbage", "timeZone": "UTC"}},
+        {"start": TOMORROW.format(ZULU)},
+        {"responseStatus": "accepted"},
+        {"responseStatus": {"response": ["accepted"]}},
+        {"attendees": "Olga"},
+        {"type": ["occurrence"]},
+    ],
+    "google": [
+        {"start": {"date": "0001-01-01"}, "end": {"date": "0001-01-02"}},
+        {"start": {"date": "9999-12-30"}, "end": {"date": "9999-12-31"}},
+        {"start": {"date": TOMORROW.to_date_string()}},
+        {"start": {"date": 7}, "end": {"date": 7}},
+        {"end": {"dateTime": "2001-01-01T00:00:00Z"}},
+        {"start": {"dateTime": "2026-01-01T10:00:00", "timeZone": "Customized Time Zone"}},
+        {"start": TOMORROW.format(ZULU)},
+        {"organizer": "Olga"},
+        {"organizer": ["Olga"]},
+        {"attendees": "Olga"},
+        {"attendees": ["Olga"]},
+        {"etag": '"1"\r\nX-Evil: 1'},
+        {"eventType": ["default"]},
+    ],
+}
+"""What makes an event one that cannot be read."""
+IDS = {"cronofy": "event_uid", "bitrix24": "ID", "graph": "id", "google": "id"}
+ODD_EVENTS = [
+    *((service, {**GOOD[service], **changes}) for service in GOOD for changes in ODD[service]),
+    *(
+        (service, {**GOOD[service], IDS[service]: value})
+        for service in GOOD
+        for value in (None, [], 1.5, "a b", "a" * 1100)
+    ),
+    *((service, row) for service in GOOD for row in NO_OBJECTS),
+    *((service, {}) for service in GOOD),
+]
+HARMLESS: dict[str, list[dict[str, Any]]] = {
+    "cronofy": [
+        {"attendees": None},
+        {"summary": 7},
+        {"categories": [7, None, "x"]},
+        {"organizer": None},
+        {"categories": "x"},
+        {"series_identifier": "a b"},
+    ],
+    "bitrix24": [
+        {"ATTENDEE_LIST": None},
+        {"ATTENDEE_LIST": "x"},
+        {"NAME": [7]},
+        {"MEETING": "x"},
+        *({"DAV_XML_ID": uid} for uid in ("a b", "a\0b", "a" * 1100, 7, ["x"])),
+    ],
+    "graph": [
+        {"attendees": None},
+        {"attendees": [None, "x"]},
+        {"organizer": "Olga"},
+        {"organizer": ["Olga"]},
+        {"subject": 7},
+        {"categories": [7, None]},
+        {"categories": 7},
+        *({"iCalUId": uid} for uid in ("a b", "a\0b", "a" * 1100, 7, ["x"])),
+    ],
+    "google": [
+        {"summary": 7},
+        {"organizer": None},
+        {"visibility": DEEP},
+        *({"iCalUID": uid} for uid in ("a b", "a\0b", "a" * 1100, 7, ["x"])),
+    ],
+}
+"""What is odd about an event and leaves it one that can be answered."""
+
+
+def name(value: object) -> str:
+    """Name a case by what is odd about it."""
+    if not isinstance(value, dict):
+        return str(value)[:40]
+    good = next((each for each in GOOD.values() if len(each.keys() & value.keys()) > 3), {})
+    return ",".join(f"{key}={str(each)[:30]}" for key, each in value.items() if good.get(key) != each) or str(
+        value
+    )
+
+
+def among(sandbox: Any, service: str, odd: object, **more: Any) -> None:
+    """Put an odd event among those of each listing."""
+    sandbox.faults(
+        [{"service": service, "operation": "list", "kind": "odd_event", "body": odd, "times": None, **more}]
+    )
+
+
+def by_id(found: list[Invitation]) -> list[Invitation]:
+    return sorted(found, key=lambda each: (str(each.reference.event_id), each.time.start.isoformat()))
+
+
+@pytest.fixture(params=GOOD)
+def service(request, sandbox):
+    return request.param
+
+
+class TestListing:
+    @pytest.mark.parametrize(("service", "odd"), ODD_EVENTS, indirect=["service"], ids=name)
+    def test_the_odd_one_is_a_row_that_says_why_it_cannot_be_answered(self, service, sandbox, odd):
+        good = listing(CONNECTIONS[service], NOW, END)
+        among(sandbox, service, odd)
+
+        found = listing(CONNECTIONS[service], NOW, END)
+
+        unread = [each for each in found if not each.is_readable]
+        assert len(unread) == 1
+        assert unread[0].cannot_respond.startswith("it cannot be read: ")
+        assert not unread[0].can_respond
+        assert by_id([each for each in found if each.is_readable]) == by_id(good)
+        json.dumps(unread[0].to_dict())
+
+    @pytest.mark.parametrize(
+        ("service", "changes"),
+        [(service, changes) for service in HARMLESS for changes in [{}, *HARMLESS[service]]],
+        indirect=["service"],
+        ids=name,
+    )
+    def test_what_answering_does_not_depend_on_may_be_odd(self, service, sandbox, changes):
+        good = listing(CONNECTIONS[service], NOW, END)
+        among(sandbox, service, {**GOOD[service], **changes})
+
+        found = listing(CONNECTIONS[service], NOW, END)
+
+        (odd,) = [each for each in found if each.reference.event_id == GOOD[service][IDS[service]]]
+        assert odd.pending
+        assert odd.reference.ical_uid is None
+        assert by_id([each for each in found if each is not odd]) == by_id(good)
+
+    def test_a_warning_names_it_once(self, service, sandbox, caplog):
+        foreign._warn_once.cache_clear()
+        among(sandbox, service, {**GOOD[service], **ODD[service][0]})
+        with caplog.at_level(logging.WARNING, logger=foreign.__name__):
+            listing(CONNECTIONS[service], NOW, END)
+            listing(CONNECTIONS[service], NOW, END)
+        (warning,) = [each for each in caplog.messages if "cannot be read" in each]
+        assert str(GOOD[service][IDS[service]]) in warning
+
+    def test_those_without_an_id_are_told_apart(self, service, sandbox):
+        seen = set()
+        for subject in ("one", "two"):
+            among(sandbox, service, {"subject": subject})
+            (odd,) = [each for each in listing(CONNECTIONS[service], NOW, END) if not each.is_readable]
+            seen.add(odd.reference.event_id)
+        assert len(seen) == 2
+
+
+SAMPLES = [(service, {**GOOD[service], **ODD[service][index]}) for service in GOOD for index in (0, 3)] + [
+    (service, row) for service in GOOD for row in (None, {})
+]
+EACH_ODD = pytest.mark.parametrize(("service", "odd"), SAMPLES, indirect=["service"], ids=name)
+
+
+class TestOperators:
+    def rows(self, service, **arguments):
+        operator = ListInvitationsOperator(task_id="list", conn_id=CONNECTIONS[service], **arguments)
+        return operator.execute(Task().context())
+
+    @EACH_ODD
+    def test_a_listing_leaves_it_out_and_says_so(self, service, sandbox, odd, capsys):
+        good = self.rows(service)
+        among(sandbox, service, odd)
+        assert self.rows(service) == good
+        assert "1 events are left out because they cannot be read" in capsys.readouterr().out
+
+    @EACH_ODD
+    def test_a_listing_shows_it_when_asked(self, service, sandbox, odd):
+        among(sandbox, service, odd)
+        more = [row["cannot_respond"] for row in self.rows(service, include=["unanswerable"])]
+        assert sum((why or "").startswith("it cannot be read") for why in more) == 1
+
+    @EACH_ODD
+    def test_a_plan_decides_on_the_others(self, service, sandbox, odd):
+        account = [{"conn_id": CONNECTIONS[service]}]
+        policy = {"rules": [{"name": "all", "when": {}, "then": {"action": "decline"}}]}
+        (good,) = plans(account, policy, end="+14d", on_unsupported="skip")
+        among(sandbox, service, odd)
+
+        (found,) = plans(account, policy, end="+14d", on_unsupported="skip")
+
+        unread = [each for each in found["decisions"] if not each["invitation"]["is_readable"]]
+        assert len(unread) == 1
+        assert unread[0]["reply"] is None
+        assert unread[0]["reason"].startswith("It takes no reply: it cannot be read: ")
+        assert [each for each in found["decisions"] if each not in unread] == good["decisions"]
+        assert "cannot be read" in Plan.from_dict(found).as_markdown()
+
+    @EACH_ODD
+    def test_the_others_are_answered(self, service, sandbox, odd):
+        account = [{"conn_id": CONNECTIONS[service]}]
+        policy = {"rules": [{"name": "all", "when": {}, "then": {"action": "accept"}}]}
+        among(sandbox, service, odd)
+        planned = plans(account, policy, end="+14d", on_unsupported="skip")
+        expected = sum(
+            each["reply"] is not None and each["unsupported"] is None for each in planned[0]["decisions"]
+        )
+        assert expected >= 3
+
+        report = Task().send(planned, on_unsupported="skip")
+
+        assert counts(report) == {"replied": expected}
+        assert len(sandbox.mail()) >= expected - 1  # of one, the organizer wants no answers
+
+    @EACH_ODD
+    def test_one_is_answered(self, service, sandbox, odd):
+        event_id = sandbox.event_id(service, "release")
+        among(sandbox, service, odd)
+        assert reply(CONNECTIONS[service], "declined", event_id=event_id).verified
+
+
+class TestWaiting:
+    def announced(self, service):
+        trigger = NewInvitationTrigger(conn_id=CONNECTIONS[service], patience=0, answered=True)
+        trigger.asset_state_store = Store()
+
+        async def first():
+            events = trigger.run()
+            try:
+                return (await asyncio.wait_for(anext(events), 60)).payload["invitations"]
+            finally:
+                await events.aclose()
+
+        return asyncio.run(first())
+
+    @EACH_ODD
+    def test_a_trigger_announces_the_others(self, service, sandbox, odd):
+        good = self.announced(service)
+        among(sandbox, service, odd)
+        assert self.announced(service) == good != []
+
+    @EACH_ODD
+    def test_a_sensor_sees_the_others(self, service, sandbox, odd):
+        def seen():
+            sensor = InvitationSensor(
+                task_id="wait", conn_id=CONNECTIONS[service], deferrable=False, patience=0
+            )
+            return sensor.poke({}).xcom_value
+
+        good = seen()
+        among(sandbox, service, odd)
+        assert seen() == good != []
+
+    @EACH_ODD
+    def test_a_sensor_sees_the_answers_to_others(self, service, sandbox, odd):
+        event_id = sandbox.event_id(service, "release")
+        reply(CONNECTIONS[service], "accepted", event_id=event_id)
+        among(sandbox, service, odd)
+        sensor = ParticipationStatusSensor(
+            task_id="wait", conn_id=CONNECTIONS[service], event_id=event_id, attendees="me", patience=0
+        )
+        assert sensor.poke({}).is_done
+
+
+class Store:
+    async def aget(self, key, default=None):
+        return default
+
+    async def aset(self, key, value):
+        pass
+
+
+# The clients alone, on answers made up or tampered with.
+
+CLIENTS = {
+    "cronofy": lambda exchange: cronofy.CronofyCalendar(exchange),
+    "bitrix24": lambda exchange: bitrix24.Bitrix24Calendar(
+        exchange, portal="https://portal.example", user_id=1
+    ),
+    "graph": lambda exchange: msgraph.GraphCalendar(exchange, mailbox="alice@contoso.example"),
+    "google": lambda exchange: google_calendar.GoogleCalendar(exchange),
+}
+EVENTS = {"cronofy": "events", "bitrix24": "result", "graph": "value", "google": "items"}
+WINDOW = Window(NOW, END)
+
+
+class Exchange:
+    """Answers each request with what was prepared for it."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[Request] = []
+
+    async def send(self, request: Request) -> Answer:
+        self.asked.append(request)
+        status, body = self.answer(request)
+        return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+def prepared(service: str, events: Any) -> Exchange:
+    """An exchange that lists these events; Cronofy's calendars too."""
+
+    def answer(request: Request) -> tuple[int, Any]:
+        if request.url == "v1/calendars":
+            return 200, {"calendars": [{"calendar_id": "cal_alice@exchange-main_02"}]}
+        link = (
+            {"@odata.deltaLink": "https://graph.example/delta?$deltatoken=next"}
+            if "delta" in request.url
+            else {}
+        )
+        return 200, {EVENTS[service]: events, **link}
+
+    return Exchange(answer)
+
+
+def read_all(service: str, events: Any) -> list[Invitation]:
+    async def read() -> list[Invitation]:
+        client = CLIENTS[service](prepared(service, events))
+        return [each async for each in client.list_invitations(WINDOW)]
+
+    return asyncio.run(read())
+
+
+def read_changes(service: str, events: Any, since: str | None = None) -> list[Invitation]:
+    client = CLIENTS[service](prepared(service, events))
+    return list(asyncio.run(client.changes(WINDOW, since)).invitations)
+
+
+def read_statuses(service: str, events: Any) -> dict[str | None, ParticipationStatus | None]:
+    async def read() -> dict[str | None, ParticipationStatus | None]:
+        client = CLIENTS[service](prepared(service, events))
+        return {shown.event_id: status async for shown, status in client.list_statuses(WINDOW)}
+
+    return asyncio.run(read())
+
+
+class Rows(dict[str, list[Any]]):
+    """The events of each service; too many to be shown with each example."""
+
+    def __repr__(self) -> str:
+        return "the events of each service"
+
+
+@pytest.fixture(scope="module")
+def real(running_sandbox):
+    """The events that each service really lists, as it writes them."""
+    running_sandbox.faults([])
+    running_sandbox.reset()
+    found = Rows()
+    with pytest.MonkeyPatch.context() as environment:
+        for conn_id, connection in running_sandbox.connections().items():
+            environment.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+        for service, conn_id in CONNECTIONS.items():
+            hook = get_calendar_hook(conn_id)
+            transport = hook.build(Fields(hook.get_connection(conn_id), hook.conn_type)).transport
+            rows: list[Any] = []
+
+            class Recording:
+                async def send(self, request, transport=transport, rows=rows, service=service):
+                    answer = await transport.send(request)
+                    rows.extend(answer.json("list").get(EVENTS[service], []))
+                    return answer
+
+            async def record(transport=transport, service=service):
+                async with transport:
+                    client = CLIENTS[service](Recording())
+                    [each async for each in client.list_invitations(WINDOW)]
+
+            asyncio.run(record())
+            found[service] = rows
+    return found
+
+
+ODD_VALUES = st.sampled_from(
+    [
+        *ANY_TYPE,
+        "0001-01-01",
+        "9999-12-31",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59+14:00",
+        "-62135596800",
+        "253402300799",
+        "Customized Time Zone",
+        "../../etc/passwd",
+        "\ud800",
+        -(10**18),
+        1e300,
+        float("-inf"),
+        DEEP,
+    ]
+)
+JSON = st.recursive(
+    ODD_VALUES | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+EVERYBODY = Policy.from_dict(
+    {
+        "availability": {"timezone": "Pacific/Apia", "working_hours": {"mon-sun": "00:00-24:00"}},
+        "rules": [
+            {
+                "name": "conflict",
+                "when": {"conflict": True},
+                "then": {"action": "decline", "propose": {"within_days": 7}},
+            },
+            {"name": "late", "when": {"outside_working_hours": True}, "then": {"action": "decline"}},
+            {"name": "all", "when": {}, "then": {"action": "accept"}},
+        ],
+    }
+)
+"""Asks for all that reckons with times."""
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+def mutated(rows: list[Any], data: Any) -> tuple[list[Any], Any]:
+    """The rows with one value, at any depth of one of them, replaced or taken away; and the id of that one."""
+    rows = deepcopy(rows)
+    index = data.draw(st.integers(0, len(rows) - 1))
+    was = rows[index]
+    holder: Any = rows
+    key: Any = index
+    while isinstance(holder[key], dict | list) and holder[key] and data.draw(st.integers(0, 4)):
+        holder = holder[key]
+        key = data.draw(st.sampled_from(sorted(holder) if isinstance(holder, dict) else range(len(holder))))
+    original = was.get("id") or was.get("ID") or was.get("event_uid")
+    if holder is not rows and data.draw(st.booleans()):
+        del holder[key]
+    else:
+        holder[key] = data.draw(JSON)
+    return rows, original
+
+
+@pytest.mark.parametrize("name", GOOD)
+@QUICK
+@given(data=st.data())
+def test_whatever_one_event_is_like_the_others_are_read_unchanged(real, name, data):
+    good = read_all(name, real[name])
+    rows, touched = mutated(real[name], data)
+    others = [each for each in good if each.reference.event_id != str(touched)]
+
+    for read in (read_all, read_changes):
+        found = read(name, rows)
+        assert [each for each in others if each not in found] == []
+        assert len(found) <= len(good) + 1
+    planned = plan(EVERYBODY, found, found, NOW)
+    stored = json.loads(json.dumps(planned.to_dict()))
+    assert Plan.from_dict(stored).to_dict() == stored
+    listed(found, frozenset(Kind))
+    statuses = read_statuses(name, rows)
+    assert {each.reference.event_id: each.status for each in others}.items() <= statuses.items()
+
+
+class TestFarTimes:
+    @pytest.mark.parametrize(
+        ("start", "end"),
+        [
+            (pendulum.Date(1, 1, 1), pendulum.Date(1, 1, 2)),
+            (pendulum.Date(2026, 1, 1), pendulum.Date(9999, 12, 31)),
+            (pendulum.datetime(1, 1, 1), pendulum.datetime(2026, 1, 1)),
+            (pendulum.datetime(2026, 1, 1), pendulum.datetime(9998, 1, 1)),
+        ],
+    )
+    def test_there_is_no_reckoning_with_these(self, start, end):
+        with pytest.raises(InvalidInputError, match="further away than any calendar reaches"):
+            TimeRange(start, end)
+
+    @pytest.mark.parametrize("zone", ["UTC", "Pacific/Apia", "Pacific/Kiritimati", "America/Adak"])
+    @pytest.mark.parametrize(
+        ("start", "end"),
+        [
+            (pendulum.Date(2, 1, 1), pendulum.Date(2, 1, 2)),
+            (pendulum.Date(2, 1, 1), pendulum.Date(9997, 12, 31)),
+            (pendulum.Date(9997, 12, 31), pendulum.Date(9997, 12, 31)),
+            (pendulum.datetime(2, 1, 1), pendulum.datetime(9997, 12, 31, 23, 59, 59)),
+            (NOW, pendulum.datetime(9997, 12, 31, 23, 59, 59)),
+        ],
+    )
+    def test_these_are_planned_with_in_no_time(self, zone, start, end):
+        """Somebody who works at all hours is asked about thousands of years."""
+        times = {"far": TimeRange(start, end), "near": TimeRange(TOMORROW, TOMORROW.add(hours=1))}
+        events = [
+            Invitation(
+                reference=EventReference(event_id=event_id),
+                subject=event_id,
+                time=when,
+                status=ParticipationStatus.NEEDS_ACTION,
+                can_propose=True,
+            )
+            for event_id, when in times.items()
+        ]
+        plain = EVERYBODY.to_dict()
+        plain["availability"]["timezone"] = zone
+        begun = time.process_time()
+        made = plan(Policy.from_dict(plain), events, events, NOW)
+        assert time.process_time() - begun < 20
+        assert {each.invitation.subject: each.reply is not None for each in made.decisions}["near"]
+        assert made.as_text()
+        assert Plan.from_dict(made.to_dict()) == made
+        assert len(listed(events)) == 2
+
+    def test_no_slot_is_sought_for_what_lasts_for_years(self):
+        """Its neighbour holds its time, so that it is to be declined with another time."""
+        held = Invitation(
+            reference=EventReference(event_id="held"),
+            subject="held",
+            time=TimeRange(NOW.add(days=2), NOW.add(days=2, hours=1)),
+            status=ParticipationStatus.ACCEPTED,
+        )
+        long = Invitation(
+            reference=EventReference(event_id="long"),
+            subject="long",
+            time=TimeRange(TOMORROW, TOMORROW.add(years=7000)),
+            status=ParticipationStatus.NEEDS_ACTION,
+            can_propose=True,
+        )
+        begun = time.process_time()
+        (decision,) = plan(EVERYBODY, [long], [held, long], NOW).decisions
+        assert time.process_time() - begun < 20
+        assert decision.rule == "conflict"
+        assert "No time is proposed: it lasts too long." in decision.reason
+
+
+class TestManyAttendees:
+    ATTENDEE: ClassVar[dict[str, Any]] = {
+        "cronofy": {"email": "a@x.example", "status": "accepted"},
+        "bitrix24": {"id": 7, "status": "Y"},
+        "graph": {"emailAddress": {"address": "a@x.example"}, "status": {"response": "accepted"}},
+        "google": {"email": "a@x.example", "responseStatus": "accepted"},
+    }
+
+    @pytest.mark.parametrize("name", GOOD)
+    @pytest.mark.parametrize("count", [MOST_ATTENDEES - 1, MOST_ATTENDEES + 1])
+    def test_are_counted_and_not_kept(self, name, count):
+        field = "ATTENDEE_LIST" if name == "bitrix24" else "attendees"
+        people = [*GOOD[name].get(field, []), *[self.ATTENDEE[name]] * count]
+        (found,) = read_all(name, [{**GOOD[name], field: people}])
+        assert found.pending
+        assert found.attendees == len(people)
+        if len(people) > MOST_ATTENDEES:
+            assert found.answers is None
+        else:
+            assert len(found.answers) == len(people)
+
+
+class TestLookingForOne:
+    """Past what cannot be read; and what was not found is gone only if all was read."""
+
+    START = TOMORROW
+
+    def find(self, service, exchange, **reference):
+        client = CLIENTS[service](exchange)
+        return asyncio.run(client.observe(EventReference(**reference), Scope.INSTANCE))
+
+    @pytest.mark.parametrize(
+        "odd", [None, 7, {}, {"event_uid": ["x"]}, {"event_uid": "other", "start": 7}], ids=str
+    )
+    def test_cronofy(self, odd):
+        exchange = prepared("cronofy", [odd, GOOD["cronofy"], odd])
+        assert self.find("cronofy", exchange, event_id="evt_external_odd").pending
+        client = CLIENTS["cronofy"](exchange)
+        seen = self.find("cronofy", exchange, event_id="evt_external_odd")
+        assert asyncio.run(client.read_status(seen)) is ParticipationStatus.NEEDS_ACTION
+
+    def test_cronofy_an_instance_beside_an_odd_one(self):
+        instances = [
+            {**GOOD["cronofy"], "recurring": True, "start": "garbage"},
+            {**GOOD["cronofy"], "recurring": True},
+        ]
+        exchange = prepared("cronofy", instances)
+        found = self.find("cronofy", exchange, event_id="evt_external_odd", original_start=self.START)
+        assert found.time.start == self.START
+        with pytest.raises(MalformedAnswerError):  # which of the two is not certain
+            self.find("cronofy", exchange, event_id="evt_external_odd")
+
+    @pytest.mark.parametrize("odd", [None, {}, {"event_uid": "evt_external_odd", "start": 7}], ids=str)
+    def test_cronofy_what_may_be_among_the_odd_is_not_gone(self, odd):
+        seen = self.find("cronofy", prepared("cronofy", [GOOD["cronofy"]]), event_id="evt_external_odd")
+        exchange = prepared("cronofy", [odd])
+        with pytest.raises(MalformedAnswerError):
+            self.find("cronofy", exchange, event_id="evt_external_odd")
+        with pytest.raises(MalformedAnswerError):
+            asyncio.run(CLIENTS["cronofy"](exchange).read_status(seen))
+
+    def test_cronofy_what_is_not_among_others_is_gone(self):
+        exchange = prepared("cronofy", [{"event_uid": "evt_external_other", "start": 7}])
+        with pytest.raises(EventNotFoundError):
+            self.find("cronofy", exchange, event_id="evt_external_odd")
+
+    @pytest.mark.parametrize("name", ["graph", "google"])
+    def test_by_uid(self, name):
+        exchange = prepared(name, [None, 7, GOOD[name]])
+        assert self.find(name, exchange, ical_uid="uid").subject == "The odd one"
+        with pytest.raises(MalformedAnswerError):
+            self.find(name, prepared(name, [None, 7]), ical_uid="uid")
+        with pytest.raises(EventNotFoundError):
+            self.find(name, prepared(name, []), ical_uid="uid")
+
+    @pytest.mark.parametrize("name", ["graph", "google"])
+    def test_an_instance(self, name):
+        master: dict[str, Any] = {**GOOD[name], "type": "seriesMaster", "recurrence": ["RRULE:FREQ=DAILY"]}
+        original = {"dateTime": self.START.format(ZULU)} if name == "google" else self.START.format(ZULU)
+        field = "originalStartTime" if name == "google" else "originalStart"
+        instance = {**GOOD[name], "type": "occurrence", field: original}
+        instances: list[Any] = [None, {field: ["x"]}, {field: {"date": DEEP}}, instance]
+
+        def answer(request: Request) -> tuple[int, Any]:
+            return 200, {EVENTS[name]: instances} if request.url.endswith("instances") else master
+
+        found = self.find(name, Exchange(answer), event_id=GOOD[name]["id"], original_start=self.START)
+        assert found.time.start == self.START
+        instances.pop()
+        with pytest.raises(MalformedAnswerError):
+            self.find(name, Exchange(answer), event_id=GOOD[name]["id"], original_start=self.START)
+
+    def bitrix24(self, rows):
+        theirs = {**GOOD["bitrix24"], "ID": "500", "OWNER_ID": "7", "PARENT_ID": "500"}
+        mine = {**GOOD["bitrix24"], "ID": "501", "OWNER_ID": "1", "PARENT_ID": "500", "DAV_XML_ID": "uid"}
+
+        def answer(request: Request) -> tuple[int, Any]:
+            if request.url == "batch":
+                event = theirs if "=500" in request.json["cmd"]["event"] else mine
+                return 200, {"result": {"result": {"event": event, "status": "Q"}}}
+            return 200, {"result": rows(mine)}
+
+        return Exchange(answer)
+
+    @pytest.mark.parametrize(
+        "odd", [None, {}, {"PARENT_ID": "x"}, {"PARENT_ID": [1], "OWNER_ID": {}}], ids=str
+    )
+    def test_bitrix24_the_own_copy(self, odd):
+        exchange = self.bitrix24(lambda mine: [odd, mine])
+        assert self.find("bitrix24", exchange, event_id="500").reference.event_id == "501"
+
+    def test_bitrix24_the_own_copy_may_be_among_the_odd(self):
+        with pytest.raises(MalformedAnswerError):
+            self.find("bitrix24", self.bitrix24(lambda mine: [None]), event_id="500")
+
+    @pytest.mark.parametrize("odd", [None, {}, {"ID": "x", "DAV_XML_ID": "uid"}], ids=str)
+    def test_bitrix24_by_uid(self, odd):
+        found = self.find(
+            "bitrix24", self.bitrix24(lambda mine: [odd, mine]), ical_uid="uid", original_start=self.START
+        )
+        assert found.reference.event_id == "501"
+
+
+class TestGraphRounds:
+    OCCURRENCE: ClassVar[dict[str, Any]] = {
+        "id": "one",
+        "type": "occurrence",
+        "seriesMasterId": "series",
+        "start": graph_time(TOMORROW),
+        "end": graph_time(TOMORROW.add(hours=1)),
+    }
+
+    def round(self, rows, status=200, master=None):
+        def answer(request: Request) -> tuple[int, Any]:
+            if "delta" in request.url:
+                return 200, {
+                    "value": rows,
+                    "@odata.deltaLink": "https://graph.example/delta?$deltatoken=next",
+                }
+            return status, master
+
+        exchange = Exchange(answer)
+        return asyncio.run(CLIENTS["graph"](exchange).changes(WINDOW, "before")), exchange
+
+    @pytest.mark.parametrize(
+        ("status", "master"),
+        [
+            (200, []),
+            (200, "master"),
+            (200, {"responseStatus": "accepted"}),
+            (400, {"error": {"code": "ErrorInvalidIdMalformed"}}),
+            (403, {"error": {"code": "ErrorAccessDenied"}}),
+            (410, {"error": {"code": "Gone"}}),
+        ],
+    )
+    def test_a_series_that_cannot_be_read_ends_no_round(self, status, master):
+        two = {**self.OCCURRENCE, "id": "two"}
+        found, exchange = self.round([self.OCCURRENCE, two, GOOD["graph"]], status, master)
+        assert found.token == "next"
+        assert [(each.reference.event_id, each.is_readable) for each in found.invitations] == [
+            ("one", False),
+            ("two", False),
+            ("AAMkOdd=", True),
+        ]
+        assert len(exchange.asked) == 2
+
+    def test_an_occurrence_of_a_series_that_is_gone_is_left_out(self):
+        found, _ = self.round([self.OCCURRENCE, GOOD["graph"]], 404, {"error": {"code": "ErrorItemNotFound"}})
+        assert [each.reference.event_id for each in found.invitations] == ["AAMkOdd="]
+
+    @pytest.mark.parametrize("series", ["two words", "a" * 1100])
+    def test_a_series_whose_id_is_none(self, series):
+        found, exchange = self.round([{**self.OCCURRENCE, "seriesMasterId": series}, GOOD["graph"]])
+        assert [each.is_readable for each in found.invitations] == [False, True]
+        assert len(exchange.asked) == 1
+
+
+def test_a_reading_back_leaves_out_what_cannot_be_read():
+    async def rows():
+        yield foreign.unreadable(WINDOW, event_id="AAMkOdd=", why="it cannot be read.")
+
+    async def read():
+        return [each async for each in statuses_of(rows())]
+
+    assert asyncio.run(read()) == []
+
+
+def test_an_unreadable_event_holds_no_time_and_is_none_that_is_waited_for():
+    odd = foreign.unreadable(WINDOW, event_id=None, subject="x" * 5000, why="it cannot be read.")
+    assert (odd.pending, odd.can_respond, odd.status) == (False, False, None)
+    assert listed([odd]) == []
+    assert len(listed([odd], frozenset({Kind.UNANSWERABLE}))) == 1
+    mine = Invitation(
+        reference=EventReference(event_id="mine"),
+        subject="mine",
+        time=TimeRange(WINDOW.start, WINDOW.start.add(hours=1)),
+        status=ParticipationStatus.NEEDS_ACTION,
+    )
+    made = plan(EVERYBODY, [mine], [odd, mine], NOW)
+    assert [each.rule for each in made.decisions] == ["all"]
