@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class ListInvitationsOperator(BaseOperator):
+class ListInvitationsOperator(AuthorsTemplates):
     """
     List the invitations of one or many mailboxes in a window.
 
