@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
 
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
 from airflow_provider_rsvp.operators.links import EventLink
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_provider_rsvp.model import EventReference, Invitation, Outcome, Reply, Scope
 
 
-class RsvpDecoratedOperator(DecoratedOperator):
+class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
     """
     Answers an invitation as a Python function says.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseNotifier
+from airflow_provider_rsvp._tasks.rendering import TemplatesOfEachCall
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_rsvp.model import EventReference, Reply, Scope
 
 
-class SetParticipationStatusNotifier(BaseNotifier):
+class SetParticipationStatusNotifier(TemplatesOfEachCall):
     """
     Accept, tentatively accept or decline one invitation when a task or DAG run ends, or is late.
 

@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param
 from airflow.sdk.definitions.param import ParamsDict
 
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
 from airflow_provider_rsvp.text import clean_text
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _PLAN = "plan"
 _RANGE = re.compile(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?")
 
 
-class ApproveRepliesOperator(HITLOperator):
+class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
     """
     Show a plan to a person in Airflow's UI and wait for an answer: send all of it, some lines of it, or nothing.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import BaseOperator
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _NAMED = 3
 
 
-class ListInvitationsOperator(BaseOperator):
+class ListInvitationsOperator(AuthorsTemplates):
     """
     List the invitations of one or many mailboxes in a window.
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import BaseOperator
-
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
 from airflow_provider_rsvp.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_rsvp.policies import Plan, Policy
 
 
-class PlanRepliesOperator(BaseOperator):
+class PlanRepliesOperator(AuthorsTemplates):
     """
     Decide by a policy how the invitations of one or many mailboxes are to be answered; sends nothing.
 

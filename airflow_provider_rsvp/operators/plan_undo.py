@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import BaseOperator
-
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
 from airflow_provider_rsvp.exceptions import InvalidInputError
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_rsvp.policies import Plan
 
 
-class PlanUndoOperator(BaseOperator):
+class PlanUndoOperator(AuthorsTemplates):
     """
     Plan how to restore what stood before the replies of a report; sends nothing.
 

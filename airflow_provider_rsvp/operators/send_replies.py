@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow.sdk import BaseOperator
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ _LONGEST_TABLE = 200
 _NAMED_FAILURES = 20
 
 
-class SendRepliesOperator(BaseOperator):
+class SendRepliesOperator(AuthorsTemplates):
     """
     Send the replies of a plan, or of several: thousands in one task, each through the reply protocol.
 

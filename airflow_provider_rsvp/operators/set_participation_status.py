@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
 from airflow_provider_rsvp.operators.links import EventLink
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_rsvp.model import EventReference, Outcome, Reply
 
 
-class SetParticipationStatusOperator(BaseOperator):
+class SetParticipationStatusOperator(AuthorsTemplates):
     """
     Accept, tentatively accept or decline one invitation.
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_rsvp.watching import Announced
 
 
-class InvitationSensor(BaseSensorOperator):
+class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
     """
     Wait until there is an invitation that matches a filter, lies ahead and waits for an answer.
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
+from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
+
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_rsvp.model import EventReference, Invitation
 
 
-class ParticipationStatusSensor(BaseSensorOperator):
+class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
     """
     Wait until attendees of an event have answered it as wished.
 

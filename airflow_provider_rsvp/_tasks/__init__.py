@@ -1,0 +1,1 @@
+"""What operators, sensors, decorators and notifiers have in common."""

@@ -1,0 +1,49 @@
+"""What a stranger writes into invitations so that somebody else's Airflow evaluates it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from airflow_provider_rsvp.sandbox import Sandbox
+
+EVALUATED = "9449772114007"
+"""What the templates come to; found nowhere unless one was rendered."""
+
+PAYROLL = "payroll-key-c41d07"
+"""An Airflow Variable that is nobody's business."""
+
+SECRETS = (EVALUATED, PAYROLL, "sandbox-graph-client-secret-fake")
+
+TEMPLATE = (
+    "{{ conn.msgraph_calendar_default.password }} {{ var.value.payroll_key }} {{ 1234567 * 7654321 }}"
+    " {# gone #}{% if 1 %}x{% endif %}"
+)
+BROKEN = "{% raw %} {% for %} {{ no.such.thing }} {{"
+FILE = "{{ 1234567 * 7654321 }}.sql"
+TEXTS = (TEMPLATE, BROKEN, FILE)
+
+VARIABLE = {"AIRFLOW_VAR_PAYROLL_KEY": PAYROLL}
+
+
+def spoil(sandbox: Sandbox) -> None:
+    """Put a template into the subject, the place, the text and the organizer's name of every invitation."""
+
+    def rewrite() -> None:
+        for mailbox in sandbox._server.control._state.world.mailboxes.values():
+            for copy in mailbox.agenda():
+                meeting = copy.meeting
+                if TEMPLATE in meeting.subject:
+                    continue
+                meeting.subject += f" {TEMPLATE}"
+                meeting.location = meeting.description = TEMPLATE
+                meeting.organizer = replace(meeting.organizer, name=TEMPLATE)
+
+    sandbox._call(rewrite)
+
+
+def leaks(*found: Any) -> list[str]:
+    """The secrets that are in any of these."""
+    text = json.dumps(found, default=str, ensure_ascii=False)
+    return [secret for secret in SECRETS if secret in text]
