@@ -11,6 +11,7 @@ import asyncio
 import csv
 import io
 import json
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -56,6 +57,7 @@ EVERYTHING = ("answered", "cancelled", "drafts", "own")
 WINDOW = {"start": "now", "end": "+60d"}
 REFUSALS = (RsvpError, AirflowFailException)
 _SETTLE = 1.0
+_FIRES_WITHIN = 10.0
 
 
 @dataclass
@@ -159,7 +161,10 @@ def hook(run: Run) -> Seen:
     with get_calendar_hook(run.box.conn_id) as calendar:
         found = calendar.list_invitations("now", "+60d")
     for each in found:
-        run.evidence.xcom([each.to_dict(), each.body, each.comment, list(each.categories or ())], "invitation")
+        run.evidence.xcom(
+            {**each.to_dict(), "body": each.body, "comment": each.comment, "categories": list(each.categories or ())},
+            "invitation",
+        )
         for answer in each.answers or ():
             run.evidence.log(f"{answer.person}")
         run.evidence.log(f"{each.reference} {each.organizer}")
@@ -306,15 +311,35 @@ class _AssetStateStore(dict[str, Any]):
         self[key] = value
 
 
+async def _first_event(trigger: Any) -> Any:
+    """Return what a trigger fires with first; a trigger that logs an error before is as good as blind."""
+    failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    class Failing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if not failed.done():
+                failed.set_result(record.getMessage())
+
+    handler, fired = Failing(logging.ERROR), trigger.run()
+    logging.getLogger("airflow_provider_rsvp").addHandler(handler)
+    first = asyncio.ensure_future(anext(fired))
+    try:
+        await asyncio.wait({first, failed}, timeout=_FIRES_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        if first.done():
+            return first.result().payload
+        raise AirflowFailException(failed.result() if failed.done() else "the trigger does not fire")
+    finally:
+        logging.getLogger("airflow_provider_rsvp").removeHandler(handler)
+        first.cancel()
+        await asyncio.wait({first})
+        await fired.aclose()
+
+
 def _announced(run: Run, **options: Any) -> list[dict[str, Any]]:
     async def first() -> Any:
         trigger = NewInvitationTrigger(conn_id=run.box.conn_id, patience=0.0, poll_interval=0.01, **options)
         trigger.asset_state_store = _AssetStateStore()
-        fired = run.logging(trigger).run()
-        try:
-            return (await asyncio.wait_for(anext(fired), 10)).payload
-        finally:
-            await fired.aclose()
+        return await _first_event(run.logging(trigger))
 
     payload = asyncio.run(first())
     run.evidence.xcom(payload, "event")
@@ -354,11 +379,7 @@ def deferred_sensor(run: Run) -> Seen:
     waiting.known = {}
 
     async def woken() -> Any:
-        fired = run.logging(waiting).run()
-        try:
-            return (await asyncio.wait_for(anext(fired), 10)).payload
-        finally:
-            await fired.aclose()
+        return await _first_event(run.logging(waiting))
 
     event = asyncio.run(woken())
     run.evidence.xcom(event, "event")

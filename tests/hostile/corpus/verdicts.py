@@ -33,7 +33,7 @@ from hostile.corpus.mailboxes import Mailbox
 
 GROUP = 24
 """How many hostile invitations lie in one mailbox; where one fails, each is tried alone."""
-SECONDS_ALONE, SECONDS_EACH = 10.0, 1.0
+SECONDS_ALONE, SECONDS_EACH = 8.0, 0.5
 """How long a consumer may take: for one mailbox, and for each hostile invitation in it."""
 _SHOWN = 240
 
@@ -164,16 +164,21 @@ def _narrowed(
 
 
 def bad(matrix: Matrix) -> str:
-    """Return the bad verdicts as a table, by what happened; empty if there are none."""
-    grouped: dict[tuple[str, str, str, str], list[str]] = defaultdict(list)
+    """Return the bad verdicts as a table: what happened, to which case, where, and the first reason; empty if none."""
+    found: dict[tuple[str, str], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    reasons: dict[tuple[str, str], str] = {}
     for (service, case), verdicts in matrix.items():
         for consumer, verdict in verdicts.items():
             if verdict.bad:
-                grouped[verdict.kind, service, case, verdict.why if verdict.why != "as before" else ""].append(consumer)
-    lines = [
-        f"{kind:12} {service:10} {case:45} {', '.join(consumers):40} {why[:_SHOWN]}"
-        for (kind, service, case, why), consumers in sorted(grouped.items())
-    ]
+                found[verdict.kind, case][service].add(consumer)
+                reasons.setdefault((verdict.kind, case), f"{service}, {consumer}: {verdict.why}")
+    lines = []
+    for (kind, case), services in sorted(found.items()):
+        lines.append(f"{kind.upper()}: {case}")
+        for service, consumers in services.items():
+            named = "every consumer" if len(consumers) == len(CONSUMERS) else ", ".join(sorted(consumers))
+            lines.append(f"    {service}: {named}")
+        lines.append(f"    {reasons[kind, case][:_SHOWN]}")
     return "\n".join(lines)
 
 
