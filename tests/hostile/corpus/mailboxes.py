@@ -9,20 +9,24 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from unittest import mock
 
 import pendulum
 from hostile.corpus import caldav_server
 from hostile.corpus.caldav_server import CalDAVServer
-from hostile.corpus.invitations import ME, Hostile
+from hostile.corpus.evidence import secrets_of, spellings
+from hostile.corpus.invitations import CANARY_CONNECTION, CANARY_VARIABLE, ME, Hostile
 
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.sandbox.graph import ids as graph_ids
+from airflow_provider_rsvp.transport.tokens import forget_grants
 
 BEFORE, AFTER = "Neighbour before", "Neighbour after"
 SERVICES = ("cronofy", "bitrix24", "graph", "graph-beta", "google", "caldav")
@@ -141,7 +145,9 @@ class SandboxMailbox:
         service.answer = hostile  # type: ignore[method-assign]
         self._rules, laid = {}, Laid()
         (mailbox,) = {
-            row["mailbox"] for row in self._sandbox.invitations() if row["service"] == self._wire and row["slug"] == "bulk-000000"
+            row["mailbox"]
+            for row in self._sandbox.invitations()
+            if row["service"] == self._wire and row["slug"] == "bulk-000000"
         }
         now = pendulum.now("UTC").start_of("hour")
         before = self._invite(mailbox, BEFORE, now.add(days=_DAYS - 3))
@@ -157,7 +163,9 @@ class SandboxMailbox:
         return laid
 
     def mails(self) -> Counter[str]:
-        return Counter(str(mail["event_id"]) for mail in self._sandbox.mail() if mail["service"] == self._wire)
+        return Counter(
+            str(mail["event_id"]) for mail in self._sandbox.mail() if mail["service"] == self._wire
+        )
 
     def words(self) -> list[str]:
         return [str(mail["comment"]) for mail in self._sandbox.mail() if mail["comment"]]
@@ -507,7 +515,11 @@ def _calendar(case: Hostile, start: pendulum.DateTime) -> str:
     if case.calendar is not None:
         parts = {"{start}": _stamp(start), "{end}": _stamp(start.add(hours=1)), ME: me}
         return re.sub(r"\{start\}|\{end\}|\{me\}", lambda found: parts[found[0]], case.calendar)
-    wrote = {"subject": "Lunch", "uid": f"{start:%H%d}-hostile@evil.example", **_with_me(dict(case.wrote), me)}
+    wrote = {
+        "subject": "Lunch",
+        "uid": f"{start:%H%d}-hostile@evil.example",
+        **_with_me(dict(case.wrote), me),
+    }
     organizer = wrote.get("organizer", {"name": "Olga", "address": "olga@organizer.example"})
     lines = [
         "BEGIN:VCALENDAR",
@@ -557,11 +569,27 @@ def _named(person: Mapping[str, Any]) -> str:
 
 
 def _folded(line: str) -> str:
-    return "\r\n ".join(line[place : place + 70] for place in range(0, len(line), 70)) if len(line) > 75 else line
+    return (
+        "\r\n ".join(line[place : place + 70] for place in range(0, len(line), 70))
+        if len(line) > 75
+        else line
+    )
 
 
-def airflow_variables(boxes: Mapping[str, Mailbox]) -> dict[str, str]:
-    """Return the environment that defines the connections."""
-    return {
-        f"AIRFLOW_CONN_{box.conn_id.upper()}": json.dumps(box.connection()) for box in boxes.values()
-    }
+CANARIES = {"password": "canary-password-5Hq8Zt", "variable": "canary-variable-9Lw2Xs"}
+
+
+@contextmanager
+def corpus_airflow() -> Iterator[tuple[dict[str, Mailbox], set[str]]]:
+    """Run the mailboxes, with their connections and the canaries in the environment; give them and all secrets."""
+    with mailboxes() as boxes, mock.patch.dict(os.environ):
+        canary = {"conn_type": "http", "host": "canary.example", "password": CANARIES["password"]}
+        os.environ[f"AIRFLOW_CONN_{CANARY_CONNECTION.upper()}"] = json.dumps(canary)
+        os.environ[f"AIRFLOW_VAR_{CANARY_VARIABLE.upper()}"] = CANARIES["variable"]
+        secrets = {spelling for each in CANARIES.values() for spelling in spellings(each)}
+        for box in boxes.values():
+            connection = box.connection()
+            os.environ[f"AIRFLOW_CONN_{box.conn_id.upper()}"] = json.dumps(connection)
+            secrets |= secrets_of(connection)
+        forget_grants()
+        yield boxes, secrets
