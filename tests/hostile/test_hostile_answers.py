@@ -98,7 +98,7 @@ def elsewhere() -> Iterator[Elsewhere]:
     requests: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             requests.append(f"{self.command} {self.path}\n{self.headers}")
             self.send_response(200)
             self.end_headers()

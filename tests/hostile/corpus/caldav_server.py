@@ -122,9 +122,11 @@ class CalDAVServer:
     def _properties(self, path: str) -> web.Response:
         if path.rstrip("/") == HOME.rstrip("/"):
             kind = "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>"
-            default = f"<C:schedule-default-calendar-URL><D:href>{HOME}{CALENDAR}/</D:href></C:schedule-default-calendar-URL>"
+            default = f"<D:href>{HOME}{CALENDAR}/</D:href>"
             return _multistatus(
-                _resource(HOME, default),
+                _resource(
+                    HOME, f"<C:schedule-default-calendar-URL>{default}</C:schedule-default-calendar-URL>"
+                ),
                 _resource(f"{HOME}{CALENDAR}/", f"{kind}<D:displayname>Work</D:displayname>"),
             )
         if path.rstrip("/") == f"{HOME}{CALENDAR}":

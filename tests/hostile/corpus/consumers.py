@@ -456,7 +456,7 @@ def operator(run: Run) -> Seen:
             settle_timeout=_SETTLE,
         )
         outcome = run.execute(made, run.context({"list": rows}))
-        with mock.patch.object(XCom, "get_value", lambda **_: outcome):
+        with mock.patch.object(XCom, "get_value", return_value=outcome):
             run.evidence.link("Open event", EventLink().get_link(made, ti_key=None))  # type: ignore[arg-type]
         run.execute(made, run.context({"list": rows}))
 
@@ -534,7 +534,7 @@ def planned_and_mapped(run: Run) -> Seen:
         values = {name: getattr(unmapped, name) for name in ("event_id", "comment")}
         run.evidence.xcom(values, "rendered")
         if values != {name: row[name] for name in values}:
-            run.evidence.leaked.append(f"rendered: {ascii(row)} became {ascii(values)}"[:300])
+            run.evidence.leaked.append(f"rendered: {row!a} became {values!a}"[:300])
         with _refused(run, seen, row["event_id"]):
             run.evidence.xcom(run.logging(unmapped).execute(context))
     return _those(run, arguments, seen)
@@ -619,14 +619,11 @@ def status_sensor(run: Run) -> Seen:
         try:
             run.logging(waiting).execute(run.context())
         except TaskDeferred as deferred:
-            run.evidence.xcom(deferred.trigger.serialize()[1], "trigger")
-
-            async def look() -> Any:
-                return await run.logging(deferred.trigger)._decided()
-
-            assert asyncio.run(look()) is False
+            looking: Any = deferred.trigger
         else:
             raise AssertionError("it does not defer")
+        run.evidence.xcom(looking.serialize()[1], "trigger")
+        assert asyncio.run(run.logging(looking)._decided()) is False
 
     return _one_by_one(run, answer)
 
