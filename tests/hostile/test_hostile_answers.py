@@ -193,6 +193,7 @@ def test_no_answer_hangs_leaks_misleads_or_crashes(
     monkeypatch: pytest.MonkeyPatch,
     database: None,
 ) -> None:
+    monkeypatch.setattr("airflow_provider_rsvp.transport.tokens.WAIT_FOR_OTHER_WORKER", (0.01,))
     for conn_id, connection in sandbox.connections().items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
     found: dict[str, list[str]] = defaultdict(list)

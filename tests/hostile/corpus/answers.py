@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import unquote_plus
 
 from aiohttp import web
 
@@ -129,8 +130,14 @@ def _echo(status: int, shape: str) -> Callable[[Asked], Any]:
     """Repeat the whole request, secrets and all."""
 
     def answer(asked: Asked) -> web.Response:
-        headers = "\n".join(f"{name}: {value}" for name, value in asked.request.headers.items())
-        said = f"{asked.request.method} {asked.request.raw_path}\n{headers}\n\n{asked.body.decode('latin-1')}"
+        headers = "\n".join(
+            f"{name}: {asked.request.headers[name]}"
+            for name in sorted(asked.request.headers, key=lambda name: name != "Authorization")
+        )
+        # What holds the secret comes first: messages are cut.
+        body = asked.body.decode("latin-1")
+        first = headers if asked.operation != "token" else body if shape != "code" else unquote_plus(body)
+        said = f"{first}\n{asked.request.method} {asked.request.raw_path}\n{headers}\n\n{body}"
         if shape == "html":
             return web.Response(
                 status=status, text=f"<html><pre>{said}</pre></html>", content_type="text/html"

@@ -438,13 +438,9 @@ def _status(run: Run) -> str:
 
 def operator(run: Run) -> Seen:
     """``SetParticipationStatusOperator``, whose author's template pulls what a stranger wrote; and its link."""
-    with get_calendar_hook(run.box.conn_id) as calendar:
-        subjects = {
-            str(each.reference.event_id): each.subject for each in calendar.list_invitations("now", "+60d")
-        }
 
-    def answer(_: str, event: dict[str, Any]) -> None:
-        rows = [{**event, "subject": subjects.get(str(event["event_id"]), "")}]
+    def answer(name: str, event: dict[str, Any]) -> None:
+        rows = [{**event, "subject": run.laid.subjects.get(name, name)}]
         made = SetParticipationStatusOperator(
             task_id="reply",
             conn_id=run.box.conn_id,

@@ -33,7 +33,7 @@ class Hostile:
 
         - texts: ``subject``, ``location``, ``description``, ``uid``, ``comment``, ``link``
         - ``categories``: a list of texts
-        - ``start``, ``end``: wall times as ISO 8601; ``zone``: the name of their zone
+        - ``start``, ``end``: wall times as ISO 8601, ``{day}`` being one that is looked at; ``zone``: their zone's name
         - ``rule``: of recurrence, as iCalendar writes it
         - ``organizer``: ``{"name": …, "address": …}``
         - ``attendees``: likewise, beside the mailbox itself
@@ -41,8 +41,10 @@ class Hostile:
 
     :param json: replaces parts of an event where a service speaks JSON, by the same fields; any JSON value
     :param ics: further lines of the event in iCalendar
-    :param calendar: the whole iCalendar object; ``{before}`` and ``{me}`` are filled in
+    :param calendar: the whole iCalendar object; ``{start}``, ``{end}``, ``{date}``, ``{next_date}`` and ``{me}`` are
+        filled in
     :param only: the services that it is for; all that can carry it, if empty
+    :param elsewhere: whether it lies, or may lie, outside the window that is looked at: then nothing need show it
     :param readable: whether any service's client should read it: then it is listed, and can be answered
     """
 
@@ -53,6 +55,7 @@ class Hostile:
     calendar: str | None = None
     only: frozenset[str] = frozenset()
     readable: bool = False
+    elsewhere: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -184,22 +187,27 @@ TIMES = (
     Hostile("time: zone with NUL", {"zone": "Europe/\x00Berlin"}),
     Hostile("time: zone of 100 KB", {"zone": "E" * 100_000}),
     Hostile("time: zone is a directory", {"zone": "Europe"}),
-    Hostile("time: end before start", {"start": "2040-01-02T10:00:00", "end": "2040-01-02T09:00:00"}),
-    Hostile("time: no length", {"start": "2040-01-02T10:00:00", "end": "2040-01-02T10:00:00"}),
-    Hostile("time: year 1", {"start": "0001-01-01T00:00:00", "end": "0001-01-01T01:00:00"}),
-    Hostile("time: year 9999", {"start": "9999-12-31T23:00:00", "end": "9999-12-31T23:59:59"}),
+    Hostile("time: end before start", {"start": "{day}T10:00:00", "end": "{day}T09:00:00"}),
+    Hostile("time: no length", {"start": "{day}T10:00:00", "end": "{day}T10:00:00"}),
+    Hostile("time: year 1", {"start": "0001-01-01T00:00:00", "end": "0001-01-01T01:00:00"}, elsewhere=True),
+    Hostile(
+        "time: year 9999", {"start": "9999-12-31T23:00:00", "end": "9999-12-31T23:59:59"}, elsewhere=True
+    ),
     Hostile("time: from year 1 to 9999", {"start": "0001-01-01T00:00:00", "end": "9999-12-31T23:59:59"}),
     Hostile(
         "time: year 1 east of Greenwich",
         {"start": "0001-01-01T00:00:00", "end": "0001-01-01T01:00:00", "zone": "Asia/Tokyo"},
+        elsewhere=True,
     ),
     Hostile(
         "time: year 9999 west of Greenwich",
         {"start": "9999-12-31T23:00:00", "end": "9999-12-31T23:59:59", "zone": "America/Los_Angeles"},
+        elsewhere=True,
     ),
     Hostile(
         "time: in the gap of a clock change",
         {"start": "2040-03-25T02:30:00", "end": "2040-03-25T02:45:00", "zone": "Europe/Berlin"},
+        elsewhere=True,
     ),
     Hostile("time: garbage", {"start": "yesterday", "end": "tomorrow {{ 41999 + 2 }}"}),
     Hostile("time: garbage with ESC", {"start": "\x1b[2J2040", "end": "\u202e2041"}),
@@ -289,7 +297,8 @@ _CALDAV = frozenset({"caldav"})
 
 
 def _rule(name: str, *lines: str, **wrote: Any) -> Hostile:
-    return Hostile(f"rule: {name}", wrote, ics=lines, only=_CALDAV)
+    # Of a rule that is nonsense nobody can say whether it has an instance in the window.
+    return Hostile(f"rule: {name}", wrote, ics=lines, only=_CALDAV, elsewhere=True)
 
 
 _MINUTES = ",".join(map(str, range(60)))
@@ -362,8 +371,9 @@ RULES = (
 """What only iCalendar lets a stranger write."""
 
 
-def _object(name: str, *lines: str, only: frozenset[str] = _CALDAV) -> Hostile:
-    return Hostile(f"object: {name}", calendar="\r\n".join(lines) + "\r\n", only=only)
+def _object(name: str, *lines: str, elsewhere: bool = False) -> Hostile:
+    calendar = "\r\n".join(lines) + "\r\n"
+    return Hostile(f"object: {name}", calendar=calendar, only=_CALDAV, elsewhere=elsewhere)
 
 
 _HEAD = ("BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//evil//EN")
@@ -391,9 +401,9 @@ def _without(name: str, *more: str) -> tuple[str, ...]:
 
 
 OBJECTS = (
-    _object("empty", ""),
+    _object("empty", "", elsewhere=True),
     _object("not iCalendar", "<html><body>Not a calendar {{ 41999 + 2 }}</body></html>"),
-    _object("no event", *_whole()),
+    _object("no event", *_whole(), elsewhere=True),
     _object("cut off", *_HEAD, "BEGIN:VEVENT", *_EVENT),
     _object("never ends", *_HEAD, *("BEGIN:VEVENT",) * 2_000, *_EVENT),
     _object(
@@ -411,7 +421,7 @@ OBJECTS = (
     ),
     _object(
         "the same override 500 times",
-        *_whole(*_event("RRULE:FREQ=DAILY"), *_event("RECURRENCE-ID:20400105T100000Z") * 500),
+        *_whole(*_event("RRULE:FREQ=DAILY"), *_event("RECURRENCE-ID:{next_date}T100000Z") * 500),
     ),
     _object(
         "an override of garbage", *_whole(*_event("RRULE:FREQ=DAILY"), *_event("RECURRENCE-ID:tomorrow"))
@@ -429,7 +439,7 @@ OBJECTS = (
             "BEGIN:VTIMEZONE",
             "TZID:Empty",
             "END:VTIMEZONE",
-            *_without("DT", "DTSTART;TZID=Empty:20400102T100000", "DTEND;TZID=Empty:20400102T110000"),
+            *_without("DT", "DTSTART;TZID=Empty:{date}T100000", "DTEND;TZID=Empty:{date}T110000"),
         ),
     ),
     _object(
@@ -444,7 +454,7 @@ OBJECTS = (
             "RRULE:FREQ=SECONDLY",
             "END:STANDARD",
             "END:VTIMEZONE",
-            *_without("DT", "DTSTART;TZID=Odd:20400102T100000", "DTEND;TZID=Odd:20400102T110000"),
+            *_without("DT", "DTSTART;TZID=Odd:{date}T100000", "DTEND;TZID=Odd:{date}T110000"),
         ),
     ),
     _object(
@@ -459,16 +469,16 @@ OBJECTS = (
             "RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30",
             "END:STANDARD",
             "END:VTIMEZONE",
-            *_without("DT", "DTSTART;TZID=Bomb:20400102T100000", "DTEND;TZID=Bomb:20400102T110000"),
+            *_without("DT", "DTSTART;TZID=Bomb:{date}T100000", "DTEND;TZID=Bomb:{date}T110000"),
         ),
     ),
     _object(
         "a date as start and a time as end",
-        *_whole(*_without("DT", "DTSTART;VALUE=DATE:20400102", "DTEND:20400102T110000Z")),
+        *_whole(*_without("DT", "DTSTART;VALUE=DATE:{date}", "DTEND:{date}T110000Z")),
     ),
     _object(
         "a time as start and a date as end",
-        *_whole(*_without("DT", "DTSTART:20400102T100000Z", "DTEND;VALUE=DATE:20400103")),
+        *_whole(*_without("DT", "DTSTART:{date}T100000Z", "DTEND;VALUE=DATE:{next_date}")),
     ),
     _object("two starts", *_whole(*_event("DTSTART:20410102T100000Z"))),
     _object("two UIDs", *_whole(*_event("UID:another@evil.example"))),

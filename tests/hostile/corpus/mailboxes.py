@@ -40,10 +40,12 @@ class Laid:
     What lies in a mailbox.
 
     :param hostile: the event id of each hostile invitation, as the service shows it, by the name of the case
+    :param subjects: what the strangers wrote as subjects, likewise
     :param neighbours: the event id of each good one, by its subject
     """
 
     hostile: dict[str, Any] = field(default_factory=dict)
+    subjects: dict[str, str] = field(default_factory=dict)
     neighbours: dict[str, str] = field(default_factory=dict)
 
 
@@ -89,6 +91,10 @@ def mailboxes() -> Iterator[dict[str, Mailbox]]:
             CalDAVMailbox(server),
         ]
         yield {box.service: box for box in boxes}
+
+
+def _subjects(cases: Sequence[Hostile]) -> dict[str, str]:
+    return {case.name: case.wrote["subject"] for case in cases if "subject" in case.wrote}
 
 
 # Services that speak JSON
@@ -143,7 +149,7 @@ class SandboxMailbox:
             return answered
 
         service.answer = hostile  # type: ignore[method-assign]
-        self._rules, laid = {}, Laid()
+        self._rules, laid = {}, Laid(subjects=_subjects(cases))
         (mailbox,) = {
             row["mailbox"]
             for row in self._sandbox.invitations()
@@ -210,7 +216,7 @@ def _writing(service: str, case: Hostile, me: str) -> Callable[[dict[str, Any]],
         writers = _WRITERS[service]
         for name, value in case.wrote.items():
             if name in writers:
-                writers[name][0](event, _with_me(value, me))
+                writers[name][0](event, _filled(value, me))
         for name, value in case.json.items():
             if name in writers:
                 writers[name][1](event, value)
@@ -218,13 +224,17 @@ def _writing(service: str, case: Hostile, me: str) -> Callable[[dict[str, Any]],
     return write
 
 
-def _with_me(value: Any, me: str) -> Any:
+def _filled(value: Any, me: str) -> Any:
     if isinstance(value, str):
-        return value.replace(ME, me).replace("{ME}", me.upper())
+        return (
+            value.replace("{day}", f"{pendulum.now('UTC').add(days=_DAYS):%Y-%m-%d}")
+            .replace(ME, me)
+            .replace("{ME}", me.upper())
+        )
     if isinstance(value, list):
-        return [_with_me(each, me) for each in value]
+        return [_filled(each, me) for each in value]
     if isinstance(value, dict):
-        return {name: _with_me(each, me) for name, each in value.items()}
+        return {name: _filled(each, me) for name, each in value.items()}
     return value
 
 
@@ -481,7 +491,7 @@ class CalDAVMailbox:
 
     def lay(self, cases: Sequence[Hostile]) -> Laid:
         self._server.reset()
-        laid = Laid()
+        laid = Laid(subjects=_subjects(cases))
         now = pendulum.now("UTC").start_of("hour")
         laid.neighbours[BEFORE] = self._put("before", _good(BEFORE, now.add(days=_DAYS - 3)))
         for number, case in enumerate(cases):
@@ -513,12 +523,18 @@ def _calendar(case: Hostile, start: pendulum.DateTime) -> str:
     """Write the object; as a stranger would, and not as the standard asks."""
     me = caldav_server.ME
     if case.calendar is not None:
-        parts = {"{start}": _stamp(start), "{end}": _stamp(start.add(hours=1)), ME: me}
-        return re.sub(r"\{start\}|\{end\}|\{me\}", lambda found: parts[found[0]], case.calendar)
+        parts = {
+            "{start}": _stamp(start),
+            "{end}": _stamp(start.add(hours=1)),
+            "{date}": f"{start:%Y%m%d}",
+            "{next_date}": f"{start.add(days=1):%Y%m%d}",
+            ME: me,
+        }
+        return re.sub("|".join(map(re.escape, parts)), lambda found: parts[found[0]], case.calendar)
     wrote = {
         "subject": "Lunch",
         "uid": f"{start:%H%d}-hostile@evil.example",
-        **_with_me(dict(case.wrote), me),
+        **_filled(dict(case.wrote), me),
     }
     organizer = wrote.get("organizer", {"name": "Olga", "address": "olga@organizer.example"})
     lines = [

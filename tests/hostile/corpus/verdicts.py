@@ -124,7 +124,7 @@ def _of(case: Hostile, seen: Seen) -> Verdict:
     why = seen.hostile.get(case.name)
     if why:
         return Verdict("refused", why[:_SHOWN])
-    if why is None and seen.lists:
+    if why is None and seen.lists and not case.elsewhere:
         return Verdict("vanished", "it is not among all that is listed")
     return Verdict("ok")
 
