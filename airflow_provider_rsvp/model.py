@@ -623,6 +623,11 @@ def _parse_enum(cls: type[_E], value: Any, field_name: str) -> _E:
         raise InvalidInputError(f"{field_name}: {value!r} is not one of {allowed}.") from None
 
 
+def is_id(value: object) -> bool:
+    """Return whether a value has the form of an event's id or UID, of whichever service."""
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and _UNPRINTABLE.search(value) is None
+
+
 def _check_id(name: str, value: object) -> None:
     if not isinstance(value, str):
         raise InvalidInputError(f"{name}: expected a text, not {type(value).__name__}.")

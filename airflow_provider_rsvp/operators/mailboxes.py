@@ -109,7 +109,7 @@ def read_mailboxes(
             )
             in_a_row.clear()
         except RsvpError as error:
-            if len(asked) == 1 or _is_of_the_connection(error, read):
+            if len(asked) == 1 or mailbox is None or _is_of_the_connection(error, read):
                 raise
             if len(in_a_row) < _MOST_FAILURES_IN_A_ROW:
                 in_a_row = [*in_a_row, error] if isinstance(error, PassingError) else []

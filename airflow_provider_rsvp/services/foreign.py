@@ -14,8 +14,15 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError, RsvpError
-from airflow_provider_rsvp.model import Attendee, EventReference, FreeBusy, Invitation, TimeRange
+from airflow_provider_rsvp.exceptions import MalformedAnswerError, RsvpError
+from airflow_provider_rsvp.model import (
+    Attendee,
+    EventReference,
+    FreeBusy,
+    Invitation,
+    TimeRange,
+    is_id,
+)
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.wire import excerpt, expect, reading
 from airflow_provider_rsvp.text import clean_line
@@ -197,12 +204,7 @@ def event_fields(row: object, what: str) -> dict[str, Any]:
 
 def foreign_id(value: object) -> str | None:
     """Return an id by which an event can be addressed, or None where the service wrote none such."""
-    if not isinstance(value, str):
-        return None
-    try:
-        return EventReference(event_id=value).event_id
-    except InvalidInputError:
-        return None
+    return value if isinstance(value, str) and is_id(value) else None
 
 
 def foreign_uid(value: object) -> str | None:

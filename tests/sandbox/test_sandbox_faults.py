@@ -124,6 +124,20 @@ class TestKinds:
         assert outlook.get(f"/v1.0/me/events/{event_id}").status == 200
         assert sandbox.mail() == []
 
+    def test_odd_event(self, alice, outlook, portal, sandbox):
+        rows = f"/rest/1/{bitrix24_seed.ANNA.webhook_code}/calendar.event.get"
+        for service, read in {
+            "cronofy": lambda: alice.get(EVENTS).json["events"],
+            "graph": lambda: outlook.get("/v1.0/me/events").json["value"],
+            "bitrix24": lambda: portal.get(rows, query={"type": "user", "ownerId": 1}).json["result"],
+        }.items():
+            good = read()
+            sandbox.faults([{"service": service, "operation": "list", "kind": "odd_event", "body": [7]}])
+            odd = read()
+            assert [each for each in odd if each not in good] == [[7]]
+            assert [each for each in odd if each != [7]] == good
+            assert read() == good
+
 
 class TestWhomTheyBefall:
     def test_operation(self, alice, sandbox):
