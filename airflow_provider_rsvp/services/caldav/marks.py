@@ -10,8 +10,8 @@ written.
 The key is drawn from what the connection signs in with, because that is what all workers share, and no stranger
 knows. It is drawn slowly (PBKDF2), as a server may pass the mark on to the organizer, who must not learn the password
 by trying. With another password, earlier marks are none of ours. For a comment that means that it is not shown, and
-nothing is sent for that. For a reply whose mail was left unclear just before, a later try may mail it again; that mail
-has the same ``Message-ID``.
+nothing is sent for that. For a reply whose mail was left unclear just before, a later try may mail it once more; for a
+first answer that mail has the same ``Message-ID``, by which a copy is known.
 """
 
 from __future__ import annotations

@@ -260,7 +260,7 @@ class Sending:
     async def _mailed(self, held: HeldInvitation, reply: Reply, way: _Way) -> Sent:
         """Mail the reply, then set the status; see the module's description."""
         document, places = await asyncio.to_thread(self._document, held)
-        mine, mark = self._noted(document, places)
+        mine, mark = await asyncio.to_thread(self._noted, document, places)
         if mark is not None and mark.startswith(f"sending-{reply.status}-"):
             raise UnclearOutcomeError(
                 f"'{reply.status}' for {held.subject!r} may have been mailed before: an earlier try did not learn what "
@@ -273,9 +273,8 @@ class Sending:
         session = await self._mailer.open()
         try:
             note = f"sending-{reply.status}-{letter.identity}-{token_hex(4)}"
-            marked = await self._marked(
-                held, with_mark(document, places, self._mine, note, self._marks), note
-            )
+            noted = await asyncio.to_thread(with_mark, document, places, self._mine, note, self._marks)
+            marked = await self._marked(held, noted, note)
             try:
                 await session.send(message)
             except UnclearOutcomeError:
@@ -308,7 +307,7 @@ class Sending:
         except (ServiceUnavailableError, MalformedAnswerError) as error:
             failure = str(error)
         fresh = await self._again(held)
-        if self._noted(*self._document(fresh))[1] == note:
+        if (await asyncio.to_thread(lambda: self._noted(*self._document(fresh))))[1] == note:
             return fresh
         if failure is not None:
             raise ServiceUnavailableError(f"{failure} Nothing was mailed.")
