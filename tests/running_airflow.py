@@ -84,19 +84,19 @@ class RunningAirflow:
         """The states of a DAG's runs."""
         return [state for (state,) in self._rows("select state from dag_run where dag_id = ?", dag_id)]
 
-    def wait_until_ready(self, dags: int) -> None:
+    def wait_until_ready(self, dags: int, seconds: float = 120) -> None:
         """Wait until Airflow has found this many DAGs and answers requests."""
         wait_until(
             lambda: len(self._rows("select dag_id from serialized_dag")) >= dags and self._answers(),
-            seconds=120,
+            seconds=seconds,
             what=lambda: f"{dags} DAGs are known. {self.log()}",
         )
 
-    def trigger(self, dag_id: str) -> None:
+    def trigger(self, dag_id: str, **conf: Any) -> None:
         """Start a run, as the UI does."""
         # With an id of ours, so that it can be asked for again and is one run all the same.
-        body = {"logical_date": None, "dag_run_id": f"manual__{uuid4()}"}
-        self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
+        body = {"logical_date": None, "dag_run_id": f"manual__{uuid4()}", "conf": conf}
+        self._ask_once("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
 
     def store_connection(self, conn_id: str, connection: Mapping[str, Any]) -> None:
         """Keep a connection in the database, as the UI does."""
@@ -146,12 +146,21 @@ class RunningAirflow:
         form = self.question(dag_id, task_id)["params"]
         filled = {name: field["value"] for name, field in form.items()} | entered
         body = {"chosen_options": [option], "params_input": filled}
-        self._ask("PATCH", self._question_path(dag_id, task_id), body)
+        self._ask_once("PATCH", self._question_path(dag_id, task_id), body)
 
     def task_instances(self) -> dict[tuple[str, str], TaskInstance]:
         """The task instances by DAG id and task id."""
         rows = self._rows("select dag_id, task_id, state, try_number from task_instance")
         return {(dag, task): TaskInstance(task, state, number) for dag, task, state, number in rows}
+
+    def map_names(self, dag_id: str, task_id: str) -> list[str]:
+        """What the UI calls the instances of a mapped task."""
+        rows = self._rows(
+            "select rendered_map_index from task_instance where dag_id = ? and task_id = ? and map_index >= 0",
+            dag_id,
+            task_id,
+        )
+        return [name for (name,) in rows]
 
     def returned(self, dag_id: str, task_id: str) -> Any:
         """What a task gave to XCom."""
@@ -193,12 +202,20 @@ class RunningAirflow:
         rows = self._rows("select run_id from dag_run where dag_id = ?", dag_id)
         return rows[0][0] if rows else "none"
 
+    def _ask_once(self, method: str, path: str, body: dict[str, Any]) -> None:
+        """Ask for what can be done once; an earlier try may have done it, whose answer was late."""
+        try:
+            self._ask(method, path, body)
+        except urllib.error.HTTPError as error:
+            if error.code != 409:
+                raise
+
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         token = self._request("GET", "/auth/token", {})["access_token"]
         # On SQLite, Airflow answers 500 now and then: a request that writes from the API server's event loop waits
         # for another's lock, whose commit waits for the event loop, until SQLite gives up after 5 s.
         for _ in range(4):
-            with suppress(ServerError):
+            with suppress(ServerError, TimeoutError):
                 return self._request(method, path, {"Authorization": f"Bearer {token}"}, body)
         return self._request(method, path, {"Authorization": f"Bearer {token}"}, body)
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pendulum
+
 from airflow_provider_rsvp.sandbox import Sandbox
 
 EVALUATED = "9449772114007"
@@ -24,8 +26,6 @@ BROKEN = "{% raw %} {% for %} {{ no.such.thing }} {{"
 FILE = "{{ 1234567 * 7654321 }}.sql"
 TEXTS = (TEMPLATE, BROKEN, FILE)
 
-VARIABLE = {"AIRFLOW_VAR_PAYROLL_KEY": PAYROLL}
-
 
 def spoil(sandbox: Sandbox) -> None:
     """Put a template into the subject, the place, the text and the organizer's name of every invitation."""
@@ -41,6 +41,19 @@ def spoil(sandbox: Sandbox) -> None:
                 meeting.organizer = replace(meeting.organizer, name=TEMPLATE)
 
     sandbox._call(rewrite)
+
+
+def invite(sandbox: Sandbox, mailbox: str) -> None:
+    """Let strangers invite somebody: once for each of the texts, which are subjects that begin with Hostile."""
+    for number, text in enumerate(TEXTS):
+        sandbox.invite(
+            service="graph",
+            mailbox=mailbox,
+            subject=f"Hostile {text}",
+            slug=f"{{{{1234567*7654321}}}}-{number}",
+            organizer="{{1234567*7654321}}@evil.example",
+            start=pendulum.now("UTC").add(days=1, hours=number).isoformat(),
+        )
 
 
 def leaks(*found: Any) -> list[str]:

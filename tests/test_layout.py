@@ -29,6 +29,7 @@ LAYERS = (
     ("bulk", "watching"),
     ("hooks",),
     ("triggers",),
+    ("_tasks",),
     ("operators",),
     ("sensors", "notifications", "decorators", "plugins"),
 )
@@ -175,6 +176,9 @@ def loaded(*modules):
     return set(done.stdout.splitlines())
 
 
+RENDERING = {"_tasks", "_tasks.rendering"}
+
+
 class TestAFreshProcess:
     def test_loads_no_airflow_for_what_needs_none(self):
         names = [
@@ -187,14 +191,14 @@ class TestAFreshProcess:
     @pytest.mark.parametrize(
         ("module", "with_it"),
         [
-            ("operators.set_participation_status", {"operators", "operators.links"}),
-            ("notifications.set_participation_status", {"notifications"}),
-            ("sensors.participation_status", {"sensors"}),
+            ("operators.set_participation_status", {"operators", "operators.links", *RENDERING}),
+            ("notifications.set_participation_status", {"notifications", *RENDERING}),
+            ("sensors.participation_status", {"sensors", *RENDERING}),
             ("triggers.participation_status", {"triggers"}),
             ("triggers.new_invitation", {"triggers"}),
             ("triggers.invitation", {"triggers"}),
-            ("sensors.invitation", {"sensors"}),
-            ("decorators.rsvp", {"decorators", "operators", "operators.links"}),
+            ("sensors.invitation", {"sensors", *RENDERING}),
+            ("decorators.rsvp", {"decorators", "operators", "operators.links", *RENDERING}),
         ],
     )
     def test_loads_nothing_that_is_slow_for_what_a_dag_file_imports(self, module, with_it):
