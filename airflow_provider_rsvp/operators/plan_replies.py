@@ -44,7 +44,8 @@ class PlanRepliesOperator(AuthorsTemplates):
     :param on_mailbox_error: what becomes of the task where some of several mailboxes cannot be read: ``fail_after`` the
         others were planned for, with the plan in the log and the XCom, or ``skip`` those. The plan names them in
         ``failed_mailboxes``. If none can be read, the task fails
-    :param on_unsupported: ``fail`` where the service cannot express a reply, or ``skip`` that reply
+    :param on_unsupported: ``fail`` where the service cannot express a reply or its comment cannot be written, or
+        ``skip`` that reply
     :param answer_timeout: seconds to wait for one answer of the service
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :return: the plan, as :meth:`airflow_provider_rsvp.policies.Plan.to_dict` gives it
@@ -89,10 +90,7 @@ class PlanRepliesOperator(AuthorsTemplates):
         if sum(source is not None for source in (policy, policy_variable, policy_param)) != 1:
             raise InvalidInputError("policy: give exactly one of policy, policy_variable and policy_param.")
         self.conn_id = conn_id
-        if policy is None:
-            self.policy = None
-        else:
-            self.policy = _read(policy) if self._wrote("policy") else _read_from_outside(policy)
+        self.policy = policy if policy is None or not self._wrote("policy") else _read(policy)
         self.policy_variable = policy_variable
         self.policy_param = policy_param
         self.start = start
@@ -122,7 +120,7 @@ class PlanRepliesOperator(AuthorsTemplates):
 
     def _policy(self, context: Context) -> Policy:
         if self.policy is not None:
-            return self.policy
+            return _read_from_outside(self.policy)
         if self.policy_variable is not None:
             from airflow.sdk import Variable
 
@@ -137,9 +135,10 @@ class PlanRepliesOperator(AuthorsTemplates):
 
     def _wrote(self, argument: str) -> bool:
         """Whether the DAG's author wrote an argument, and it was not taken from an XCom by mapping."""
-        written = self.dag.task_dict.get(self.task_id) if self.has_dag() else None  # type: ignore[no-untyped-call]
-        partial = getattr(written, "partial_kwargs", None)
-        if partial is None or argument in partial:
+        if not self.has_dag():  # type: ignore[no-untyped-call]
+            return True
+        written = self.dag.task_dict.get(self.task_id)
+        if written is self or argument in getattr(written, "partial_kwargs", {}):
             return True
         expanded = getattr(getattr(written, "expand_input", None), "value", None)
         return isinstance(expanded, Mapping) and isinstance(expanded.get(argument), list | tuple)
