@@ -85,6 +85,8 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
             for conn_id, connection in sandbox.connections().items()
         }
         env["AIRFLOW_VAR_PAYROLL_KEY"] = PAYROLL
+        env["AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"] = "300"
+        env["AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT"] = "300"
         env["PYTHONPATH"] = f"{Path(mappings.__file__).parent}:{Path(__file__).parents[2]}"
         examples = [str(EXAMPLES / f"{dag_id}.py") for dag_id in DAGS]
         file = DAG_FILE.format(ways=WAYS, examples=examples, by_hand=BY_HAND)
