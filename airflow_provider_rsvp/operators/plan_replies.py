@@ -40,8 +40,8 @@ class PlanRepliesOperator(BaseOperator):
     :param timezone: how to read a ``start`` and ``end`` that name no zone; an IANA or Windows name
     :param mailboxes: one mailbox or several; default is the connection's own user
     :param calendar_id: which calendar of each mailbox; default is the connection's or the service's
-    :param on_unsupported: ``fail`` where the service cannot express a reply or its comment cannot be written, or ``skip``
-        that reply
+    :param on_unsupported: ``fail`` where the service cannot express a reply or its comment cannot be written, or
+        ``skip`` that reply
     :param answer_timeout: seconds to wait for one answer of the service
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :return: the plan, as :meth:`airflow_provider_rsvp.policies.Plan.to_dict` gives it
