@@ -155,7 +155,7 @@ def ended(crowd: Sandbox, airflow: RunningAirflow) -> Callable[[str], dict[str, 
 
 
 @pytest.mark.airflow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(500)
 class TestInARunningAirflow:
     def test_all(self, ended: Callable[[str], dict[str, Any]]) -> None:
         found = ended("approve_all")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pendulum
 import pytest
@@ -150,6 +152,61 @@ class TestTheAnswerBelongsToThePlanThatWasShown:
         }
         with pytest.raises(AirflowFailException, match="The plan changed"):
             operator.execute_complete(Task().context(), event)
+
+
+class TestWhatTheTaskKeeps:
+    """What Airflow stores while the task waits, and hands to the process that goes on."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], tuple[Any, Any]]:
+        """Ask as a task does: the question that Airflow gets, and what ends the process."""
+        from airflow.sdk.execution_time import task_runner
+
+        questions: list[Any] = []
+        supervisor = SimpleNamespace(send=lambda msg: questions.append(msg))
+        monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+
+        def ask(plan: dict[str, Any]) -> tuple[Any, Any]:
+            operator = ApproveRepliesOperator(task_id="approve", plan=plan)
+            with pytest.raises(BaseException) as wait:  # noqa: PT011 - no Exception, and another in each Airflow
+                operator.execute({"task_instance": SimpleNamespace(id=uuid4()), **Task().context()})
+            return questions[-1], wait.value
+
+        return ask
+
+    def test_is_the_digest_of_what_it_shows(self, asked: Callable[..., Any]) -> None:
+        question, wait = asked(a_plan())
+
+        digest = Plan.from_dict(a_plan()).digest
+        assert question.body == Plan.from_dict(a_plan()).as_markdown()
+        assert question.params["plan"]["value"] == question.params["plan"]["schema"]["const"] == digest
+        assert {
+            name: field["schema"]["title"] for name, field in question.params.items() if name != "plan"
+        } == {
+            "lines": "Lines",
+            "comment": "Comment",
+        }
+        assert (wait.method_name, wait.kwargs) == ("execute_complete", {"shown": digest})
+
+    @pytest.mark.parametrize(("now", "approves"), [(a_plan(), True), (swapped(), False)])
+    def test_is_what_it_goes_on_with(
+        self, asked: Callable[..., Any], now: dict[str, Any], approves: bool
+    ) -> None:
+        question, wait = asked(a_plan())
+        event = {
+            "chosen_options": [ApproveRepliesOperator.ALL],
+            "params_input": {name: field["value"] for name, field in question.params.items()},
+            "responded_at": pendulum.now("UTC"),
+            "responded_by_user": None,
+        }
+        fresh = ApproveRepliesOperator(task_id="approve", plan=now)
+        context = Task().context()
+        if approves:
+            approved = fresh.resume_execution(wait.method_name, {**wait.kwargs, "event": event}, context)
+            assert len(Plan.from_dict(approved).replies) == 2
+        else:
+            with pytest.raises(AirflowFailException, match="The plan changed since it was shown"):
+                fresh.resume_execution(wait.method_name, {**wait.kwargs, "event": event}, context)
 
 
 class TestTheDigest:
