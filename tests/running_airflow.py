@@ -92,6 +92,10 @@ class RunningAirflow:
             what=lambda: f"{dags} DAGs are known. {self.log()}",
         )
 
+    def unpause_all(self) -> None:
+        """Let all DAGs run by their schedules."""
+        self._ask("PATCH", "/api/v2/dags?dag_id_pattern=%25&limit=100", {"is_paused": False})
+
     def trigger(self, dag_id: str, **conf: Any) -> None:
         """Start a run, as the UI does."""
         # With an id of ours, so that it can be asked for again and is one run all the same.
