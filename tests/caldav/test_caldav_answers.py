@@ -28,6 +28,7 @@ from airflow_provider_rsvp.exceptions import (
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result, Scope
 from airflow_provider_rsvp.replying import Settling, set_participation_status
 from airflow_provider_rsvp.services.caldav.client import CalDAVCalendar
+from airflow_provider_rsvp.services.caldav.marks import Marks
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.wire import Answer, Purpose
 
@@ -126,8 +127,12 @@ DOINGS = [answer_one, find_one, list_all, read_changes, read_account]
 EACH = pytest.mark.parametrize("doing", DOINGS, ids=lambda doing: doing.__name__)
 
 
+def client_of(server):
+    return CalDAVCalendar(server, marks=Marks("a password", "alice"), is_own_link=lambda _: False)
+
+
 def carry_out(doing, server):
-    return asyncio.run(doing(CalDAVCalendar(server)))
+    return asyncio.run(doing(client_of(server)))
 
 
 @EACH

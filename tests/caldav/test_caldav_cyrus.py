@@ -352,12 +352,12 @@ class TestChangesInBetween:
 
 
 class TestListing:
-    def test_shows_what_waits_for_an_answer(self, cyrus):
+    def test_shows_what_waits_for_an_answer(self, cyrus, proxy):
         event = cyrus.invite(
             "CLASS:PRIVATE",
             "CATEGORIES:work,plan\\,ning",
             "DESCRIPTION:All of it\\, and more",
-            "URL:https://meet.example/1",
+            f"URL:{proxy.url}/calendar/1",
             "TRANSP:TRANSPARENT",
         )
         (found,) = mine(listing(CONN, *JANUARY), event)
@@ -373,7 +373,7 @@ class TestListing:
         assert found.body == "All of it, and more"
         assert str(found.sensitivity) == "private"
         assert str(found.free_busy) == "free"
-        assert found.link == "https://meet.example/1"
+        assert found.link == f"{proxy.url}/calendar/1"
 
     def test_shows_instances_one_by_one(self, cyrus):
         event = cyrus.invite(WEEKLY, "EXDATE:20400119T100000Z")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from icalendar.prop import vDDDTypes, vDuration, vUTCOffset
+from icalendar import vDDDTypes, vDuration, vUTCOffset
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
 
