@@ -29,8 +29,6 @@ def next_free_slot(
     :param step: in seconds; divides a day
     """
     for begin, end in working.periods(after, before + length):
-        if begin >= before:
-            break
         start = on_the_step(zone, max(begin, after), step)
         if start <= after:
             start = on_the_step(zone, after + 1, step)
