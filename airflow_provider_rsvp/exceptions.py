@@ -5,6 +5,8 @@
     RsvpError
     ├── PermanentError                 retrying cannot help; a task fails at once
     │   ├── InvalidInputError          an argument is missing, malformed or contradictory
+    │   │   ├── MalformedValueError    a part of a stored plan or report, named by its path
+    │   │   │   └── PolicyError        a mistake in a policy, named likewise
     │   │   └── InvalidTriggerError    one of a trigger
     │   ├── ConfigurationError         the connection is missing something or contradicts itself
     │   ├── UnsupportedByServiceError  the service has no way to express what was asked
@@ -36,6 +38,8 @@ stranger said in it is cleaned, so that it cannot steer a terminal or turn the d
 
 from __future__ import annotations
 
+from typing import Self
+
 from airflow_provider_rsvp.redaction import blotted
 from airflow_provider_rsvp.text import clean_text
 
@@ -64,6 +68,45 @@ class PassingError(RsvpError):
 
 class InvalidInputError(PermanentError, ValueError):
     """An argument is missing, malformed or contradictory; nothing was requested."""
+
+
+class MalformedValueError(InvalidInputError):
+    """
+    A plain value is not what it should be: a part of a stored plan or report, or of a policy.
+
+    :param path: the way to the wrong key, such as ``rules[2].when.organizer.domain``; empty for the whole
+    :param problem: what is wrong there, as a sentence
+    """
+
+    def __init__(self, path: str, problem: str, *, from_root: bool = False) -> None:
+        super().__init__(f"{path}: {problem}" if path else problem)
+        self.path = path
+        self.problem = problem
+        self._from_root = from_root
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.path, self.problem)
+
+    def within(self, outer: str, *, from_root: bool = False) -> Self:
+        """
+        Return the same mistake, as seen from further out.
+
+        :param from_root: whether ``outer`` begins at the whole; nothing is put before it any more
+        """
+        if self._from_root:
+            return self
+        return type(self)(join_path(outer, self.path), self.problem, from_root=from_root)
+
+
+class PolicyError(MalformedValueError):
+    """A mistake in a policy."""
+
+
+def join_path(outer: str, inner: str) -> str:
+    """Return the path to ``inner`` as seen from where ``outer`` begins."""
+    if not outer or not inner or inner.startswith("["):
+        return outer + inner
+    return f"{outer}.{inner}"
 
 
 class InvalidTriggerError(InvalidInputError, TypeError):

@@ -10,7 +10,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rsvp.model import Invitation
-from airflow_provider_rsvp.policies.matching import Filter
+from airflow_provider_rsvp.policies.conditions.filter import Filter
 from airflow_provider_rsvp.services.client import Changes
 
 MOST = 2000

@@ -17,7 +17,7 @@ from running_airflow import RunningAirflow, running_airflow, wait_until
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator, line_numbers
 from airflow_provider_rsvp.operators.failing import AirflowFailException
-from airflow_provider_rsvp.policies import Plan
+from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.sandbox import Sandbox
 from demo.home import EXAMPLES
 

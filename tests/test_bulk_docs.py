@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG
 
-from airflow_provider_rsvp.bulk import Report, ReportLine
 from airflow_provider_rsvp.model import Result
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator
 from airflow_provider_rsvp.operators.plan_undo import PlanUndoOperator
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
+from airflow_provider_rsvp.plans import Report, ReportLine
 
 PAGE = (Path(__file__).parent.parent / "docs" / "bulk.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

@@ -11,7 +11,7 @@ from airflow_provider_rsvp.exceptions import CredentialsError, InvalidInputError
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.list_invitations import ListInvitationsOperator
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
-from airflow_provider_rsvp.policies import Plan
+from airflow_provider_rsvp.plans import Plan
 
 pytestmark = pytest.mark.any_airflow
 

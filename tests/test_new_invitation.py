@@ -25,7 +25,7 @@ from airflow_provider_rsvp.exceptions import (
     ServiceUnavailableError,
 )
 from airflow_provider_rsvp.model import EventReference, Invitation, ParticipationStatus, TimeRange
-from airflow_provider_rsvp.policies.matching import Filter
+from airflow_provider_rsvp.policies.conditions.filter import Filter
 from airflow_provider_rsvp.services.client import Changes
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 from airflow_provider_rsvp.triggers.patience import tirelessly

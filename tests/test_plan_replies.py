@@ -14,7 +14,7 @@ from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator, reply_arguments
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
-from airflow_provider_rsvp.policies import Plan
+from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.sandbox import Sandbox
 
 CONNECTIONS = {

@@ -22,6 +22,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
+from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.policies import (
     Action,
     All,
@@ -32,7 +33,6 @@ from airflow_provider_rsvp.policies import (
     Leave,
     Organizer,
     OutsideWorkingHours,
-    Plan,
     Policy,
     PolicyError,
     ProposeSlot,
@@ -662,7 +662,7 @@ def test_an_invitation_without_an_id_was_not_listed():
 
 def test_a_large_plan_looks_at_little(monkeypatch):
     """2,000 invitations, 20 rules and a calendar of 2,000: what overlaps is looked up, not searched for."""
-    from airflow_provider_rsvp.policies.busy_times import BusyTimes
+    from airflow_provider_rsvp.policies.availability.busy_times import BusyTimes
 
     steps = 0
     original = BusyTimes._next_ending_after

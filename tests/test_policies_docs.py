@@ -12,8 +12,8 @@ from airflow_provider_rsvp import policies
 from airflow_provider_rsvp.model import Scope
 from airflow_provider_rsvp.policies import Policy
 from airflow_provider_rsvp.policies.actions import Verb
-from airflow_provider_rsvp.policies.comment_language import NAMES
-from airflow_provider_rsvp.policies.conditions import KINDS
+from airflow_provider_rsvp.policies.comments.language import NAMES
+from airflow_provider_rsvp.policies.conditions.base import KINDS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "policies.md").read_text()
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)

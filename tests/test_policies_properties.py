@@ -26,10 +26,11 @@ from policy_model import (
 )
 
 from airflow_provider_rsvp.model import ParticipationStatus
-from airflow_provider_rsvp.policies import Availability, Hours, Leave, Plan, Policy, plan
-from airflow_provider_rsvp.policies.busy_times import BusyTimes, Interval
-from airflow_provider_rsvp.policies.slots import next_free_slot
-from airflow_provider_rsvp.policies.working_time import WorkingTime, Zone
+from airflow_provider_rsvp.plans import Plan
+from airflow_provider_rsvp.policies import Availability, Hours, Leave, Policy, plan
+from airflow_provider_rsvp.policies.availability.busy_times import BusyTimes, Interval
+from airflow_provider_rsvp.policies.availability.slots import next_free_slot
+from airflow_provider_rsvp.policies.availability.working_time import WorkingTime, Zone
 
 pytestmark = pytest.mark.any_airflow
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rsvp.bulk import Report, ReportLine
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import (
     EventReference,
@@ -23,6 +22,7 @@ from airflow_provider_rsvp.model import (
     Scope,
     TimeRange,
 )
+from airflow_provider_rsvp.plans import Report, ReportLine
 
 pytestmark = pytest.mark.any_airflow
 

@@ -27,10 +27,10 @@ from certificates import key_and_certificate
 from dagruns import run
 from state_store import StateStore
 
-from airflow_provider_rsvp.bulk import Report
 from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
+from airflow_provider_rsvp.plans import Report
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport import tokens
 

@@ -26,12 +26,12 @@ from bulk import (
 from replies import reply
 from state_store import StateStore
 
-from airflow_provider_rsvp.bulk import PlannedReply
 from airflow_provider_rsvp.exceptions import PassingError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.operators import counting
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
+from airflow_provider_rsvp.plans import PlannedReply
 from airflow_provider_rsvp.sandbox import Sandbox
 
 MAILBOXES, INVITATIONS = 3, 90

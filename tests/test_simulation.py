@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 from state_store import StateStore
 
-from airflow_provider_rsvp.bulk import PlannedReply, Settled
 from airflow_provider_rsvp.exceptions import PassingError
 from airflow_provider_rsvp.hooks.base import Calendar, get_calendar_hook
 from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Reply
 from airflow_provider_rsvp.operators.intents import TaskStateMemory
 from airflow_provider_rsvp.operators.ledger import TaskStateLedger
+from airflow_provider_rsvp.plans import PlannedReply, ReportLine
 from airflow_provider_rsvp.replying import Settling, set_participation_status
 from airflow_provider_rsvp.sandbox import Sandbox
 
@@ -160,7 +160,7 @@ async def _try_again_and_again(calendar: Calendar, reference: EventReference, re
     return await set_participation_status(calendar.client, reference, reply, memory=memory, settling=SETTLING)
 
 
-def _send_again_and_again(conn_id: str, mailbox: str | None, wanted: dict[str, str]) -> list[Settled]:
+def _send_again_and_again(conn_id: str, mailbox: str | None, wanted: dict[str, str]) -> list[ReportLine]:
     """As Airflow does, with one state store for all tries, which take the replies as a listing planned them."""
     hook = get_calendar_hook(conn_id, settle_timeout=SETTLING.within)
     store = StateStore()

@@ -11,11 +11,10 @@ import pytest
 from bulk import Task, counts, mails_per_event
 from replies import look, reply
 
-from airflow_provider_rsvp.bulk import Report, plan_from_report
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.plan_undo import PlanUndoOperator
-from airflow_provider_rsvp.policies import Plan
+from airflow_provider_rsvp.plans import Plan, Report, plan_from_report
 from airflow_provider_rsvp.sandbox import Sandbox
 
 CONNECTIONS = {

@@ -1,8 +1,5 @@
-"""Many replies at once, each through the reply protocol; their report, and the way back."""
+"""Many replies at once, each through the reply protocol."""
 
-from airflow_provider_rsvp.bulk.planned import PlannedReply
-from airflow_provider_rsvp.bulk.report import Report, ReportLine
-from airflow_provider_rsvp.bulk.sending import Settled, send_replies
-from airflow_provider_rsvp.bulk.undo import plan_from_report
+from airflow_provider_rsvp.bulk.sending import send_replies
 
-__all__ = ["PlannedReply", "Report", "ReportLine", "Settled", "plan_from_report", "send_replies"]
+__all__ = ["send_replies"]

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import pendulum
 
-from airflow_provider_rsvp.bulk.planned import PlannedReply
 from airflow_provider_rsvp.exceptions import PermanentError, RsvpError
 from airflow_provider_rsvp.model import (
     Account,
@@ -20,6 +19,7 @@ from airflow_provider_rsvp.model import (
     Scope,
     TimeRange,
 )
+from airflow_provider_rsvp.plans.planned_reply import PlannedReply
 from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Shown, Window
 from airflow_provider_rsvp.times import UTC, timestamp
 

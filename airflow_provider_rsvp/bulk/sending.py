@@ -13,18 +13,16 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from airflow_provider_rsvp.bulk.ledger import Ledger, NoLedger, Page
 from airflow_provider_rsvp.bulk.listed import Address, ListedCalendar, SameEventError
-from airflow_provider_rsvp.bulk.planned import PlannedReply
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
     EventCancelledError,
     EventNotFoundError,
     InvitationChangedError,
-    PassingError,
     RsvpError,
     UntrustedHostError,
 )
@@ -37,8 +35,10 @@ from airflow_provider_rsvp.model import (
     Scope,
     TimeRange,
 )
-from airflow_provider_rsvp.policies.plain import time_range_from_plain
-from airflow_provider_rsvp.policies.reading import Reader
+from airflow_provider_rsvp.plans.plain import time_range_from_plain
+from airflow_provider_rsvp.plans.planned_reply import PlannedReply
+from airflow_provider_rsvp.plans.reading import Reader
+from airflow_provider_rsvp.plans.report import ReportLine
 from airflow_provider_rsvp.replying import Settling, set_participation_status
 from airflow_provider_rsvp.services.client import CalendarClient
 from airflow_provider_rsvp.times import timestamp
@@ -53,28 +53,8 @@ _SIDE_BY_SIDE = 64
 """Mailboxes that are answered for at once."""
 _LONGEST_DETAIL, _LONGEST_SUBJECT = 300, 100
 
-_HOPELESS = (CredentialsError, UntrustedHostError)
+_ENDS_CONNECTION = (CredentialsError, UntrustedHostError)
 """What is wrong with the whole connection, so that no other reply need be tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """
-    One reply and what became of it.
-
-    :param error: why it failed; None if it did not
-    :param earlier: whether an earlier try of the task settled it
-    """
-
-    planned: PlannedReply
-    outcome: Outcome
-    error: RsvpError | None = None
-    earlier: bool = False
-
-    @property
-    def may_pass(self) -> bool:
-        """Whether it failed for a reason that another try may mend."""
-        return isinstance(self.error, PassingError)
 
 
 async def send_replies(
@@ -86,8 +66,9 @@ async def send_replies(
     dry_run: bool = False,
     settling: Settling | None = None,
     ledger: Ledger | None = None,
-    progress: Callable[[Settled], None] | None = None,
-) -> list[Settled]:
+    progress: Callable[[ReportLine], None] | None = None,
+    conn_id: str = "",
+) -> list[ReportLine]:
     """
     Answer many invitations, and say of each what became of it, in the order of the replies.
 
@@ -99,12 +80,14 @@ async def send_replies(
     :param dry_run: look and check, and send nothing
     :param ledger: what the task's earlier tries noted; what they settled is not touched again
     :param progress: called once for each reply, when it is settled
+    :param conn_id: passed through to the lines
     """
     sender = _Sender(
         client,
         {"force": force, "verify": verify, "dry_run": dry_run, "settling": settling},
         NoLedger() if ledger is None or dry_run else ledger,
-        progress or (lambda settled: None),
+        progress or (lambda line: None),
+        conn_id,
     )
     return await sender.send(replies)
 
@@ -115,29 +98,31 @@ class _Sender:
         client: CalendarClient,
         options: dict[str, Any],
         ledger: Ledger,
-        progress: Callable[[Settled], None],
+        progress: Callable[[ReportLine], None],
+        conn_id: str,
     ) -> None:
+        self._conn_id = conn_id
         self._client = client
         self._options = options
         self._ledger = ledger
         self._progress = progress
-        self._settled: dict[str, Settled] = {}
+        self._lines: dict[str, ReportLine] = {}
         self._taken: dict[Address, tuple[EventReference, Scope]] = {}
-        self._hopeless: RsvpError | None = None
+        self._broken: RsvpError | None = None
 
-    async def send(self, replies: Sequence[PlannedReply]) -> list[Settled]:
+    async def send(self, replies: Sequence[PlannedReply]) -> list[ReportLine]:
         calendars: dict[tuple[str | None, str | None], list[PlannedReply]] = defaultdict(list)
         for each in {each.key: each for each in replies}.values():
             noted = self._ledger.outcome(each.key)
             if noted is not None:
-                self._settle(Settled(each, self._from_note(each, noted), earlier=True))
+                self._settle(each, self._line(each, self._from_note(each, noted), earlier=True))
             else:
                 calendars[each.reference.mailbox, each.reference.calendar_id].append(each)
         at_once = asyncio.Semaphore(_SIDE_BY_SIDE)
         async with asyncio.TaskGroup() as group:
             for calendar in calendars.values():
                 group.create_task(self._answer_calendar(calendar, at_once))
-        return [self._settled[each.key] for each in replies]
+        return [self._lines[each.key] for each in replies]
 
     async def _answer_calendar(self, replies: list[PlannedReply], at_once: asyncio.Semaphore) -> None:
         capabilities = self._client.capabilities
@@ -152,10 +137,12 @@ class _Sender:
                 group.create_task(self._answer_chunk(chunk, places.release))
 
     async def _answer_chunk(self, chunk: Sequence[PlannedReply], sent: Callable[[], None]) -> None:
-        if self._hopeless is not None:
+        if self._broken is not None:
             sent()
             for each in chunk:
-                self._settle(self._failed(each, self._hopeless, "Not tried, as others failed before it. "))
+                self._settle(
+                    each, self._failed(each, self._broken, "Not tried, as others failed before it. ")
+                )
             return
         page, calendar = self._ledger.page(), ListedCalendar(self._client, chunk, self._taken, sent)
         await calendar.look()
@@ -166,16 +153,16 @@ class _Sender:
 
     async def _answer(self, each: PlannedReply, calendar: ListedCalendar, page: Page) -> None:
         try:
-            settled = await self._outcome(each, calendar, page)
+            line = await self._outcome(each, calendar, page)
         finally:
             calendar.leave()
-        if settled.error is None:
-            page.settle(each.key, _to_note(each, settled.outcome))
-        elif isinstance(settled.error, _HOPELESS):
-            self._hopeless = settled.error
-        self._settle(settled)
+        if line.error is None:
+            page.settle(each.key, _to_note(each, line.outcome))
+        elif isinstance(line.error, _ENDS_CONNECTION):
+            self._broken = line.error
+        self._settle(each, line)
 
-    async def _outcome(self, each: PlannedReply, calendar: ListedCalendar, page: Page) -> Settled:
+    async def _outcome(self, each: PlannedReply, calendar: ListedCalendar, page: Page) -> ReportLine:
         try:
             outcome = await set_participation_status(
                 calendar,
@@ -188,23 +175,41 @@ class _Sender:
                 **self._options,
             )
         except (InvitationChangedError, SameEventError) as reason:
-            return Settled(each, self._without_effect(each, Result.SKIPPED, str(reason)))
+            return self._line(each, self._without_effect(each, Result.SKIPPED, str(reason)))
         except (EventCancelledError, EventNotFoundError) as gone:
             if each.planned is None or self._options["force"]:
                 return self._failed(each, gone)
             detail = f"It is cancelled or gone from the calendar since the reply was planned. {gone}"
-            return Settled(each, self._without_effect(each, Result.SKIPPED, detail))
+            return self._line(each, self._without_effect(each, Result.SKIPPED, detail))
         except RsvpError as error:
             return self._failed(each, error)
-        return Settled(each, outcome if each.planned is None else _sharing(outcome, each.planned))
+        return self._line(each, outcome if each.planned is None else _sharing(outcome, each.planned))
 
-    def _settle(self, settled: Settled) -> None:
-        self._settled[settled.planned.key] = settled
-        self._progress(settled)
+    def _settle(self, each: PlannedReply, line: ReportLine) -> None:
+        self._lines[each.key] = line
+        self._progress(line)
 
-    def _failed(self, each: PlannedReply, error: RsvpError, prefix: str = "") -> Settled:
+    def _line(
+        self,
+        each: PlannedReply,
+        outcome: Outcome,
+        *,
+        error: RsvpError | None = None,
+        earlier: bool = False,
+    ) -> ReportLine:
+        return ReportLine(
+            outcome=outcome,
+            scope=each.scope,
+            rule=each.rule,
+            reason=each.reason,
+            conn_id=self._conn_id,
+            error=error,
+            earlier=earlier,
+        )
+
+    def _failed(self, each: PlannedReply, error: RsvpError, prefix: str = "") -> ReportLine:
         detail = f"{prefix}{type(error).__name__}: {error}"
-        return Settled(each, self._without_effect(each, Result.FAILED, detail), error)
+        return self._line(each, self._without_effect(each, Result.FAILED, detail), error=error)
 
     def _without_effect(self, each: PlannedReply, result: Result, detail: str) -> Outcome:
         planned = each.planned

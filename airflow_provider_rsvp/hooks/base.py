@@ -45,8 +45,8 @@ from airflow_provider_rsvp.transport.tokens import RenewedToken
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from airflow_provider_rsvp.bulk import PlannedReply, Settled
     from airflow_provider_rsvp.bulk.ledger import Ledger
+    from airflow_provider_rsvp.plans import PlannedReply, ReportLine
 
 T = TypeVar("T")
 
@@ -214,8 +214,8 @@ class CalendarHook(BaseHook, ABC):
         verify: bool = True,
         dry_run: bool = False,
         ledger: Ledger | None = None,
-        progress: Callable[[Settled], None] | None = None,
-    ) -> list[Settled]:
+        progress: Callable[[ReportLine], None] | None = None,
+    ) -> list[ReportLine]:
         """
         Answer many invitations in batches; see :func:`airflow_provider_rsvp.bulk.send_replies`.
 
@@ -234,9 +234,10 @@ class CalendarHook(BaseHook, ABC):
                 settling=self.settling,
                 ledger=ledger,
                 progress=progress,
+                conn_id=self.conn_id,
             )
 
-    def send_replies(self, replies: Sequence[PlannedReply], **options: Any) -> list[Settled]:
+    def send_replies(self, replies: Sequence[PlannedReply], **options: Any) -> list[ReportLine]:
         """
         Answer many invitations in batches; see :meth:`asend_replies`.
 

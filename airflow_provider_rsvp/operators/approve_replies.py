@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_rsvp.exceptions import PlanChangedError
-    from airflow_provider_rsvp.policies import Plan
+    from airflow_provider_rsvp.plans import Plan
 
 _PLAN = "plan"
 """The field of the question that holds the digest of the plan."""
@@ -40,7 +40,7 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
     :param subject: the headline of the question; templated
     :param response_timeout: how long to wait for an answer; None for ever
     :param kwargs: as ``HITLOperator`` takes them: ``assigned_users``, ``notifiers``
-    :return: the plan, as :meth:`airflow_provider_rsvp.policies.Plan.to_dict` gives it
+    :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_dict` gives it
     :raises AirflowFailException: the plan is malformed, it is not the one that was shown, or the answer names lines
         that are not there
     """
@@ -132,7 +132,7 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
         return plan.to_dict()
 
     def _read(self) -> Plan:
-        from airflow_provider_rsvp.policies import Plan
+        from airflow_provider_rsvp.plans import Plan
 
         return Plan.from_dict(self.plan)
 

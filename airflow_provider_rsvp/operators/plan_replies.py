@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_rsvp.operators.mailboxes import Mailboxes
-    from airflow_provider_rsvp.policies import Plan, Policy
+    from airflow_provider_rsvp.plans import Plan
+    from airflow_provider_rsvp.policies import Policy
 
 
 class PlanRepliesOperator(AuthorsTemplates):
@@ -48,7 +49,7 @@ class PlanRepliesOperator(AuthorsTemplates):
         ``skip`` that reply
     :param answer_timeout: seconds to wait for one answer of the service
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :return: the plan, as :meth:`airflow_provider_rsvp.policies.Plan.to_dict` gives it
+    :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_dict` gives it
     :raises InvalidInputError: when the DAG is parsed: the policy is wrong; names the path to the wrong key
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     :raises PassingError: the service did not serve; Airflow retries
@@ -185,7 +186,7 @@ def reply_arguments(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     :param plan: what :class:`PlanRepliesOperator` returned
     :raises InvalidInputError: it is none
     """
-    from airflow_provider_rsvp.policies import Plan
+    from airflow_provider_rsvp.plans import Plan
 
     arguments = []
     for decision in Plan.from_dict(plan).replies:

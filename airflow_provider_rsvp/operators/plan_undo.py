@@ -11,8 +11,7 @@ from airflow_provider_rsvp.exceptions import InvalidInputError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_rsvp.bulk import Report
-    from airflow_provider_rsvp.policies import Plan
+    from airflow_provider_rsvp.plans import Plan, Report
 
 
 class PlanUndoOperator(AuthorsTemplates):
@@ -29,7 +28,7 @@ class PlanUndoOperator(AuthorsTemplates):
     :param comment: a text for the organizers
     :param notify_organizer: whether the organizers are told
     :param on_unsupported: ``fail`` where something cannot be restored, or ``skip`` it
-    :return: the plan, as :meth:`airflow_provider_rsvp.policies.Plan.to_dict` gives it
+    :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_dict` gives it
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     """
 
@@ -75,9 +74,9 @@ class PlanUndoOperator(AuthorsTemplates):
         return plan.to_dict()
 
     def _plan(self) -> Plan:
-        from airflow_provider_rsvp.bulk import plan_from_report
         from airflow_provider_rsvp.hooks.base import get_calendar_hook
         from airflow_provider_rsvp.model import parse_flag
+        from airflow_provider_rsvp.plans import plan_from_report
 
         report = self._report()
         conn_id = self.conn_id or next((line.conn_id for line in report.lines), None)
@@ -90,8 +89,8 @@ class PlanUndoOperator(AuthorsTemplates):
         )
 
     def _report(self) -> Report:
-        from airflow_provider_rsvp.bulk import Report
         from airflow_provider_rsvp.operators.report_files import read_report
+        from airflow_provider_rsvp.plans import Report
 
         if self.report_path is not None:
             return read_report(self.report_path)

@@ -10,7 +10,7 @@ from airflow_provider_rsvp.exceptions import InvalidInputError, UnsupportedBySer
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_rsvp.policies import Plan
+    from airflow_provider_rsvp.plans import Plan
 
 MARKDOWN = "markdown"
 """The XCom that holds a plan for a person."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_rsvp.bulk import Report
 from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.plans import Report
 
 _SUFFIXES = (".json", ".csv")
 

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_rsvp.bulk import PlannedReply, Report, ReportLine, Settled
     from airflow_provider_rsvp.hooks.base import CalendarHook
-    from airflow_provider_rsvp.policies import Plan
+    from airflow_provider_rsvp.plans import Plan, PlannedReply, Report, ReportLine
 
 _LONGEST_TABLE = 200
 _NAMED_FAILURES = 20
@@ -47,7 +46,7 @@ class SendRepliesOperator(AuthorsTemplates):
     :param answer_timeout: seconds to wait for one answer of the service
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until replies show
-    :return: the report, as :meth:`airflow_provider_rsvp.bulk.Report.to_dict` gives it
+    :return: the report, as :meth:`airflow_provider_rsvp.plans.Report.to_dict` gives it
     :raises AirflowFailException: it cannot be done, or no retry can mend what failed; Airflow does not retry
     :raises PassingError: some replies failed for reasons that may pass; Airflow retries these
     """
@@ -103,18 +102,18 @@ class SendRepliesOperator(AuthorsTemplates):
         from airflow_provider_rsvp.operators.failing import failing_at_once
 
         with failing_at_once(), sparing_older_objects():
-            report, may_pass = self._send(self._checked(self._replies()), context)
+            report = self._send(self._checked(self._replies()), context)
             self._store(report, context)
             if report.failures:
                 context["ti"].xcom_push(key="return_value", value=report.to_dict())
-                raise _failure(report, may_pass)
+                raise _failure(report)
         return report.to_dict()
 
     def _replies(self) -> dict[str, list[PlannedReply]]:
         """Return the replies of each connection."""
-        from airflow_provider_rsvp.bulk.planned import PlannedReply, without_repeats
         from airflow_provider_rsvp.exceptions import InvalidInputError
-        from airflow_provider_rsvp.policies import Plan
+        from airflow_provider_rsvp.plans import Plan
+        from airflow_provider_rsvp.plans.planned_reply import PlannedReply, without_repeats
 
         found: dict[str, list[PlannedReply]] = {}
         given = [self.replies] if isinstance(self.replies, Mapping | Plan) else self.replies
@@ -199,7 +198,7 @@ class SendRepliesOperator(AuthorsTemplates):
         from airflow_provider_rsvp.exceptions import InvalidInputError
         from airflow_provider_rsvp.hooks.base import get_calendar_hook
         from airflow_provider_rsvp.operators.report_files import check_report_path
-        from airflow_provider_rsvp.policies.support import why_unsupported
+        from airflow_provider_rsvp.plans.support import why_unsupported
 
         if self.report_path:
             check_report_path(self.report_path)
@@ -231,18 +230,16 @@ class SendRepliesOperator(AuthorsTemplates):
             )
         return checked
 
-    def _send(
-        self, checked: list[tuple[str, CalendarHook, list[PlannedReply]]], context: Context
-    ) -> tuple[Report, bool]:
-        """Return the report, and whether a retry may mend one of the failures."""
+    def _send(self, checked: list[tuple[str, CalendarHook, list[PlannedReply]]], context: Context) -> Report:
+        """Return the report."""
         import asyncio
 
         import pendulum
 
-        from airflow_provider_rsvp.bulk import Report, ReportLine
         from airflow_provider_rsvp.model import parse_flag
         from airflow_provider_rsvp.operators.counting import count_replies
         from airflow_provider_rsvp.operators.ledger import task_ledger
+        from airflow_provider_rsvp.plans import Report
 
         dry_run = parse_flag(self.dry_run, "dry_run")
         options = {
@@ -252,7 +249,7 @@ class SendRepliesOperator(AuthorsTemplates):
             "progress": self._progress(sum(len(asked) for _, _, asked in checked)),
         }
 
-        async def send_all() -> list[list[Settled]]:
+        async def send_all() -> list[list[ReportLine]]:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(
@@ -262,16 +259,10 @@ class SendRepliesOperator(AuthorsTemplates):
                 ]
             return [task.result() for task in tasks]
 
-        settled = asyncio.run(send_all())
+        lines = tuple(line for each in asyncio.run(send_all()) for line in each)
         if not dry_run:
-            count_replies([each for outcomes in settled for each in outcomes], context)
-        lines = tuple(
-            ReportLine.of(conn_id, each)
-            for (conn_id, _, _), outcomes in zip(checked, settled, strict=True)
-            for each in outcomes
-        )
-        may_pass = any(each.may_pass for outcomes in settled for each in outcomes)
-        return Report(lines=lines, created_at=pendulum.now("UTC"), dry_run=dry_run), may_pass
+            count_replies(lines, context)
+        return Report(lines=lines, created_at=pendulum.now("UTC"), dry_run=dry_run)
 
     def _progress(self, total: int) -> Any:
         """Return what counts the replies as they are settled, and says so now and then."""
@@ -280,8 +271,8 @@ class SendRepliesOperator(AuthorsTemplates):
         counts: Counter[str] = Counter()
         step = max(25, total // 20)
 
-        def note(settled: Settled) -> None:
-            counts[str(settled.outcome.result)] += 1
+        def note(line: ReportLine) -> None:
+            counts[str(line.outcome.result)] += 1
             done = counts.total()
             if done % step == 0 or done == total:
                 parts = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
@@ -316,13 +307,13 @@ def _shown(report: Report) -> str:
     return f"{table}\n{report.summary()} The XCom holds all lines; a table this long shows what failed or was skipped."
 
 
-def _failure(report: Report, may_pass: bool) -> Exception:
+def _failure(report: Report) -> Exception:
     from airflow_provider_rsvp.exceptions import PassingError, PermanentError
 
     failures = report.failures
     lines = "\n".join(f"  {_described(line)}" for line in failures[:_NAMED_FAILURES])
     more = f"\n  and {len(failures) - _NAMED_FAILURES} more" if len(failures) > _NAMED_FAILURES else ""
-    kind = PassingError if may_pass else PermanentError
+    kind = PassingError if report.may_pass else PermanentError
     return kind(
         f"{len(failures)} of {len(report.lines)} replies failed; all outcomes are in the XCom.\n{lines}{more}"
     )

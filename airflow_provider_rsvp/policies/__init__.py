@@ -12,11 +12,11 @@ Everything here is pure: it reads no calendar, sends nothing, and takes the pres
 
 from __future__ import annotations
 
+from airflow_provider_rsvp.exceptions import PolicyError
 from airflow_provider_rsvp.policies.actions import Action, ProposeSlot, Verb
-from airflow_provider_rsvp.policies.availability import Availability, Hours, Leave
-from airflow_provider_rsvp.policies.conditions import All, AnyOf, Condition, Not
-from airflow_provider_rsvp.policies.decisions import Decision, Plan
-from airflow_provider_rsvp.policies.event_conditions import (
+from airflow_provider_rsvp.policies.availability.availability import Availability, Hours, Leave
+from airflow_provider_rsvp.policies.conditions.base import All, AnyOf, Condition, Not
+from airflow_provider_rsvp.policies.conditions.event import (
     AllDay,
     Attendees,
     Body,
@@ -30,16 +30,15 @@ from airflow_provider_rsvp.policies.event_conditions import (
     Status,
     Subject,
 )
-from airflow_provider_rsvp.policies.planning import plan
-from airflow_provider_rsvp.policies.policy import Policy, Rule
-from airflow_provider_rsvp.policies.reading import PolicyError
-from airflow_provider_rsvp.policies.time_conditions import (
+from airflow_provider_rsvp.policies.conditions.time import (
     Conflict,
     Duration,
     DuringLeave,
     LeadTime,
     OutsideWorkingHours,
 )
+from airflow_provider_rsvp.policies.planning import plan
+from airflow_provider_rsvp.policies.policy import Policy, Rule
 
 __all__ = [
     "Action",
@@ -52,7 +51,6 @@ __all__ = [
     "Category",
     "Condition",
     "Conflict",
-    "Decision",
     "Duration",
     "DuringLeave",
     "Hours",
@@ -62,7 +60,6 @@ __all__ = [
     "Not",
     "Organizer",
     "OutsideWorkingHours",
-    "Plan",
     "Policy",
     "PolicyError",
     "ProposeSlot",

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from airflow_provider_rsvp.exceptions import PolicyError
 from airflow_provider_rsvp.model import ParticipationStatus, Scope
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader
+from airflow_provider_rsvp.plans.reading import Reader
 
 
 class Verb(StrEnum):

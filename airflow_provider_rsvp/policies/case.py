@@ -11,10 +11,10 @@ from typing import Final
 import pendulum
 
 from airflow_provider_rsvp.model import Invitation, ParticipationStatus, Recurrence, TimeRange
-from airflow_provider_rsvp.policies.availability import Availability
-from airflow_provider_rsvp.policies.busy_times import BusyTimes, Interval
-from airflow_provider_rsvp.policies.held_time import held_as, is_out_of_office
-from airflow_provider_rsvp.policies.working_time import LOOKED_AT, WorkingTime, Zone, zone_of
+from airflow_provider_rsvp.policies.availability.availability import Availability
+from airflow_provider_rsvp.policies.availability.busy_times import BusyTimes, Interval
+from airflow_provider_rsvp.policies.availability.held_time import held_as, is_out_of_office
+from airflow_provider_rsvp.policies.availability.working_time import LOOKED_AT, WorkingTime, Zone, zone_of
 from airflow_provider_rsvp.times import format_when
 
 HELD: Final = (ParticipationStatus.ACCEPTED, ParticipationStatus.TENTATIVE)

@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_provider_rsvp.policies.reading import Reader, shown
+from airflow_provider_rsvp.plans.reading import Reader, shown
 
 LONGEST_FILE = 5_000_000
 """Bytes of a file that a policy names."""

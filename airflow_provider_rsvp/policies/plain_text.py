@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from airflow_provider_rsvp.policies.reading import DEEPEST, MOST_CHARACTERS, MOST_VALUES, PolicyError, shown
+from airflow_provider_rsvp.exceptions import PolicyError
+from airflow_provider_rsvp.plans.reading import DEEPEST, MOST_CHARACTERS, MOST_VALUES, shown
 
 _LONGEST_NUMBER = 40
 _MERGE = "tag:yaml.org,2002:merge"

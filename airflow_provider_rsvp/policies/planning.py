@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pendulum
 
-from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.exceptions import InvalidInputError, PolicyError
 from airflow_provider_rsvp.model import (
     Capabilities,
     Invitation,
@@ -18,14 +18,13 @@ from airflow_provider_rsvp.model import (
     Scope,
     TimeRange,
 )
+from airflow_provider_rsvp.plans.plan import Decision, Plan
+from airflow_provider_rsvp.plans.support import why_unsupported
 from airflow_provider_rsvp.policies.actions import ProposeSlot
+from airflow_provider_rsvp.policies.availability.slots import next_free_slot
 from airflow_provider_rsvp.policies.case import Case, MailboxCalendar, Occurrence
-from airflow_provider_rsvp.policies.comments import render_comment
-from airflow_provider_rsvp.policies.decisions import Decision, Plan
+from airflow_provider_rsvp.policies.comments.rendering import render_comment
 from airflow_provider_rsvp.policies.policy import Policy, Rule
-from airflow_provider_rsvp.policies.reading import PolicyError
-from airflow_provider_rsvp.policies.slots import next_free_slot
-from airflow_provider_rsvp.policies.support import why_unsupported
 
 
 def plan(

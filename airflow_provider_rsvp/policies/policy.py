@@ -8,17 +8,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
+from airflow_provider_rsvp.exceptions import PolicyError
 from airflow_provider_rsvp.model import Scope
+from airflow_provider_rsvp.plans.reading import Reader
 from airflow_provider_rsvp.policies.actions import Action, Verb
-from airflow_provider_rsvp.policies.arguments import check_domains
-from airflow_provider_rsvp.policies.availability import Availability
-from airflow_provider_rsvp.policies.comments import check_comment
-from airflow_provider_rsvp.policies.conditions import Condition, read_condition, walk, write_condition
-from airflow_provider_rsvp.policies.event_conditions import Organizer, Status, check_patterns
+from airflow_provider_rsvp.policies.availability.availability import Availability
+from airflow_provider_rsvp.policies.comments.rendering import check_comment
+from airflow_provider_rsvp.policies.conditions.arguments import check_domains
+from airflow_provider_rsvp.policies.conditions.base import Condition, read_condition, walk, write_condition
+from airflow_provider_rsvp.policies.conditions.event import Organizer, Status, check_patterns
+from airflow_provider_rsvp.policies.conditions.time import DuringLeave, OutsideWorkingHours
 from airflow_provider_rsvp.policies.files import Files
 from airflow_provider_rsvp.policies.plain_text import parse_plain
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader
-from airflow_provider_rsvp.policies.time_conditions import DuringLeave, OutsideWorkingHours
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ class Policy:
 
     @classmethod
     def _read(cls, data: Any, files: Files) -> Self:
-        reader = Reader(dict(data) if isinstance(data, Mapping) else data).bounded()
+        reader = Reader(dict(data) if isinstance(data, Mapping) else data, error=PolicyError).bounded()
         check_patterns(reader)
         parts = reader.mapping(("rules", "my_domains", "availability", "mailboxes"), required=("rules",))
         default = Availability.read(parts["availability"], files) if "availability" in parts else None

@@ -155,7 +155,7 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
         return found
 
     def _announced(self) -> Announced:
-        from airflow_provider_rsvp.policies.matching import Filter
+        from airflow_provider_rsvp.policies.conditions.filter import Filter
         from airflow_provider_rsvp.watching import Announced
 
         return Announced(Filter.parse(self.filter), answered=self.answered, remembered=self._known or {})

@@ -13,7 +13,7 @@ from airflow_provider_rsvp.watching import Announced
 
 if TYPE_CHECKING:
     from airflow_provider_rsvp.model import Invitation
-    from airflow_provider_rsvp.policies.matching import Filter
+    from airflow_provider_rsvp.policies.conditions.filter import Filter
     from airflow_provider_rsvp.triggers.looks import Look
     from airflow_provider_rsvp.triggers.remembering import Remembering
 

@@ -49,7 +49,7 @@ class InvitationTrigger(BaseTrigger):
     async def _wait(self) -> None:
         import pendulum
 
-        from airflow_provider_rsvp.policies.matching import Filter
+        from airflow_provider_rsvp.policies.conditions.filter import Filter
         from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
         from airflow_provider_rsvp.triggers.patience import patiently
         from airflow_provider_rsvp.watching import Announced

@@ -77,7 +77,7 @@ class NewInvitationTrigger(BaseEventTrigger):
         throttle_timeout: float = 300.0,
     ) -> None:
         from airflow_provider_rsvp.exceptions import InvalidInputError, InvalidTriggerError
-        from airflow_provider_rsvp.policies.matching import Filter
+        from airflow_provider_rsvp.policies.conditions.filter import Filter
 
         super().__init__()  # type: ignore[no-untyped-call]
         try:

@@ -45,7 +45,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], Any]:
     import airflow_provider_rsvp.operators.failing
     import airflow_provider_rsvp.operators.ledger
     import airflow_provider_rsvp.operators.report_files
-    import airflow_provider_rsvp.policies.support  # noqa: F401
+    import airflow_provider_rsvp.plans.support  # noqa: F401
     from airflow_provider_rsvp.hooks.base import get_calendar_hook
     from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
 

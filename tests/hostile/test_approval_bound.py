@@ -26,7 +26,7 @@ from airflow_provider_rsvp.model import (
 )
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator
 from airflow_provider_rsvp.operators.failing import AirflowFailException
-from airflow_provider_rsvp.policies import Decision, Plan
+from airflow_provider_rsvp.plans import Decision, Plan
 from airflow_provider_rsvp.replying import check_as_planned
 from airflow_provider_rsvp.sandbox import Sandbox
 

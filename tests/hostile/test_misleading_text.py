@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from replies import reply, sent
 
-from airflow_provider_rsvp.bulk.report import Report, ReportLine
 from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError, RsvpError
 from airflow_provider_rsvp.model import (
     Account,
@@ -29,7 +28,8 @@ from airflow_provider_rsvp.model import (
     Result,
     TimeRange,
 )
-from airflow_provider_rsvp.policies import Decision, Plan
+from airflow_provider_rsvp.plans import Decision, Plan
+from airflow_provider_rsvp.plans.report import Report, ReportLine
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.services.wire import Answer, excerpt
 from airflow_provider_rsvp.text import LONGEST_TEXT, same_wording

@@ -26,7 +26,8 @@ from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.listing import Kind, listed
 from airflow_provider_rsvp.model import EventReference, Invitation, ParticipationStatus, Scope, TimeRange
 from airflow_provider_rsvp.operators.list_invitations import ListInvitationsOperator
-from airflow_provider_rsvp.policies import Plan, Policy, plan
+from airflow_provider_rsvp.plans import Plan
+from airflow_provider_rsvp.policies import Policy, plan
 from airflow_provider_rsvp.sensors.invitation import InvitationSensor
 from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor
 from airflow_provider_rsvp.services import bitrix24, cronofy, foreign, google_calendar, msgraph

@@ -18,12 +18,13 @@ from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import Person
 from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator, reply_arguments
-from airflow_provider_rsvp.policies import Plan, Policy, PolicyError, plan
-from airflow_provider_rsvp.policies.arguments import matches_glob
-from airflow_provider_rsvp.policies.automaton import Automaton
-from airflow_provider_rsvp.policies.matching import Filter
-from airflow_provider_rsvp.policies.pattern_syntax import Parser
-from airflow_provider_rsvp.policies.patterns import Pattern
+from airflow_provider_rsvp.plans import Plan
+from airflow_provider_rsvp.policies import Policy, PolicyError, plan
+from airflow_provider_rsvp.policies.conditions.arguments import matches_glob
+from airflow_provider_rsvp.policies.conditions.filter import Filter
+from airflow_provider_rsvp.policies.patterns.automaton import Automaton
+from airflow_provider_rsvp.policies.patterns.pattern import Pattern
+from airflow_provider_rsvp.policies.patterns.syntax import Parser
 
 pytestmark = pytest.mark.any_airflow
 

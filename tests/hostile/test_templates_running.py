@@ -14,7 +14,7 @@ from running_airflow import RunningAirflow, running_airflow, wait_until
 from spoiling import PAYROLL, SECRETS, TEMPLATE, invite, leaks, spoil
 
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator
-from airflow_provider_rsvp.policies.rendering import escape_markdown
+from airflow_provider_rsvp.plans.tables import escape_markdown
 from airflow_provider_rsvp.sandbox import Sandbox
 from demo.home import EXAMPLES, ON_A_REAL_SERVER
 

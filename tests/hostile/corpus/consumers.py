@@ -30,7 +30,6 @@ from hostile.corpus.evidence import Evidence
 from hostile.corpus.mailboxes import AFTER, BEFORE, Laid, Mailbox
 from state_store import StateStore
 
-from airflow_provider_rsvp.bulk import Report
 from airflow_provider_rsvp.decorators.rsvp import RsvpDecoratedOperator
 from airflow_provider_rsvp.exceptions import RsvpError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
@@ -43,7 +42,7 @@ from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator, re
 from airflow_provider_rsvp.operators.report_files import read_report
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
-from airflow_provider_rsvp.policies import Plan
+from airflow_provider_rsvp.plans import Plan, Report
 from airflow_provider_rsvp.sensors.invitation import InvitationSensor
 from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger

@@ -12,9 +12,10 @@ from typing import Any, Self
 
 import pendulum
 
+from airflow_provider_rsvp.exceptions import PolicyError
+from airflow_provider_rsvp.plans.reading import Reader, shown
+from airflow_provider_rsvp.policies.availability.holidays import parse_holidays
 from airflow_provider_rsvp.policies.files import Files
-from airflow_provider_rsvp.policies.holidays import parse_holidays
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader, check_zone, shown
 from airflow_provider_rsvp.times import FIRST_YEAR, LAST_YEAR
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -148,7 +149,7 @@ class Availability:
     out_of_office: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "timezone", check_zone(self.timezone, "timezone"))
+        object.__setattr__(self, "timezone", Reader(self.timezone, "timezone", error=PolicyError).zone())
         hours = {day: tuple(sorted(self.working_hours[day])) for day in WEEKDAYS if day in self.working_hours}
         for day in self.working_hours:
             if day not in WEEKDAYS:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from airflow_provider_rsvp.policies.reading import PolicyError, shown
+from airflow_provider_rsvp.exceptions import PolicyError
+from airflow_provider_rsvp.plans.reading import shown
 
 if TYPE_CHECKING:
     from jinja2 import Environment, nodes

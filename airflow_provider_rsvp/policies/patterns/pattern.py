@@ -2,7 +2,8 @@
 Regular expressions on texts of strangers, in time that grows with the length of the text and no faster.
 
 Python's own engine tries one way of matching after the other, of which there may be very many. It is asked where their
-number is known to be small. Everywhere else :mod:`airflow_provider_rsvp.policies.automaton` follows all ways at once.
+number is known to be small. Everywhere else :mod:`airflow_provider_rsvp.policies.patterns.automaton` follows all ways
+at once.
 Both give the same answer, so an expression means what it means in Python.
 """
 
@@ -12,8 +13,8 @@ import re
 from contextlib import suppress
 from functools import cached_property, lru_cache
 
-from airflow_provider_rsvp.policies.automaton import Automaton
-from airflow_provider_rsvp.policies.pattern_syntax import MalformedError, Node, Parser, PatternError
+from airflow_provider_rsvp.policies.patterns.automaton import Automaton
+from airflow_provider_rsvp.policies.patterns.syntax import MalformedError, Node, Parser, PatternError
 
 LONGEST_PATTERN = 1_000
 """Characters of a regular expression."""

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pendulum
 
-from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedValueError
 from airflow_provider_rsvp.model import (
     EventReference,
     FreeBusy,
@@ -19,7 +19,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader
+from airflow_provider_rsvp.plans.reading import Reader
 from airflow_provider_rsvp.times import parse_instant
 
 _T = TypeVar("_T")
@@ -46,7 +46,7 @@ def invitation_from_plain(reader: Reader) -> Invitation:
     """
     Return the invitation that :func:`invitation_to_plain` wrote.
 
-    :raises PolicyError: it did not
+    :raises MalformedValueError: it did not
     """
     plain = reader.plain(required=_REQUIRED)
     original = text_from_plain(reader, "original_start")
@@ -88,7 +88,7 @@ def invitation_from_plain(reader: Reader) -> Invitation:
             ),
             free_busy=_read(reader, "free_busy", lambda part: FreeBusy(part.choice(tuple(FreeBusy)))),
         )
-    except PolicyError:
+    except MalformedValueError:
         raise
     except InvalidInputError as error:
         reader.fail(str(error))
@@ -98,7 +98,7 @@ def reply_from_plain(reader: Reader) -> Reply:
     """
     Return the reply that :meth:`~airflow_provider_rsvp.model.Reply.to_dict` wrote.
 
-    :raises PolicyError: it did not
+    :raises MalformedValueError: it did not
     """
     plain = reader.plain(("status", "comment", "notify_organizer", "proposed_time"), required=("status",))
     try:
@@ -110,7 +110,7 @@ def reply_from_plain(reader: Reader) -> Reply:
                 reader, "proposed_time", lambda part: time_range_from_plain(part, all_day=False)
             ),
         )
-    except PolicyError:
+    except MalformedValueError:
         raise
     except InvalidInputError as error:
         reader.fail(str(error))
@@ -121,7 +121,7 @@ def time_range_from_plain(reader: Reader, *, all_day: bool | None = None) -> Tim
     Return the time range whose parts are ``start`` and ``end``.
 
     :param all_day: whether they are dates; None where their form tells
-    :raises PolicyError: one is missing or is none
+    :raises MalformedValueError: one is missing or is none
     """
     plain = reader.plain(required=("start", "end"))
     begin, finish = (reader.key(name, plain[name]) for name in ("start", "end"))
@@ -141,7 +141,7 @@ def text_from_plain(reader: Reader, name: str) -> str | None:
     """
     Return a text below a mapping, which may be empty; None where there is none.
 
-    :raises PolicyError: it is no text
+    :raises MalformedValueError: it is no text
     """
     value = reader.value.get(name)
     if value is not None and not isinstance(value, str):
@@ -153,7 +153,7 @@ def flag_from_plain(reader: Reader, name: str, *, default: bool = False) -> bool
     """
     Return whether something below a mapping is so.
 
-    :raises PolicyError: it is neither true nor false
+    :raises MalformedValueError: it is neither true nor false
     """
     value = reader.value.get(name)
     if value is None:

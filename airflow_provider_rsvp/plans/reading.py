@@ -1,4 +1,4 @@
-"""Reading a policy from plain values: every mistake is an error with the path to the wrong key."""
+"""Reading plain values, as JSON and YAML hold them: every mistake is an error with the path to the wrong key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import pendulum
 
-from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedValueError, join_path
 from airflow_provider_rsvp.text import LONGEST_TEXT
 from airflow_provider_rsvp.times import parse_instant, parse_zone
 
@@ -32,57 +32,32 @@ _LONGEST_QUOTE = 100
 _QUOTED.maxstring = _QUOTED.maxother = _LONGEST_QUOTE
 
 
-class PolicyError(InvalidInputError):
-    """
-    A mistake in a policy.
-
-    :param path: the way to the wrong key, such as ``rules[2].when.organizer.domain``; empty for the whole
-    :param problem: what is wrong there, as a sentence
-    """
-
-    def __init__(self, path: str, problem: str, *, from_root: bool = False) -> None:
-        super().__init__(f"{path}: {problem}" if path else problem)
-        self.path = path
-        self.problem = problem
-        self._from_root = from_root
-
-    def __reduce__(self) -> tuple[type[PolicyError], tuple[str, str]]:
-        return type(self), (self.path, self.problem)
-
-    def within(self, outer: str, *, from_root: bool = False) -> PolicyError:
-        """
-        Return the same mistake, as seen from further out.
-
-        :param from_root: whether ``outer`` begins at the whole; nothing is put before it any more
-        """
-        if self._from_root:
-            return self
-        return PolicyError(join_path(outer, self.path), self.problem, from_root=from_root)
-
-
-def join_path(outer: str, inner: str) -> str:
-    """Return the path to ``inner`` as seen from where ``outer`` begins."""
-    if not outer or not inner or inner.startswith("["):
-        return outer + inner
-    return f"{outer}.{inner}"
-
-
 class Reader:
     """
-    One plain value of a policy and the path to it.
+    One plain value and the path to it.
 
-    Every method raises :class:`PolicyError` where the value is not what was asked for.
+    Every method raises :class:`~airflow_provider_rsvp.exceptions.MalformedValueError`, or the kind of it that was asked
+    for, where the value is not what it should be.
 
     :param name: of the value within ``outer``
     :param outer: the reader of the value around it; None for the whole
+    :param error: the kind of error that is raised
     """
 
-    __slots__ = ("_name", "_outer", "value")
+    __slots__ = ("_error", "_name", "_outer", "value")
 
-    def __init__(self, value: Any, name: str = "", outer: Reader | None = None) -> None:
+    def __init__(
+        self,
+        value: Any,
+        name: str = "",
+        outer: Reader | None = None,
+        *,
+        error: type[MalformedValueError] = MalformedValueError,
+    ) -> None:
         self.value = value
         self._name = name
         self._outer = outer
+        self._error = error
 
     @property
     def path(self) -> str:
@@ -93,19 +68,19 @@ class Reader:
         """
         Refuse this value.
 
-        :raises PolicyError: always, with the path to it
+        :raises MalformedValueError: always, with the path to it
         """
-        raise PolicyError(self.path, problem, from_root=True)
+        raise self._error(self.path, problem, from_root=True)
 
     def key(self, name: str, value: Any) -> Reader:
         """Return a reader for a value below this one."""
-        return Reader(value, name, self)
+        return Reader(value, name, self, error=self._error)
 
     def build(self, make: Callable[[], _T]) -> _T:
         """Return what ``make`` makes of this value; its mistakes get the path to here."""
         try:
             return make()
-        except PolicyError as mistake:
+        except MalformedValueError as mistake:
             raise mistake.within(self.path, from_root=True) from None
 
     def mapping(
@@ -143,7 +118,9 @@ class Reader:
         """Return the readers for the elements of a list."""
         if not isinstance(self.value, list | tuple):
             self.fail(f"expected a list, not {_kind(self.value)}.")
-        return [Reader(value, f"[{index}]", self) for index, value in enumerate(self.value)]
+        return [
+            Reader(value, f"[{index}]", self, error=self._error) for index, value in enumerate(self.value)
+        ]
 
     def bounded(self) -> Reader:
         """Return this reader; refuse what holds more than anybody would write."""
@@ -169,9 +146,7 @@ class Reader:
                         reader.fail(f"a key has {len(name)} characters; {_LONGEST_KEY} are the most.")
                     left.append((reader.key(name, each), depth + 1))
             elif isinstance(value, list | tuple):
-                left.extend(
-                    (Reader(each, f"[{index}]", reader), depth + 1) for index, each in enumerate(value)
-                )
+                left.extend((each, depth + 1) for each in reader.elements())
             if values + len(left) > MOST_VALUES or characters > MOST_CHARACTERS:
                 self.fail(
                     f"holds more than {MOST_VALUES} values or {MOST_CHARACTERS} characters; split it up, by mailboxes "
@@ -259,25 +234,16 @@ class Reader:
         name = self.text()
         if len(name) > _LONGEST_ZONE:
             self.fail(f"{shown(name)} is not a time zone.")
-        return self.build(lambda: check_zone(name, ""))
+        try:
+            # Windows has a zone of that name too, which is called otherwise elsewhere.
+            return name if name == "UTC" else parse_zone(name, field="").name
+        except InvalidInputError as error:
+            self.fail(str(error).removeprefix(": "))
 
 
 def shown(value: object) -> str:
     """Return a value as an error quotes it: what matters of it, and never all of a long one."""
     return _QUOTED.repr(value)
-
-
-def check_zone(name: str, path: str) -> str:
-    """
-    Return the name of a time zone.
-
-    :raises PolicyError: there is none of that name
-    """
-    try:
-        # Windows has a zone of that name too, which is called otherwise elsewhere.
-        return name if name == "UTC" else parse_zone(name, field="").name
-    except InvalidInputError as error:
-        raise PolicyError(path, str(error).removeprefix(": ")) from None
 
 
 def format_length(length: timedelta) -> str:

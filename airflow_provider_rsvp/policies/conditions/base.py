@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from airflow_provider_rsvp.exceptions import PolicyError, join_path
+from airflow_provider_rsvp.plans.reading import Reader
 from airflow_provider_rsvp.policies.case import Case
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader, join_path
 
 KINDS: dict[str, type[Condition]] = {}
 """Every kind of condition that has been defined, by its key."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from airflow_provider_rsvp.policies.working_time import PROBE, WorkingTime, Zone
+from airflow_provider_rsvp.policies.availability.working_time import PROBE, WorkingTime, Zone
 
 
 def next_free_slot(

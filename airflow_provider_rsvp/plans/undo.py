@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pendulum
 
-from airflow_provider_rsvp.bulk.report import Report, ReportLine
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import Capabilities, Invitation, Recurrence, Reply, Result, Scope, TimeRange
-from airflow_provider_rsvp.policies import Decision, Plan
-from airflow_provider_rsvp.policies.support import why_unsupported
+from airflow_provider_rsvp.plans.plan import Decision, Plan
+from airflow_provider_rsvp.plans.report import Report, ReportLine
+from airflow_provider_rsvp.plans.support import why_unsupported
 from airflow_provider_rsvp.times import UTC
 
 _GONE = (
@@ -31,7 +31,7 @@ def plan_from_report(
     """
     Return the plan that restores what stood before; nothing is read and nothing is sent.
 
-    What cannot be restored says why not in :attr:`~airflow_provider_rsvp.policies.Decision.unsupported`.
+    What cannot be restored says why not in :attr:`~airflow_provider_rsvp.plans.Decision.unsupported`.
 
     :param conn_id: the connection that the plan is for; default is the one that the report is of
     :param capabilities: of the service; with them, statuses that it cannot be told are named

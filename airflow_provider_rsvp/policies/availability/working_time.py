@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
-from airflow_provider_rsvp.policies.availability import WEEKDAYS, Availability
+from airflow_provider_rsvp.policies.availability.availability import WEEKDAYS, Availability
 from airflow_provider_rsvp.times import parse_zone
 
 _DAY = 86400

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 
-from airflow_provider_rsvp.policies.comment_language import FILTERS, TESTS, Language
-from airflow_provider_rsvp.policies.reading import PolicyError
+from airflow_provider_rsvp.exceptions import PolicyError
+from airflow_provider_rsvp.policies.comments.language import FILTERS, TESTS, Language
 from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from airflow_provider_rsvp.model import (
     TimeRange,
     parse_flag,
 )
-from airflow_provider_rsvp.policies import Decision
+from airflow_provider_rsvp.plans.plan import Decision
 
 _ARGUMENTS = frozenset(
     {

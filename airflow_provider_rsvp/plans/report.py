@@ -8,22 +8,26 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import pendulum
 
-from airflow_provider_rsvp.bulk.sending import Settled
-from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.exceptions import (
+    InvalidInputError,
+    MalformedValueError,
+    PassingError,
+    RsvpError,
+)
 from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Result, Scope
-from airflow_provider_rsvp.policies.plain import (
+from airflow_provider_rsvp.plans.plain import (
     flag_from_plain,
     reply_from_plain,
     text_from_plain,
     time_range_from_plain,
 )
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader
-from airflow_provider_rsvp.policies.rendering import Line, markdown_table, text_table
+from airflow_provider_rsvp.plans.reading import Reader
+from airflow_provider_rsvp.plans.tables import Line, markdown_table, text_table
 from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line
 from airflow_provider_rsvp.times import UTC, format_when, parse_instant
 
@@ -58,28 +62,26 @@ class ReportLine:
     """
     What became of one reply.
 
-    :param conn_id: the connection that it was sent on
+    :param outcome: what happened; of a failure, why
     :param rule: the name of the rule that chose the reply
     :param reason: why it was chosen
+    :param conn_id: the connection that it was sent on; empty where that is not known
+    :param error: why it failed; no part of a stored report
+    :param earlier: whether an earlier try of the task settled it; no part of a stored report
     """
 
-    conn_id: str
     outcome: Outcome
     scope: Scope = Scope.INSTANCE
     rule: str | None = None
     reason: str | None = None
+    conn_id: str = ""
+    error: RsvpError | None = field(default=None, compare=False)
+    earlier: bool = field(default=False, compare=False)
 
-    @classmethod
-    def of(cls, conn_id: str, settled: Settled) -> Self:
-        """Return the line for a reply that was settled."""
-        planned = settled.planned
-        return cls(
-            conn_id=conn_id,
-            outcome=settled.outcome,
-            scope=planned.scope,
-            rule=planned.rule,
-            reason=planned.reason,
-        )
+    @property
+    def may_pass(self) -> bool:
+        """Whether it failed for a reason that another try may mend."""
+        return isinstance(self.error, PassingError)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the line as JSON-plain values."""
@@ -96,7 +98,7 @@ class ReportLine:
         """
         Read what :meth:`to_dict` writes.
 
-        :raises PolicyError: it is malformed
+        :raises MalformedValueError: it is malformed
         """
         plain = reader.plain(required=("conn_id", "outcome", "service", "reply", "scope"))
 
@@ -137,7 +139,7 @@ class ReportLine:
                 rule=text("rule"),
                 reason=text("reason"),
             )
-        except PolicyError:
+        except MalformedValueError:
             raise
         except InvalidInputError as error:
             reader.fail(str(error))
@@ -166,6 +168,11 @@ class Report:
     def failures(self) -> tuple[ReportLine, ...]:
         """The lines of replies that failed."""
         return tuple(line for line in self.lines if line.outcome.result is Result.FAILED)
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another try may mend one of the failures."""
+        return any(line.may_pass for line in self.lines)
 
     def summary(self) -> str:
         """Return the counts as a sentence."""
@@ -209,7 +216,7 @@ class Report:
         """
         Return the report that :meth:`to_dict` wrote.
 
-        :raises PolicyError: it is malformed; names the path to the wrong key
+        :raises MalformedValueError: it is malformed; names the path to the wrong key
         """
         reader = Reader(dict(data) if isinstance(data, Mapping) else data)
         names = ("created_at", "dry_run", "counts", "outcomes")

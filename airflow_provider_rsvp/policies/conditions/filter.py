@@ -6,13 +6,14 @@ from typing import Any
 
 import pendulum
 
+from airflow_provider_rsvp.exceptions import PolicyError
 from airflow_provider_rsvp.model import Invitation
-from airflow_provider_rsvp.policies.availability import Availability
+from airflow_provider_rsvp.plans.reading import Reader
+from airflow_provider_rsvp.policies.availability.availability import Availability
 from airflow_provider_rsvp.policies.case import Case, MailboxCalendar, Occurrence
-from airflow_provider_rsvp.policies.conditions import Condition, read_condition, walk
-from airflow_provider_rsvp.policies.event_conditions import Organizer, check_patterns
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader
-from airflow_provider_rsvp.policies.time_conditions import Conflict, DuringLeave, OutsideWorkingHours
+from airflow_provider_rsvp.policies.conditions.base import Condition, read_condition, walk
+from airflow_provider_rsvp.policies.conditions.event import Organizer, check_patterns
+from airflow_provider_rsvp.policies.conditions.time import Conflict, DuringLeave, OutsideWorkingHours
 
 _OF_A_CALENDAR = (Conflict, DuringLeave, OutsideWorkingHours)
 
@@ -42,7 +43,7 @@ class Filter:
         :param value: a mapping; an empty one, or None, matches everything
         :raises PolicyError: it is malformed; says where
         """
-        reader = Reader({} if value is None else value, "filter").bounded()
+        reader = Reader({} if value is None else value, "filter", error=PolicyError).bounded()
         check_patterns(reader)
         return cls(read_condition(reader))
 

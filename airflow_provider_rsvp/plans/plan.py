@@ -13,9 +13,9 @@ import pendulum
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import EventReference, Invitation, Reply, Scope
-from airflow_provider_rsvp.policies.plain import invitation_from_plain, invitation_to_plain, reply_from_plain
-from airflow_provider_rsvp.policies.reading import Reader
-from airflow_provider_rsvp.policies.rendering import Line, markdown_table, text_table
+from airflow_provider_rsvp.plans.plain import invitation_from_plain, invitation_to_plain, reply_from_plain
+from airflow_provider_rsvp.plans.reading import Reader
+from airflow_provider_rsvp.plans.tables import Line, markdown_table, text_table
 from airflow_provider_rsvp.times import format_when, parse_instant
 
 
@@ -70,7 +70,7 @@ class Decision:
         """
         Read what :meth:`to_dict` writes.
 
-        :raises PolicyError: it is malformed
+        :raises MalformedValueError: it is malformed
         """
         names = ("invitation", "reply", "scope", "rule", "reason", "unsupported", "occurrences")
         parts = reader.mapping(names, required=("invitation", "reply", "reason"))
@@ -245,7 +245,7 @@ class Plan:
         """
         Return the plan that :meth:`to_dict` wrote.
 
-        :raises PolicyError: it is malformed; names the path to the wrong key
+        :raises MalformedValueError: it is malformed; names the path to the wrong key
         """
         names = (
             "created_at",

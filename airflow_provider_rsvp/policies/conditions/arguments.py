@@ -8,9 +8,9 @@ from fnmatch import translate
 from functools import lru_cache
 from typing import Any
 
-from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.exceptions import InvalidInputError, PolicyError
 from airflow_provider_rsvp.model import ParticipationStatus
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader, shown
+from airflow_provider_rsvp.plans.reading import Reader, shown
 
 _LONGEST_GLOB = 1_000
 _WIDEST_GLOB = 1_000

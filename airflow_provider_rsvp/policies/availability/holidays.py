@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 
-from airflow_provider_rsvp.policies.reading import PolicyError
+from airflow_provider_rsvp.exceptions import PolicyError
 
 _LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[^=:;]+=(?:\"[^\"]*\"|[^\";:]*))*):(.*)", re.DOTALL)
 _DAYS = re.compile(r"\+?P(\d{1,4})([DW])")

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_rsvp.exceptions import PolicyError
 from airflow_provider_rsvp.model import ParticipationStatus, Sensitivity
-from airflow_provider_rsvp.policies.arguments import (
+from airflow_provider_rsvp.plans.reading import Reader, shown
+from airflow_provider_rsvp.policies.case import Case
+from airflow_provider_rsvp.policies.conditions.arguments import (
     check_domains,
     check_globs,
     check_span,
@@ -19,11 +22,9 @@ from airflow_provider_rsvp.policies.arguments import (
     within,
     without_empty,
 )
-from airflow_provider_rsvp.policies.case import Case
-from airflow_provider_rsvp.policies.conditions import Condition
-from airflow_provider_rsvp.policies.pattern_syntax import PatternError
-from airflow_provider_rsvp.policies.patterns import regular_expression
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader, shown
+from airflow_provider_rsvp.policies.conditions.base import Condition
+from airflow_provider_rsvp.policies.patterns.pattern import regular_expression
+from airflow_provider_rsvp.policies.patterns.syntax import PatternError
 
 _MOST_PATTERNS = 300
 _MOST_PATTERN_CHARACTERS = 50_000

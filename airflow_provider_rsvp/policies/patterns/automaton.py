@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from airflow_provider_rsvp.policies.pattern_syntax import (
+from airflow_provider_rsvp.policies.patterns.syntax import (
     Assertion,
     Character,
     Choice,

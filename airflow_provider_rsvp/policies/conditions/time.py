@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
+from airflow_provider_rsvp.exceptions import PolicyError
 from airflow_provider_rsvp.model import ParticipationStatus
-from airflow_provider_rsvp.policies.arguments import (
+from airflow_provider_rsvp.plans.reading import Reader, format_length
+from airflow_provider_rsvp.policies.case import HELD, Case
+from airflow_provider_rsvp.policies.conditions.arguments import (
     check_span,
     integer,
     parse_status,
@@ -16,9 +19,7 @@ from airflow_provider_rsvp.policies.arguments import (
     within,
     without_empty,
 )
-from airflow_provider_rsvp.policies.case import HELD, Case
-from airflow_provider_rsvp.policies.conditions import Condition, Not
-from airflow_provider_rsvp.policies.reading import PolicyError, Reader, format_length
+from airflow_provider_rsvp.policies.conditions.base import Condition, Not
 
 
 @dataclass(frozen=True, slots=True)

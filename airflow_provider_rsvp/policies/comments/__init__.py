@@ -1,0 +1,1 @@
+"""The templates of comments: a small language, bounded in time and output."""
