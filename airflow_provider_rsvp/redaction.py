@@ -71,7 +71,7 @@ def keep_out(*secrets: str | None) -> None:
 
 def blotted(text: str) -> str:
     """Return a text without any secret that this process has used; one of absurd length is cut."""
-    if not _SECRETS:
+    if not (_BY_START or _WORDS):
         return text
     text = text[:_LONGEST_TEXT]
     places = sorted(place for reading in _readings(text) for place in _found(reading, text))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import base64
 import copy
+import itertools
 import json
 import logging
+import os
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,22 +49,28 @@ ANSWER = "HTTP/1.1 200 OK\r\n"
 
 
 class Ear(logging.Handler):
-    """Hears every record, before any mask."""
+    """Hears every record, before any mask, and what Airflow's own loggers print, which are of another kind."""
 
-    def __init__(self) -> None:
+    def __init__(self, printed: pytest.CaptureFixture[str]) -> None:
         super().__init__(logging.DEBUG)
-        self.heard: list[str] = []
+        self._printed = printed
+        self._heard: list[str] = []
+
+    @property
+    def heard(self) -> list[str]:
+        self._heard += self._printed.readouterr()
+        return self._heard
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard += [record.getMessage(), repr(record.args)]
+        self._heard += [record.getMessage(), repr(record.args)]
         if record.exc_info:
-            self.heard += traceback.format_exception(*record.exc_info)
+            self._heard += traceback.format_exception(*record.exc_info)
 
 
 @pytest.fixture(autouse=True)
-def ear(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ear]:
+def ear(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Iterator[Ear]:
     monkeypatch.setattr(tokens, "WAIT_FOR_OTHER_WORKER", (0.01,))
-    handler = Ear()
+    handler = Ear(capfd)
     names = ["", *logging.root.manager.loggerDict]
     loggers = [logging.getLogger(name) for name in names]
     before = [(logger, logger.level, logger.propagate) for logger in loggers]
@@ -314,6 +324,41 @@ def test_an_answer_that_cannot_be_read_logs_no_address(
         said = _everything_said(sandbox, conn_id, "bitrix24")
     assert server.received
     _assert_none_shows({WEBHOOK}, ear.heard + said)
+
+
+IN_A_PROCESS = """
+import sys
+from airflow.providers.http.hooks.http import HttpAsyncHook
+from airflow_provider_rsvp.hooks.base import get_calendar_hook
+
+HttpAsyncHook().log.debug("a line at level debug")
+for _ in range(int(sys.argv[1])):
+    print(get_calendar_hook("webhook", answer_timeout=2.0, throttle_timeout=0.0).test_connection())
+"""
+
+
+def test_an_answer_that_cannot_be_read_logs_no_address_at_level_debug(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = itertools.cycle(BROKEN.values())
+    with RawServer(lambda request: next(answers)) as server:
+        fields = {"conn_type": "bitrix24", "host": server.url, "login": "7", "password": WEBHOOK}
+        done = subprocess.run(
+            [sys.executable, "-X", "dev", "-W", "ignore", "-c", IN_A_PROCESS, str(len(BROKEN))],
+            env={
+                **os.environ,
+                "AIRFLOW_CONN_WEBHOOK": json.dumps(fields),
+                "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+                "PYTHONASYNCIODEBUG": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
+    assert len(server.received) >= len(BROKEN)
+    assert "a line at level debug" in done.stdout + done.stderr
+    _assert_none_shows({WEBHOOK}, [done.stdout, done.stderr])
 
 
 @pytest.mark.any_airflow
