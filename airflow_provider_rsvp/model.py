@@ -6,21 +6,22 @@ Names follow RFC 5545 (iCalendar) and RFC 5546 (iTIP). Nothing here does I/O or 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 import pendulum
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
-from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line, clean_text
+from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line, clean_text, is_unbroken
 from airflow_provider_rsvp.times import FIRST_YEAR, LAST_YEAR, UTC, parse_instant
 
-_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f\ud800-\udfff]")
 _LONGEST_ID = 1024
+_LONGEST_LINK = 4096
+_LONGEST_QUOTE = 100
 _MOST_CATEGORIES = 100
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -406,7 +407,7 @@ class Invitation:
     :param response_requested: False where the organizer asked for no reply (RSVP=FALSE)
     :param can_propose: whether the organizer takes proposed times
     :param comment: the mailbox's own present comment, where the service shows it
-    :param link: opens the event in its calendar
+    :param link: opens the event in its calendar; None where the service gave no plain web address
     :param body: the description as plain text, or its beginning; None where the service does not show it
     :param categories: the mailbox's categories (RFC 5545, section 3.8.1.2); None where there are none such
     :param sensitivity: who may see the event; None where the service does not say
@@ -447,8 +448,10 @@ class Invitation:
         if self.organizer == Person():
             object.__setattr__(self, "organizer", None)
         if self.categories:
-            categories = tuple(clean_line(each) for each in self.categories[:_MOST_CATEGORIES])
-            object.__setattr__(self, "categories", categories)
+            categories = (clean_line(each) for each in self.categories[:_MOST_CATEGORIES])
+            object.__setattr__(self, "categories", tuple(each for each in categories if each))
+        if self.link is not None and not _is_web_address(self.link):
+            object.__setattr__(self, "link", None)
 
     @property
     def pending(self) -> bool:
@@ -625,7 +628,7 @@ def _parse_enum(cls: type[_E], value: Any, field_name: str) -> _E:
 
 def is_id(value: object) -> bool:
     """Return whether a value has the form of an event's id or UID, of whichever service."""
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and _UNPRINTABLE.search(value) is None
+    return isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and is_unbroken(value)
 
 
 def _check_id(name: str, value: object) -> None:
@@ -635,5 +638,18 @@ def _check_id(name: str, value: object) -> None:
         raise InvalidInputError(f"{name}: is empty.")
     if len(value) > _LONGEST_ID:
         raise InvalidInputError(f"{name}: {len(value)} characters are too many for an id.")
-    if _UNPRINTABLE.search(value):
-        raise InvalidInputError(f"{name}: {value!r} holds white space or control characters.")
+    if not is_unbroken(value):
+        raise InvalidInputError(
+            f"{name}: {value[:_LONGEST_QUOTE]!r} holds white space or control characters."
+        )
+
+
+def _is_web_address(link: str) -> bool:
+    """Whether a link leads where it says: ``https`` or ``http``, a host, and no user name before it."""
+    if len(link) > _LONGEST_LINK or not is_unbroken(link) or "\\" in link:
+        return False
+    try:
+        parts = urlsplit(link)
+        return parts.scheme in ("https", "http") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False

@@ -34,6 +34,13 @@ _MOST_ESCAPINGS = 3
 _LEAST_WORDING = 12
 
 
+def is_unbroken(text: str) -> bool:
+    """Return whether a text has neither white space nor anything that a person cannot see, as an id or an address."""
+    if text.isprintable():
+        return " " not in text
+    return _REMOVED.search(text) is None and _SPACE.search(text) is None and _LINE_ENDS.search(text) is None
+
+
 def clean_line(text: str, longest: int = LONGEST_LINE) -> str:
     """
     Return a text on one line, without invisible characters.

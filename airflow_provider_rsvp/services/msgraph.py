@@ -809,8 +809,9 @@ def _utc_text(value: Any) -> str | None:
 
 
 def _response(event: dict[str, Any], what: str) -> Any:
+    # What is not told must not pass for "not responded": a reply to it would go out again and again.
     fields = expect(event.get("responseStatus") or {}, dict, what, "an object 'responseStatus'")
-    return fields.get("response", "none")
+    return fields.get("response")
 
 
 def _status(event: dict[str, Any], what: str) -> ParticipationStatus | None:

@@ -18,6 +18,7 @@ from airflow_provider_rsvp.services.wire import Answer, Request, excerpt, option
 RENEW_BEFORE_END = 120.0
 """Seconds before its end at which an access token is no longer used."""
 
+_LONGEST_TOKEN = 65_536
 _LONGEST_LIFETIME = 100 * 366 * 86400.0
 
 
@@ -63,7 +64,10 @@ def read_grant(service: str, request: Request, answer: Answer, *, advice: Mappin
     token, refresh_token, seconds = (
         body.get(name) for name in ("access_token", "refresh_token", "expires_in")
     )
-    if not isinstance(token, str) or not token or not isinstance(refresh_token, str | None):
+    if not isinstance(token, str) or not isinstance(refresh_token, str | None):
+        raise MalformedAnswerError(f"{service} answered without a token when asked to {request.what}.")
+    # What is longer could not be sent in a header, and takes long to mask.
+    if not 0 < len(token) <= _LONGEST_TOKEN or len(refresh_token or "") > _LONGEST_TOKEN:
         raise MalformedAnswerError(f"{service} answered without a token when asked to {request.what}.")
     return Grant(token, _end(seconds), refresh_token or None, optional_text(body, "scope"))
 
