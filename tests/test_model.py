@@ -33,9 +33,7 @@ pytestmark = pytest.mark.any_airflow
 TEN = pendulum.datetime(2040, 1, 2, 10, tz="Europe/Berlin")
 ELEVEN = TEN.add(hours=1)
 HOUR = TimeRange(TEN, ELEVEN)
-IDS = st.text(
-    st.characters(min_codepoint=0x21, exclude_categories=["C", "Z"]), min_size=1, max_size=50
-)
+IDS = st.text(st.characters(min_codepoint=0x21, exclude_categories=["C", "Z"]), min_size=1, max_size=50)
 
 
 def is_plain(value):
