@@ -110,7 +110,8 @@ def ended(crowd: Sandbox, airflow: RunningAirflow) -> Callable[[str], dict[str, 
     for dag_id, (option, entered) in answers.items():
         questions[dag_id] = _asked(airflow, dag_id)
         airflow.answer(dag_id, "approve", option, **entered)
-    # The plan changes while a person thinks; or they answer what an earlier page showed.
+    # The plan changes while a person thinks; or the task asks again, and they answer what they were shown before.
+    # Airflow itself goes on showing that: it never changes a question.
     changed, earlier = "approve_after_a_change", "approve_an_earlier_question"
     questions |= {dag_id: _asked(airflow, dag_id) for dag_id in (changed, earlier)}
     for dag_id, cleared in ((changed, ["plan"]), (earlier, ["plan", "approve"])):
@@ -127,8 +128,7 @@ def ended(crowd: Sandbox, airflow: RunningAirflow) -> Callable[[str], dict[str, 
             what=lambda dag_id=dag_id: f"{dag_id} plans again. {airflow.task_log(dag_id, 'plan')[-4000:]}",  # type: ignore[misc]
         )
     airflow.answer(changed, "approve", ApproveRepliesOperator.ALL)
-    again = _asked(airflow, earlier, times=2)
-    assert again["body"] != questions[earlier]["body"]
+    _asked(airflow, earlier, times=2)
     airflow.answer(
         earlier, "approve", ApproveRepliesOperator.ALL, plan=questions[earlier]["params"]["plan"]["value"]
     )

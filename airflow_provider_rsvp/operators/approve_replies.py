@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PLAN = "plan"
 """The field of the question that holds the digest of the plan."""
+_ASK_ANEW = "Start another run of the DAG to be asked anew: within a run, Airflow never changes a question."
 _RANGE = re.compile(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?")
 
 
@@ -157,9 +158,7 @@ def _check_binding(plan: Plan, shown: str | None, answered: Any) -> None:
     from airflow_provider_rsvp.exceptions import PlanChangedError
 
     if plan.digest != shown:
-        raise PlanChangedError(
-            "The plan changed since it was shown, so nothing is approved. Clear this task, and look at it again."
-        )
+        raise PlanChangedError(f"The plan changed since it was shown, so nothing is approved. {_ASK_ANEW}")
     if answered != shown:
         raise _not_to_this_question(f"its field {_PLAN!r} does not hold the digest of the plan that is shown")
 
@@ -168,8 +167,7 @@ def _not_to_this_question(why: str) -> PlanChangedError:
     from airflow_provider_rsvp.exceptions import PlanChangedError
 
     return PlanChangedError(
-        f"The answer does not fit the question, or is to an earlier one, so nothing is approved: {why}. Clear this "
-        "task, and look at the plan again."
+        f"The answer does not fit the question, or is to an earlier one, so nothing is approved: {why}. {_ASK_ANEW}"
     )
 
 
