@@ -24,11 +24,14 @@ class OddServer:
     Runs in threads of its own while it is entered; Alice's calendar ``work``.
 
     :param objects: what lies in the calendar, by names; None for an object that the server names and does not show
+    :param endless: whether each report of changes says that there is more, under another token
     """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes | None] = {}
         self.zone = ""
+        self.endless = False
+        self.reports = 0
         self.written: list[bytes] = []
         server = self
 
@@ -69,7 +72,14 @@ class _Handler(BaseHTTPRequestHandler):
         asked = self._body()
         names = [name for name in self.odd.objects if b"multiget" not in asked or name.encode() in asked]
         shown = b"".join(self._shown(name, b"sync-collection" not in asked) for name in names)
-        self._answer(207, _HEAD + shown + b"<sync-token>later</sync-token></multistatus>")
+        self.odd.reports += 1
+        if self.odd.endless and b"sync-collection" in asked:
+            more = (
+                b"<response><href>%b</href><status>HTTP/1.1 507 More</status></response>" % _CALENDAR.encode()
+            )
+            token = b"<sync-token>%d</sync-token></multistatus>" % self.odd.reports
+            return self._answer(207, _HEAD + more + token)
+        return self._answer(207, _HEAD + shown + b"<sync-token>later</sync-token></multistatus>")
 
     def do_GET(self) -> None:
         data = self.odd.objects.get(self.path.removeprefix(_CALENDAR))

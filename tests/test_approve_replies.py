@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -210,7 +211,9 @@ class TestInARunningAirflow:
     def test_the_example(self, ended: Callable[[str], dict[str, Any]]) -> None:
         found = ended(EXAMPLE)
 
-        assert found["question"]["subject"] == "May these replies of alice@contoso.example be sent?"
+        assert re.fullmatch(
+            r"May these replies of \w+@contoso.example be sent\?", found["question"]["subject"]
+        )
         assert set(found["question"]["params"]) == {"lines", "comment", "plan"}
         assert found["report"]["counts"]["failed"] == 0
         told = [line for line in found["report"]["outcomes"] if line["organizer_notified"]]

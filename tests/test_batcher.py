@@ -16,6 +16,7 @@ from airflow_provider_rsvp.services import msgraph
 from airflow_provider_rsvp.services.wire import Answer, Batching, Purpose, Request
 from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
 from airflow_provider_rsvp.transport.origin import Origin
+from airflow_provider_rsvp.transport.proxies import Route
 from airflow_provider_rsvp.transport.session import Transport
 
 pytestmark = pytest.mark.any_airflow
@@ -152,7 +153,7 @@ class Watched(Transport):
         self.most: Counter[str] = Counter()
         self.batches = 0
 
-    async def _once(self, request: Request, url: str) -> Carried:
+    async def _once(self, request: Request, url: str, route: Route) -> Carried:
         batch = request.url == "$batch"
         self.batches += batch
         urls = [each["url"] for each in request.json["requests"]] if batch else [request.url]

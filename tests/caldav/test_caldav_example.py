@@ -15,13 +15,13 @@ from demo.runs import Run, run_dags
 
 @pytest.mark.airflow
 @pytest.mark.timeout(300)
-def test_it_answers_on_a_real_server(cyrus):
+def test_it_answers_on_a_real_server(cyrus, sandbox):
     events = {name: cyrus.invite(SUMMARY=name) for name in ("accept", "tentative", "decline")}
     connection = {"conn_type": "caldav", "host": cyrus.url, "login": "alice", "password": PASSWORD}
     with tempfile.TemporaryDirectory(prefix="rsvp-caldav-") as folder:
         home = Path(folder)
         log = home / "airflow.log"
-        environment = settings(home, {"caldav_default": connection})
+        environment = settings(home, sandbox.url, {"caldav_default": connection})
         try:
             prepare(home, environment, log)
             conf = {name: event.event_id for name, event in events.items()}

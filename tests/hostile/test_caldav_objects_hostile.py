@@ -247,6 +247,14 @@ def test_nor_does_it_hide_another_that_is_watched_or_looked_for(server, name):
     assert look("caldav_odd", ical_uid="good").reference.event_id == "work/last.ics"
 
 
+def test_changes_without_end_come_to_one(server, monkeypatch):
+    monkeypatch.setattr("airflow_provider_rsvp.services.wire.MOST_PAGES", 20)
+    server.endless = True
+    with pytest.raises(MalformedAnswerError, match="more than 20 pages"):
+        client(lambda calendar: calendar.changes(WINDOW, "sync:first"))
+    assert server.reports == 20
+
+
 # A rule is read only for a series, and what cannot be read of it is an error then.
 @pytest.mark.parametrize("name", [name for name in UNREADABLE if UNREADABLE[name]])
 def test_a_look_at_an_instance_of_it_is_one_clear_error(server, name):

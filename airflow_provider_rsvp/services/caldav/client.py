@@ -43,7 +43,7 @@ from airflow_provider_rsvp.services.caldav.xml import (
 )
 from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
 from airflow_provider_rsvp.services.foreign import read_events
-from airflow_provider_rsvp.services.wire import Exchange, reading
+from airflow_provider_rsvp.services.wire import Exchange, Pages, reading
 
 _DATA = f"{CALDAV}calendar-data"
 _TOKENS = (f"{DAV}sync-token", f"{CALENDAR_SERVER}getctag")
@@ -238,16 +238,18 @@ class CalDAVCalendar:
     async def _changed(self, home: Home, calendar: Collection, window: Window, token: str) -> Changes:
         what = f"list what changed in {calendar.calendar_id}"
         changed: dict[str, None] = {}
-        followed: set[str] = set()
+        pages = Pages(what)
         more = True
-        while more and token not in followed:
-            followed.add(token)
+        while more:
             answer = await self._store.report(calendar.path, sync_collection(token), what, depth="0")
             with reading(what):
-                paths = {path_of(each.href, what): each.status for each in answer.responses}
+                responses = pages.read(list(answer.responses))
+                paths = {path_of(each.href, what): each.status for each in responses}
                 # That the answer was cut short is said by a status of the calendar's own (RFC 6578, section 3.6).
-                more = paths.pop(calendar.path, None) == 507
+                more = paths.pop(calendar.path, None) == 507 and answer.sync_token not in (None, token)
                 token = answer.sync_token or token
+            if more:
+                pages.following(token)
             for path, status in paths.items():
                 changed.pop(path, None)
                 if status != 404:
