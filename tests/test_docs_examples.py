@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from textwrap import dedent
 
+import airflow.sdk
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -24,4 +25,6 @@ EXAMPLES = {
 
 @pytest.mark.parametrize("code", EXAMPLES.values(), ids=EXAMPLES)
 def test_an_example_runs(code: str) -> None:
+    if "AsyncCallback" in code and not hasattr(airflow.sdk, "AsyncCallback"):
+        pytest.skip("This Airflow has no deadline alerts.")
     exec(compile(code, "an example", "exec"), {"__name__": "example"})
