@@ -13,7 +13,7 @@ Line = Mapping[str, str]
 _WIDEST = 64
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&])")
 # What Airflow's UI makes a link of after it has read the Markdown, so that a backslash does not help.
-_LINKED = re.compile(r"(:(?=//)|@|www(?=\.))", re.IGNORECASE)
+_LINKED = re.compile(r"(:(?=//)|@|www(?=\.)|mailto(?=:))", re.IGNORECASE)
 _JOINER = "\u2060"
 """Has no width and breaks no line."""
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import gzip
 import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -163,8 +163,12 @@ def _echo(status: int, shape: str) -> Callable[[Asked], Any]:
 
 
 @cache
+@cache
 def _bomb(megabytes: int, start: bytes = b'{"value": [], "items": [], "x": "') -> bytes:
-    return gzip.compress(start + b"a" * (megabytes * 2**20) + b'"}', 9)
+    """Return gzip that grows to so many megabytes; made in pieces, as memory is measured meanwhile."""
+    packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
+    pieces = [packer.compress(start), *(packer.compress(b"a" * 2**20) for _ in range(megabytes))]
+    return b"".join([*pieces, packer.compress(b'"}'), packer.flush()])
 
 
 async def _drip(asked: Asked) -> web.StreamResponse:

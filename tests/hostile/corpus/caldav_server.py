@@ -114,7 +114,10 @@ class CalDAVServer:
         before, after = _statuses(self.objects[path]), _statuses(data)
         told = b"SCHEDULE-AGENT=CLIENT" not in data.upper() and not silent
         if (before != after or b"SCHEDULE-FORCE-SEND" in data.upper()) and told:
-            comments = b"\n".join(_COMMENT.findall(_FOLD.sub(b"", data)))
+            stood = _COMMENT.findall(_FOLD.sub(b"", self.objects[path]))
+            comments = b"\n".join(
+                each for each in _COMMENT.findall(_FOLD.sub(b"", data)) if each not in stood
+            )
             self.mail.append((path, comments.decode("utf-8", "replace")))
         self.objects[path] = data
         self._version += 1

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
+from urllib.parse import unquote
 
 import pendulum
 from airflow.providers.standard.operators.hitl import HITLOperator
@@ -52,7 +53,7 @@ try:
 except ImportError:  # Airflow 3.1 has it here only
     from airflow.exceptions import TaskDeferred
 
-EVERYTHING = ("answered", "cancelled", "drafts", "own")
+EVERYTHING = ("answered", "cancelled", "drafts", "own", "unanswerable")
 WINDOW = {"start": "now", "end": "+60d"}
 REFUSALS = (RsvpError, AirflowFailException)
 _SETTLE = 1.0
@@ -130,13 +131,12 @@ class Run:
         """Render and execute an operator, as Airflow does, and take what it gives to XCom."""
         operator.render_template_fields(context)
         operator = context.get("task", operator)
-        self.evidence.xcom(
+        self.evidence.rendered(
             {
                 name: getattr(operator, name)
                 for name in operator.template_fields
                 if _plain(getattr(operator, name))
-            },
-            "rendered",
+            }
         )
         try:
             result = self.logging(operator).execute(context)
@@ -157,8 +157,10 @@ class Run:
             if row is not None and row.get("cannot_respond") is None:
                 seen.neighbours.add(subject)
         for case, event_id in self.laid.hostile.items():
+            # Of a path, it does not matter which characters are percent-encoded.
+            name = unquote(str(event_id))
             for shown_id, row in shown.items():
-                if shown_id == str(event_id) or (str(event_id) and shown_id.startswith(f"{event_id}#")):
+                if unquote(shown_id) == name or (name and unquote(shown_id).startswith(f"{name}#")):
                     seen.hostile[case] = str(row.get("cannot_respond") or "")
         # What has no usable id is shown under a name of its own.
         unnamed = [row for name, row in shown.items() if name.startswith("unreadable-")]
@@ -245,7 +247,7 @@ def _answering(question: dict[str, Any]) -> Iterator[None]:
     """Stand in for Airflow's part of asking a person, which needs its API server."""
 
     def ask(operator: Any, context: Any) -> None:
-        question.update(subject=operator.subject, body=operator.body)
+        question.update(subject=operator.subject, body=operator.body, plan=operator.params["plan"])
 
     def answer(operator: Any, context: Any, event: dict[str, Any]) -> dict[str, Any]:
         return {**event, "responded_by_user": {"id": "1", "name": "Ada"}}
@@ -269,10 +271,10 @@ def approve(run: Run, plan: Mapping[str, Any]) -> dict[str, Any]:
         run.evidence.markdown(question["body"])
         event = {
             "chosen_options": [ApproveRepliesOperator.ALL],
-            "params_input": {"lines": "", "comment": ""},
+            "params_input": {"lines": "", "comment": "", "plan": question["plan"]},
             "responded_at": pendulum.now("UTC"),
         }
-        approved: dict[str, Any] = operator.execute_complete(context, event)
+        approved: dict[str, Any] = operator.execute_complete(context, event, shown=question["plan"])
     run.evidence.xcom(approved)
     return approved
 
@@ -494,7 +496,7 @@ def mapped(run: Run) -> Seen:
             made.render_template_fields(context)
             unmapped = context["task"]
             values = {name: getattr(unmapped, name) for name in ("event_id", "comment", "status")}
-            run.evidence.xcom(values, "rendered")
+            run.evidence.rendered(values)
             if values["event_id"] != row["event_id"]:
                 run.evidence.leaked.append(
                     f"rendered: event_id {row['event_id']!r} became {values['event_id']!r}"[:200]
@@ -527,7 +529,7 @@ def planned_and_mapped(run: Run) -> Seen:
         made.render_template_fields(context)
         unmapped = context["task"]
         values = {name: getattr(unmapped, name) for name in ("event_id", "comment")}
-        run.evidence.xcom(values, "rendered")
+        run.evidence.rendered(values)
         if values != {name: row[name] for name in values}:
             run.evidence.leaked.append(f"rendered: {row!a} became {values!a}"[:300])
         with _refused(run, seen, row["event_id"]):

@@ -34,11 +34,11 @@ class Evidence:
     What came out while a consumer ran.
 
     :param secrets: what must be in none of it
-    :param links: the hosts to which links may lead
+    :param links: the hosts to which links may lead; None where the service makes them, and no stranger
     """
 
     secrets: Collection[str]
-    links: Collection[str]
+    links: Collection[str] | None
     leaked: list[str] = field(default_factory=list)
     misled: list[str] = field(default_factory=list)
 
@@ -71,8 +71,8 @@ class Evidence:
         self._lines("table", text)
 
     def markdown(self, text: str) -> None:
-        """Take Markdown that Airflow's UI shows."""
-        self._words("Markdown", text)
+        """Take Markdown that Airflow's UI shows; a joiner in it keeps an address from becoming a link."""
+        self._words("Markdown", text.replace("\u2060", ""))
         self._lines("Markdown", text)
         shown = _MARKDOWN.render(text)
         if found := _ACTIVE.search(shown):
@@ -99,18 +99,27 @@ class Evidence:
 
     def _link(self, where: str, address: str) -> None:
         parts = urlsplit(address)
-        if parts.scheme not in ("http", "https") or parts.hostname not in self.links:
+        elsewhere = self.links is not None and parts.hostname not in self.links
+        if parts.scheme not in ("http", "https") or "@" in parts.netloc or elsewhere:
             self.misled.append(f"{where} leads to {address[:_SHOWN]!r}")
 
+    def rendered(self, value: Any) -> None:
+        """Take the rendered arguments of a task, which are what the DAG's author took from elsewhere."""
+        for path, text in _texts(value, "rendered"):
+            self._secrets(path, text)
+
     def _words(self, where: str, text: str) -> None:
+        self._secrets(where, text)
+        if found := _INVISIBLE.search(text):
+            self.misled.append(f"{where}: {_around(text, found.start())}")
+
+    def _secrets(self, where: str, text: str) -> None:
         for secret in self.secrets:
             if secret in text:
                 self.leaked.append(f"{where}: {_around(text, text.index(secret))}")
         for effect in RENDERED:
             if effect in text:
                 self.leaked.append(f"{where}, rendered: {_around(text, text.index(effect))}")
-        if found := _INVISIBLE.search(text):
-            self.misled.append(f"{where}: {_around(text, found.start())}")
 
     def _lines(self, where: str, text: str) -> None:
         if found := _FORGED.search(text):
