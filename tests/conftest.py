@@ -42,6 +42,9 @@ _LONGEST = (
     "test_fault_matrix",
     "test_approve_replies",
     "test_example_dags",
+    "test_templates_running",
+    "test_corpus",
+    "test_hostile_answers",
 )
 """They begin first, so that none is left to one worker at the end; of those with an Airflow, not all at once."""
 

@@ -9,6 +9,8 @@ from hostile.corpus.invitations import INVITATIONS
 from hostile.corpus.mailboxes import SERVICES, Mailbox, corpus_airflow
 from hostile.corpus.verdicts import bad, run, table
 
+pytestmark = pytest.mark.any_airflow
+
 
 @pytest.fixture(scope="module")
 def airflow() -> Iterator[tuple[dict[str, Mailbox], set[str]]]:

@@ -14,6 +14,8 @@ from hostile.corpus.verdicts import judge
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.any_airflow
+
 BULK = ("list", "plan", "send", "trigger", "sensor")
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "6"))
 """For each service and consumer; each example is several invitations in one mailbox."""

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import pytest
 from aiohttp import web
@@ -23,7 +24,10 @@ from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.sandbox.wire import Call
+from airflow_provider_rsvp.services import wire
 from airflow_provider_rsvp.transport.tokens import forget_grants
+
+pytestmark = pytest.mark.any_airflow
 
 SERVICES = ("cronofy", "bitrix24", "graph", "google")
 CONNECTIONS = {
@@ -35,6 +39,8 @@ CONNECTIONS = {
 """A connection whose token is given, and one that asks for it."""
 OPERATIONS = ("list", "send", "token")
 PATIENCE = {"answer_timeout": 1.0, "throttle_timeout": 0.5, "settle_timeout": 0.2}
+MOST_PAGES = 40
+"""In place of the thousand that a listing may have, which take their time."""
 MOST_SECONDS, MOST_REQUESTS, MOST_MEGABYTES = 15.0, 60, 100
 """What one operation may take of each, however the service answers; patience and a fair number of pages included."""
 
@@ -153,7 +159,7 @@ def _judged(
     tracemalloc.start(1)
     begun = time.monotonic()
     try:
-        with at_most(MOST_SECONDS), logged(evidence):
+        with at_most(MOST_SECONDS), logged(evidence), mock.patch.object(wire, "MOST_PAGES", MOST_PAGES):
             _operate(conn_id, operation, event, evidence)
     except RsvpError as error:
         evidence.error(error)
