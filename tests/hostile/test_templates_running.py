@@ -78,7 +78,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         for mailbox in WAYS.values():
             invite(sandbox, mailbox)
         for attendee in ("bob@contoso.example", "carol@contoso.example"):
-            sandbox.answer("graph", sandbox.event_id("graph", "standup"), attendee, "accepted")
+            sandbox.answer("graph", sandbox.event_id("graph", "approval"), attendee, "accepted")
         env = {
             f"AIRFLOW_CONN_{conn_id.upper()}": json.dumps(connection)
             for conn_id, connection in sandbox.connections().items()
