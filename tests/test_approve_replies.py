@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -60,7 +59,7 @@ DAGS = {
     "approve_an_earlier_question": ("bulk9@contoso.example", 60, PATIENT),
 }
 EXAMPLE = "rsvp_approval"
-MAILBOXES = {dag_id: mailbox for dag_id, (mailbox, _, _) in DAGS.items()} | {EXAMPLE: "alice@contoso.example"}
+MAILBOXES = {dag_id: mailbox for dag_id, (mailbox, _, _) in DAGS.items()} | {EXAMPLE: "nora@contoso.example"}
 TEMPLATE = "Bulk {{ 6 * 7 }} {% for %}"
 INVITATIONS = 6
 """In each mailbox."""
@@ -211,9 +210,7 @@ class TestInARunningAirflow:
     def test_the_example(self, ended: Callable[[str], dict[str, Any]]) -> None:
         found = ended(EXAMPLE)
 
-        assert re.fullmatch(
-            r"May these replies of \w+@contoso.example be sent\?", found["question"]["subject"]
-        )
+        assert found["question"]["subject"] == "May these replies of nora@contoso.example be sent?"
         assert set(found["question"]["params"]) == {"lines", "comment", "plan"}
         assert found["report"]["counts"]["failed"] == 0
         told = [line for line in found["report"]["outcomes"] if line["organizer_notified"]]
