@@ -69,6 +69,12 @@ def keep_out(*secrets: str | None) -> None:
         _forget(next(iter(_SECRETS)))
 
 
+def forget_secrets() -> None:
+    """Forget all secrets, as a new process; for tests whose texts hold what is a secret elsewhere."""
+    for secret in tuple(_SECRETS):
+        _forget(secret)
+
+
 def blotted(text: str) -> str:
     """Return a text without any secret that this process has used; one of absurd length is cut."""
     if not (_BY_START or _WORDS):
