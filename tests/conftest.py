@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from stored_tokens import forget_stored_tokens
 from support.clock import CLOCK, Policy
 
+from airflow_provider_rsvp.redaction import forget_secrets
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport.tokens import forget_grants
 
@@ -59,6 +60,12 @@ def clock() -> Iterator[None]:
     """Let the waits of event loops take no time; tests that wait for another process override it."""
     with CLOCK.control():
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_secrets() -> None:
+    """Blot no secret of another test out of what this one compares."""
+    forget_secrets()
 
 
 @pytest.fixture(scope="session")

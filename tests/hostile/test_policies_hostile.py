@@ -25,15 +25,8 @@ from airflow_provider_rsvp.policies.conditions.filter import Filter
 from airflow_provider_rsvp.policies.patterns.automaton import Automaton
 from airflow_provider_rsvp.policies.patterns.pattern import Pattern
 from airflow_provider_rsvp.policies.patterns.syntax import Parser
-from airflow_provider_rsvp.redaction import forget_secrets
 
 pytestmark = pytest.mark.any_airflow
-
-
-@pytest.fixture(autouse=True)
-def no_secrets() -> None:
-    """No other test's secret is blotted out of a message here."""
-    forget_secrets()
 
 
 SOON = 5
