@@ -27,12 +27,12 @@ class Standing:
     How far it has come.
 
     :param reached: whether it is as was waited for
-    :param hopeless: why it can no longer come to be; None while it can
+    :param impossible: why it can no longer come to be; None while it can
     :param detail: who has answered how, as a sentence
     """
 
     reached: bool
-    hopeless: str | None
+    impossible: str | None
     detail: str
 
 
@@ -108,13 +108,13 @@ class Awaited:
                     f"attendees: {service} shows no answer of this mailbox; is it invited?"
                 )
             return [Attendee(Person(name="this mailbox"), invitation.status)]
-        if invitation.answers is None:
+        if invitation.attendees is None:
             raise UnsupportedByServiceError(
                 f"attendees: {service} does not show how others answered; only 'me' can be waited for."
             )
         if self.who == (REQUIRED,):
             return _required(invitation)
-        by_address = {(each.person.address or "").casefold(): each for each in invitation.answers}
+        by_address = {(each.person.address or "").casefold(): each for each in invitation.attendees}
         missing = [address for address in self.who if address.casefold() not in by_address]
         if missing:
             raise NotAnInvitationError(
@@ -129,7 +129,7 @@ def _required(invitation: Invitation) -> list[Attendee]:
     organizer = ((invitation.organizer and invitation.organizer.address) or "").casefold()
     people = [
         each
-        for each in invitation.answers or ()
+        for each in invitation.attendees or ()
         if each.required is not False and (each.person.address or "").casefold() != organizer
     ]
     if not people:

@@ -18,7 +18,7 @@
     │   ├── NotAnInvitationError       the event has no attendee who could answer here
     │   ├── OwnEventError              the mailbox is the organizer
     │   ├── EventCancelledError        the organizer cancelled the event
-    │   ├── InvitationChangedError     it is not as it was when the reply was planned
+    │   ├── NotAsPlannedError     it is not as it was when the reply was planned
     │   ├── PlanChangedError           the plan is not the one that a person was shown
     │   ├── DraftEventError            the organizer has not sent the invitation yet
     │   ├── ReadOnlyCalendarError      the calendar cannot be written to
@@ -28,8 +28,8 @@
     └── PassingError                   a later try may succeed; Airflow's retries apply
         ├── ServiceUnavailableError    not reachable, or failing on its side
         ├── ThrottledError             too many requests, for longer than we may wait
-        ├── MalformedAnswerError       the answer is not what the service documents
-        ├── EventChangedError          the event changed between the look and the sending; nothing was sent
+        ├── MalformedResponseError       the answer is not what the service documents
+        ├── EditConflictError          the event changed between the look and the sending; nothing was sent
         └── UnclearOutcomeError        a reply may or may not have been sent
 
 No message holds a secret. A message says what was asked, what the service said, and what to do. What a service or a
@@ -158,7 +158,7 @@ class EventCancelledError(PermanentError):
     """The organizer cancelled the event."""
 
 
-class InvitationChangedError(PermanentError):
+class NotAsPlannedError(PermanentError):
     """The invitation is not as it was when the reply to it was planned; nothing was sent."""
 
 
@@ -194,11 +194,11 @@ class ThrottledError(PassingError):
     """The service asks for fewer requests, for longer than this task may wait."""
 
 
-class MalformedAnswerError(PassingError):
+class MalformedResponseError(PassingError):
     """The answer is not what the service documents: not JSON, cut off, or of another type."""
 
 
-class EventChangedError(PassingError):
+class EditConflictError(PassingError):
     """The event changed between the look and the sending; nothing was sent."""
 
 

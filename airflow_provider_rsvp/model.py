@@ -359,7 +359,7 @@ class Capabilities:
     :param scopes: what a reply to a recurring event can cover
     :param mailboxes: whether one connection can answer for other mailboxes
     :param ical_uid: whether an event is found by its iCalendar UID
-    :param answer_is_proof: whether the service's success means that the status was set
+    :param response_is_proof: whether the service's success means that the status was set
     :param batch_size: replies in one request; 1 where the service has no batch for them
     """
 
@@ -370,7 +370,7 @@ class Capabilities:
     scopes: frozenset[Scope]
     mailboxes: bool
     ical_uid: bool
-    answer_is_proof: bool
+    response_is_proof: bool
     batch_size: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -383,7 +383,7 @@ class Capabilities:
             "scopes": sorted(self.scopes),
             "mailboxes": self.mailboxes,
             "ical_uid": self.ical_uid,
-            "answer_is_proof": self.answer_is_proof,
+            "response_is_proof": self.response_is_proof,
             "batch_size": self.batch_size,
         }
 
@@ -412,7 +412,7 @@ class Invitation:
     :param categories: the mailbox's categories (RFC 5545, section 3.8.1.2); None where there are none such
     :param sensitivity: who may see the event; None where the service does not say
     :param free_busy: how the event counts towards the mailbox's time; None where the service does not say
-    :param answers: who is invited and how they answered; None where the service does not show it; not in
+    :param attendees: who is invited and how they answered; None where the service does not show it; not in
         :meth:`to_dict`
     """
 
@@ -432,7 +432,7 @@ class Invitation:
     is_readable: bool = True
     response_requested: bool = True
     can_propose: bool = False
-    attendees: int | None = None
+    attendee_count: int | None = None
     required: bool | None = None
     comment: str | None = None
     link: str | None = None
@@ -440,7 +440,7 @@ class Invitation:
     categories: tuple[str, ...] | None = None
     sensitivity: Sensitivity | None = None
     free_busy: FreeBusy | None = None
-    answers: tuple[Attendee, ...] | None = None
+    attendees: tuple[Attendee, ...] | None = None
 
     def __post_init__(self) -> None:
         _clean(self, "subject", "cannot_respond")
@@ -483,7 +483,7 @@ class Invitation:
             "series_id": self.series_id,
             "is_organizer": self.is_organizer,
             "is_cancelled": self.is_cancelled,
-            "attendees": self.attendees,
+            "attendee_count": self.attendee_count,
             "required": self.required,
             "can_respond": self.can_respond,
             "cannot_respond": self.cannot_respond,

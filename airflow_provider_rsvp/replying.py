@@ -28,12 +28,12 @@ import pendulum
 from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
     DraftEventError,
+    EditConflictError,
     EventCancelledError,
-    EventChangedError,
     EventNotFoundError,
-    InvitationChangedError,
-    MalformedAnswerError,
+    MalformedResponseError,
     NotAnInvitationError,
+    NotAsPlannedError,
     OwnEventError,
     ProposalNotAllowedError,
     ReadOnlyCalendarError,
@@ -285,29 +285,29 @@ def check_as_planned(planned: Invitation, invitation: Invitation) -> None:
     """
     Check that an invitation is as it was when the reply to it was planned, in all that a person is shown of it.
 
-    :raises InvitationChangedError: it was renamed, moved, cancelled or answered since, or has another organizer
+    :raises NotAsPlannedError: it was renamed, moved, cancelled or answered since, or has another organizer
     """
     if invitation.is_cancelled and not planned.is_cancelled:
-        raise InvitationChangedError("The organizer cancelled it since the reply was planned.")
+        raise NotAsPlannedError("The organizer cancelled it since the reply was planned.")
     if invitation.status is not planned.status:
-        raise InvitationChangedError(
+        raise NotAsPlannedError(
             f"It was answered by hand since the reply was planned: it was {planned.status or 'not shown'} and "
             f"is {invitation.status or 'not shown'} now."
         )
     if invitation.subject != planned.subject:
-        raise InvitationChangedError(
+        raise NotAsPlannedError(
             f"It was renamed since the reply was planned: from {planned.subject!r} to {invitation.subject!r}."
         )
     # A plan that was made of a report knows no organizer.
     if planned.organizer is not None and invitation.organizer != planned.organizer:
-        raise InvitationChangedError(
+        raise NotAsPlannedError(
             f"It has another organizer since the reply was planned: it was {planned.organizer} and "
             f"is {invitation.organizer or 'not shown'} now."
         )
     # A series is planned by one of its instances, whose time is not that of the series.
     same = planned.reference.event_id == invitation.reference.event_id
     if same and invitation.time != planned.time:
-        raise InvitationChangedError(
+        raise NotAsPlannedError(
             f"It was moved since the reply was planned: from {planned.time.start.isoformat()} to "
             f"{invitation.time.start.isoformat()}."
         )
@@ -373,7 +373,7 @@ class _Protocol:
     ) -> None:
         self._client = client
         self._reply = reply
-        self._verify = verify or not client.capabilities.answer_is_proof
+        self._verify = verify or not client.capabilities.response_is_proof
         self._memory = memory
         self._settling = settling
         self._steps_at = steps_at
@@ -390,7 +390,7 @@ class _Protocol:
         for _ in range(_BEGINNINGS - 1):
             try:
                 return await self._run_once(reference, scope, force, planned, dry_run)
-            except EventChangedError as error:
+            except EditConflictError as error:
                 log.log(self._steps_at, "%s Beginning again with a look.", error)
                 self._began_again = True
         return await self._run_once(reference, scope, force, planned, dry_run)
@@ -447,7 +447,7 @@ class _Protocol:
         log.log(self._steps_at, "Sending '%s' for %r.", self._reply.status, invitation.subject)
         try:
             sent = await self._client.send(invitation, self._reply)
-        except (UnclearOutcomeError, MalformedAnswerError) as unclear:
+        except (UnclearOutcomeError, MalformedResponseError) as unclear:
             log.warning("%s Reading back to find out.", unclear)
             return await self._settle_unclear(invitation, unclear)
         except RsvpError:
@@ -460,7 +460,7 @@ class _Protocol:
         seen = shown or await self._seen(invitation)
         if seen is None:
             raise self._not_seen(invitation)
-        if invitation.status is self._reply.status and not self._client.capabilities.answer_is_proof:
+        if invitation.status is self._reply.status and not self._client.capabilities.response_is_proof:
             stood = "The status stood before, so reading back cannot tell whether the reply went out again."
             return self._replied(
                 invitation, sent, invitation.status, stood, after=seen.status, verified=False

@@ -101,8 +101,8 @@ def _trigger(event: dict[str, str], until: str) -> ParticipationStatusTrigger:
         deadline=None,
         until=until,
         poll_interval=POLL,
-        patience=600,
-        answer_timeout=30,
+        failure_timeout=600,
+        request_timeout=30,
         throttle_timeout=300,
     )
 

@@ -251,7 +251,7 @@ def operator_for(subject: Subject, event_id: str, cell: Cell | None = None) -> S
         event_id=event_id,
         calendar_id=subject.calendar_id,
         status=subject.status,
-        answer_timeout=SHORT_TIMEOUT if hangs else ANSWER_TIMEOUT,
+        request_timeout=SHORT_TIMEOUT if hangs else ANSWER_TIMEOUT,
         throttle_timeout=2.0,
         settle_timeout=SETTLE_TIMEOUT,
     )

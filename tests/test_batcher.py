@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_rsvp.services import msgraph
-from airflow_provider_rsvp.services.wire import Answer, Batching, Purpose, Request
+from airflow_provider_rsvp.services.wire import Batching, Purpose, Request, Response
 from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
 from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.proxies import Route
@@ -33,9 +33,12 @@ def _pack(requests: Sequence[Request]) -> Request:
     return Request(what="all", method="POST", url="batch", purpose=Purpose.SEND, json=body)
 
 
-def _unpack(requests: Sequence[Request], answer: Answer) -> list[Answer | None]:
-    answers = json.loads(answer.body)
-    return [Answer(200, {}, answers[each.url].encode()) if each.url in answers else None for each in requests]
+def _unpack(requests: Sequence[Request], response: Response) -> list[Response | None]:
+    responses = json.loads(response.body)
+    return [
+        Response(200, {}, responses[each.url].encode()) if each.url in responses else None
+        for each in requests
+    ]
 
 
 BATCHING = Batching(SIZE, lambda request: request.json, _pack, _unpack)
@@ -53,9 +56,9 @@ class Line:
         self.batches.append(items)
         await asyncio.sleep(0)
         if request.url != "batch":
-            return Answer(200, {}, request.url.encode()), "token"
-        answers = {name: name for name, _ in items if name not in self._missing}
-        return Answer(200, {}, json.dumps(answers).encode()), "token"
+            return Response(200, {}, request.url.encode()), "token"
+        responses = {name: name for name, _ in items if name not in self._missing}
+        return Response(200, {}, json.dumps(responses).encode()), "token"
 
     @property
     def carried(self) -> Counter[str]:
@@ -96,7 +99,7 @@ def test_each_gets_its_own_answer_and_what_was_cancelled_does_not_go_out(
         if number in cancelled:
             assert isinstance(result, asyncio.CancelledError)
         else:
-            assert result == (Answer(200, {}, f"r{number}".encode()), "token")
+            assert result == (Response(200, {}, f"r{number}".encode()), "token")
     assert line.carried == Counter(f"r{number}" for number in range(len(weights)) if number not in cancelled)
     assert all(batch and sum(weight for _, weight in batch) <= SIZE for batch in line.batches)
 
@@ -117,7 +120,7 @@ def test_what_the_answer_does_not_mention_has_no_answer() -> None:
 
     results = asyncio.run(work())
 
-    assert [type(carried) for carried, _ in results] == [Answer, Unanswered, Answer]
+    assert [type(carried) for carried, _ in results] == [Response, Unanswered, Response]
 
 
 @pytest.mark.parametrize("fate", [Unreached("refused"), Unanswered("cut")])
@@ -163,7 +166,7 @@ class Watched(Transport):
         await asyncio.sleep(0.003)
         self.under_way -= mailboxes
         responses = [{"id": str(number), "status": 202} for number in range(len(urls))]
-        return Answer(200, {}, json.dumps({"responses": responses}).encode())
+        return Response(200, {}, json.dumps({"responses": responses}).encode())
 
 
 def test_of_one_mailbox_no_more_than_four_are_under_way_in_all_batches_together() -> None:
@@ -181,8 +184,8 @@ def test_of_one_mailbox_no_more_than_four_are_under_way_in_all_batches_together(
                 )
                 for number in range(60)
             ]
-            answers = await asyncio.gather(*(transport.send(request) for request in requests))
-            assert {answer.status for answer in answers} == {202}
+            responses = await asyncio.gather(*(transport.send(request) for request in requests))
+            assert {response.status for response in responses} == {202}
         return transport
 
     transport = asyncio.run(work())

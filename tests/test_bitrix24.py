@@ -12,7 +12,7 @@ from airflow_provider_rsvp.exceptions import (
     CredentialsError,
     EventNotFoundError,
     InvalidInputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     NotAnInvitationError,
     OwnEventError,
     PermissionDeniedError,
@@ -276,7 +276,7 @@ def test_another_event_than_was_asked_for_is_not_answered(sandbox):
     body = {"result": {"result": {"event": event, "status": "Q"}, "result_error": []}}
     sandbox.faults([{"operation": "batch", "kind": "status", "status": 200, "body": body}])
 
-    with pytest.raises(MalformedAnswerError, match=r"another event than was asked for"):
+    with pytest.raises(MalformedResponseError, match=r"another event than was asked for"):
         reply("bitrix24_default", "accepted", event_id="651")
     assert sent(sandbox) == []
 

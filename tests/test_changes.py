@@ -9,12 +9,16 @@ import pendulum
 import pytest
 from replies import reply
 
-from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError, ServiceUnavailableError
+from airflow_provider_rsvp.exceptions import (
+    InvalidInputError,
+    MalformedResponseError,
+    ServiceUnavailableError,
+)
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import ParticipationStatus, Recurrence
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.msgraph import GraphCalendar
-from airflow_provider_rsvp.services.wire import Answer
+from airflow_provider_rsvp.services.wire import Response
 
 SERVICES = {
     "cronofy": ("cronofy_default", "acc_alice"),
@@ -163,17 +167,17 @@ class TestGraph:
 class Prepared:
     """An exchange that answers each address in its own way."""
 
-    def __init__(self, **answers):
-        self.answers = answers
+    def __init__(self, **responses):
+        self.responses = responses
         self.asked = []
 
     async def send(self, request):
         self.asked.append(request.url)
-        body = self.answers[request.url.rpartition("/")[2]]
+        body = self.responses[request.url.rpartition("/")[2]]
         status = 200
         if "error" in body:
             status = 404 if body["error"]["code"] == "ErrorItemNotFound" else 410
-        return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+        return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
 def at(clock):
@@ -199,8 +203,8 @@ BARE = {
 ENDED = {"@odata.deltaLink": "https://graph.example/v1.0/me/calendarView/delta?$deltatoken=next"}
 
 
-def read(since=None, **answers):
-    exchange = Prepared(**answers)
+def read(since=None, **responses):
+    exchange = Prepared(**responses)
     client = GraphCalendar(exchange)
     return asyncio.run(client.changes(WINDOW, since)), exchange
 
@@ -238,7 +242,7 @@ class TestGraphRounds:
         "link", [None, 7, "https://graph.example/v1.0/me/calendarView/delta", "https://["]
     )
     def test_a_round_without_a_token_for_the_next_is_malformed(self, link):
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             read(delta={"value": [], "@odata.deltaLink": link})
 
     def test_a_service_that_ends_every_round_is_not_asked_forever(self):

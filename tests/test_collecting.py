@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from airflow_provider_rsvp.operators.collecting import sparing_older_objects
+from airflow_provider_rsvp.operators.collecting import freeze_gc
 
 pytestmark = pytest.mark.any_airflow
 
@@ -26,7 +26,7 @@ def is_collected(ring: weakref.ref[Ring]) -> bool:
 
 def test_what_was_there_before_is_spared_until_the_block_ends() -> None:
     older = weakref.ref(Ring())
-    with sparing_older_objects():
+    with freeze_gc():
         newer = weakref.ref(Ring())
         assert is_collected(newer)
         assert not is_collected(older)
@@ -34,7 +34,7 @@ def test_what_was_there_before_is_spared_until_the_block_ends() -> None:
 
 
 def test_a_failure_ends_it_too() -> None:
-    with pytest.raises(ValueError, match="failed"), sparing_older_objects():
+    with pytest.raises(ValueError, match="failed"), freeze_gc():
         raise ValueError("failed")
     assert gc.get_freeze_count() == 0
 
@@ -42,7 +42,7 @@ def test_a_failure_ends_it_too() -> None:
 def test_what_others_have_spared_stays_so() -> None:
     gc.freeze()
     try:
-        with sparing_older_objects():
+        with freeze_gc():
             pass
         assert gc.get_freeze_count() > 0
     finally:

@@ -34,10 +34,10 @@ from airflow_provider_rsvp.operators.set_participation_status import SetParticip
 patient = {{"retries": 1, "retry_delay": pendulum.duration(seconds=1)}}
 for dag_id, arguments in {dags!r}.items():
     with DAG(dag_id, schedule=None, default_args=patient):
-        SetParticipationStatusOperator(task_id="reply", answer_timeout=60, **arguments)
+        SetParticipationStatusOperator(task_id="reply", request_timeout=60, **arguments)
 for dag_id, arguments in {bulk!r}.items():
     with DAG(dag_id, schedule=None, default_args=patient):
-        SendRepliesOperator(task_id="reply", answer_timeout=60, **arguments)
+        SendRepliesOperator(task_id="reply", request_timeout=60, **arguments)
 """
 
 LOOK = {"cronofy": "observe", "bitrix24": "batch", "graph": "observe", "google": "observe"}

@@ -141,7 +141,7 @@ def test_an_answer_given_by_hand_meanwhile_stands(sandbox, database, capsys):
 
     ti = answer("overtaken", decide)
     assert ti.state == "failed"
-    assert "InvitationChangedError: It was answered by hand" in capsys.readouterr().out
+    assert "NotAsPlannedError: It was answered by hand" in capsys.readouterr().out
     assert [mail["status"] for mail in sandbox.mail()] == ["accepted"]
 
 

@@ -17,8 +17,8 @@ from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
     ConfigurationError,
     CredentialsError,
+    EditConflictError,
     EventCancelledError,
-    EventChangedError,
     EventNotFoundError,
     InvalidInputError,
     MailboxNotFoundError,
@@ -46,7 +46,7 @@ from airflow_provider_rsvp.replying import set_participation_status
 from airflow_provider_rsvp.sandbox.google import ids, seed
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.google_calendar import DIALECT
-from airflow_provider_rsvp.services.wire import Answer
+from airflow_provider_rsvp.services.wire import Response
 from airflow_provider_rsvp.transport.tokens import forget_grants
 
 ALICE, BOB, CAROL = seed.ALICE.address, seed.BOB.address, seed.CAROL.address
@@ -376,7 +376,7 @@ class TestAVersionThatChangedMeanwhile:
             self.other_answers(sandbox, status)
             for status in ("accepted", "declined", "tentative", "accepted")
         ]
-        with pytest.raises(EventChangedError, match=r"changed after it was looked at; nothing was done"):
+        with pytest.raises(EditConflictError, match=r"changed after it was looked at; nothing was done"):
             self.run(sandbox, changes)
         assert [request["status"] for request in sent(sandbox)] == [412] * 3
         assert {mail["attendee"] for mail in sandbox.mail()} == {CAROL}
@@ -387,7 +387,7 @@ class TestAVersionThatChangedMeanwhile:
         operator = SetParticipationStatusOperator(
             task_id="reply", conn_id=SIGNED_IN, event_id=event_id("release"), status="accepted"
         )
-        with pytest.raises(EventChangedError):
+        with pytest.raises(EditConflictError):
             operator.execute({"task_state_store": store, "ti": SimpleNamespace(try_number=1)})
         assert store == {}
 
@@ -553,7 +553,7 @@ class TestQuotas:
         ],
     )
     def test_are_told_from_permissions_by_the_reason(self, status, body, throttled):
-        assert DIALECT.refused_for_load(Answer(status, {}, json.dumps(body).encode())) is throttled
+        assert DIALECT.refused_for_load(Response(status, {}, json.dumps(body).encode())) is throttled
 
     def test_are_each_users_own(self, sandbox):
         """The sandbox counts as Google does: 600 requests a minute for each user."""
@@ -724,7 +724,7 @@ class TestListing:
             assert shown["status"] == (row["status"] if ALICE in row["attendees"] else None)
             assert shown["organizer"] == row["organizer"]
             assert shown["is_organizer"] is row["organizing"]
-            assert shown["attendees"] == len(row["attendees"])
+            assert shown["attendee_count"] == len(row["attendees"])
             assert shown["all_day"] is row["all_day"]
             if not row["all_day"]:
                 assert datetime.fromisoformat(shown["start"]) == datetime.fromisoformat(row["start"])

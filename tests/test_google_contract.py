@@ -23,7 +23,7 @@ from google.oauth2 import credentials, service_account
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 
-from airflow_provider_rsvp.exceptions import EventChangedError, RsvpError
+from airflow_provider_rsvp.exceptions import EditConflictError, RsvpError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Scope
@@ -32,7 +32,7 @@ from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.sandbox.google import keys, seed
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.google_calendar import SCOPE, GoogleCalendar
-from airflow_provider_rsvp.services.wire import Answer, Request
+from airflow_provider_rsvp.services.wire import Request, Response
 
 pytestmark = pytest.mark.any_airflow
 
@@ -46,15 +46,17 @@ class Recording:
 
     def __init__(self, exchange: Any) -> None:
         self.exchange = exchange
-        self.held: list[tuple[Request, Answer]] = []
+        self.held: list[tuple[Request, Response]] = []
 
-    async def send(self, request: Request) -> Answer:
-        answer: Answer = await self.exchange.send(request)
+    async def send(self, request: Request) -> Response:
+        answer: Response = await self.exchange.send(request)
         self.held.append((request, answer))
         return answer
 
 
-def record(conn_id: str, do: Callable[[GoogleCalendar], Any], **options: Any) -> list[tuple[Request, Answer]]:
+def record(
+    conn_id: str, do: Callable[[GoogleCalendar], Any], **options: Any
+) -> list[tuple[Request, Response]]:
     hook = get_calendar_hook(conn_id)
     calendar = hook.build(Fields(hook.get_connection(conn_id), hook.conn_type))  # type: ignore[no-untyped-call]
     recording = Recording(calendar.transport)
@@ -348,7 +350,7 @@ def test_a_version_that_is_no_longer_there_changes_nothing(
     async def do(client: GoogleCalendar) -> None:
         seen = await client.observe(EventReference(event_id=event("release")), Scope.INSTANCE)
         sandbox.answer("google", event("release"), CAROL, "accepted")
-        with pytest.raises(EventChangedError, match="nothing was done"):
+        with pytest.raises(EditConflictError, match="nothing was done"):
             await client.send(seen, Reply(status=ParticipationStatus.ACCEPTED))
 
     record("google_calendar_static", do)

@@ -120,7 +120,9 @@ def test_the_trigger_hands_a_failure_back_to_the_task(sandbox, status):
     """A watcher rides it out for ever; a task fails."""
 
     async def first():
-        look = NewInvitationTrigger(conn_id=GRAPH, filter=NEW, poll_interval=0.05, patience=0).serialize()[1]
+        look = NewInvitationTrigger(
+            conn_id=GRAPH, filter=NEW, poll_interval=0.05, failure_timeout=0
+        ).serialize()[1]
         return await anext(InvitationTrigger(look=look, known={}, until="").run())
 
     sandbox.faults([{"kind": "status", "status": status, "times": 1}])

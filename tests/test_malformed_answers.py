@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from replies import listing, reply
 
 from airflow_provider_rsvp.exceptions import (
-    MalformedAnswerError,
+    MalformedResponseError,
     PassingError,
     RsvpError,
     ServiceUnavailableError,
@@ -27,7 +27,7 @@ from airflow_provider_rsvp.sandbox.google import ids as google_ids
 from airflow_provider_rsvp.sandbox.graph import ids
 from airflow_provider_rsvp.services import bitrix24, cronofy, google_calendar, msgraph
 from airflow_provider_rsvp.services.client import Window
-from airflow_provider_rsvp.services.wire import Answer, Pages, Purpose, Request, retry_after
+from airflow_provider_rsvp.services.wire import Pages, Purpose, Request, Response, retry_after
 
 pytestmark = pytest.mark.any_airflow
 
@@ -108,7 +108,7 @@ class TestTheLook:
     @MALFORMED
     def test_that_is_no_json(self, service, sandbox, fault):
         sandbox.faults([{"operation": LOOK[service], **fault}])
-        with pytest.raises(MalformedAnswerError, match=r"^Could not read event .* is not JSON"):
+        with pytest.raises(MalformedResponseError, match=r"^Could not read event .* is not JSON"):
             answer(service)
         assert sandbox.mail() == []
 
@@ -207,7 +207,7 @@ class TestListing:
     @MALFORMED
     def test_that_is_no_json(self, service, sandbox, fault):
         sandbox.faults([{"operation": "list", **fault}])
-        with pytest.raises(MalformedAnswerError, match="Could not list the events"):
+        with pytest.raises(MalformedResponseError, match="Could not list the events"):
             listing(SERVICES[service][0], *self.WINDOW)
 
     @WRONG_TYPES
@@ -219,7 +219,7 @@ class TestListing:
             found = listing(SERVICES[service][0], *self.WINDOW)
             assert [each.is_readable for each in found] == [False] * len(rows)
         else:
-            with pytest.raises(MalformedAnswerError, match="Could not list the events"):
+            with pytest.raises(MalformedResponseError, match="Could not list the events"):
                 listing(SERVICES[service][0], *self.WINDOW)
 
     @pytest.mark.parametrize(
@@ -316,7 +316,7 @@ class TestListing:
         below = {"cronofy": "cronofy/v1/events", "graph": "graph/v1.0/me/events"}.get(service, "")
         body = further(f"{sandbox.url}/{below}")
         sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body, "times": None}])
-        with pytest.raises(MalformedAnswerError, match="lead in a circle"):
+        with pytest.raises(MalformedResponseError, match="lead in a circle"):
             listing(SERVICES[service][0], *self.WINDOW)
 
 
@@ -387,7 +387,7 @@ class Replay:
         self.answers = answers
         self.given = []
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         if len(self.given) > 40:
             pytest.fail("The client does not come to an end.")
         answer = self.answers[min(len(self.given), len(self.answers) - 1)]
@@ -402,7 +402,7 @@ class Recording:
         self.exchange = exchange
         self.answers = []
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         answer = await self.exchange.send(request)
         self.answers.append(answer)
         return answer
@@ -523,7 +523,7 @@ JSON = st.recursive(
 )
 STATUSES = st.sampled_from([200, 200, 200, 202, 204, 400, 401, 403, 404, 409, 422, 429, 500, 503])
 ANSWERS = st.builds(
-    lambda status, body: Answer(status, {"content-type": "application/json"}, body),
+    lambda status, body: Response(status, {"content-type": "application/json"}, body),
     STATUSES,
     JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=20),
 )
@@ -583,7 +583,7 @@ def check_outcome(name, outcome, given):
 @EACH_SERVICE
 @QUICK
 @given(answers=st.lists(ANSWERS, min_size=1, max_size=4))
-@example(answers=[Answer(200, {}, b"[" * 100_000)])
+@example(answers=[Response(200, {}, b"[" * 100_000)])
 def test_any_answer_ends_in_a_result_or_an_error_of_ours(name, doing, answers):
     carry_out(name, doing, answers)
 
@@ -605,19 +605,19 @@ def tampered(answer, data):
     try:
         body = json.loads(answer.body)
     except ValueError:
-        return Answer(answer.status, answer.headers, data.draw(st.binary(max_size=20)))
+        return Response(answer.status, answer.headers, data.draw(st.binary(max_size=20)))
     holder, key = {"": body}, ""
     while isinstance(holder[key], dict | list) and holder[key] and data.draw(st.booleans()):
         holder = holder[key]
         key = data.draw(st.sampled_from(sorted(holder) if isinstance(holder, dict) else range(len(holder))))
     if key != "" and data.draw(st.booleans()):
         del holder[key]
-        return Answer(answer.status, answer.headers, json.dumps(body).encode())
+        return Response(answer.status, answer.headers, json.dumps(body).encode())
     if key == "":
         body = data.draw(JSON)
     else:
         holder[key] = data.draw(JSON)
-    return Answer(answer.status, answer.headers, json.dumps(body).encode())
+    return Response(answer.status, answer.headers, json.dumps(body).encode())
 
 
 @EACH_SERVICE
@@ -635,7 +635,7 @@ def test_untouched_answers_end_in_a_reply(recorded, name):
 @example(value="inf")
 @example(value="Wed, 21 Oct 2015 07:28:00 +99999999999999999")
 def test_any_retry_after_is_a_number_of_seconds_or_none(value):
-    seconds = retry_after(Answer(429, {"retry-after": value}, b""))
+    seconds = retry_after(Response(429, {"retry-after": value}, b""))
     assert seconds is None or 0 <= seconds < float("inf")
 
 
@@ -644,7 +644,7 @@ def test_any_retry_after_is_a_number_of_seconds_or_none(value):
 def test_any_next_page_is_an_address_or_an_error(link):
     try:
         assert isinstance(Pages("list").following(link), str)
-    except MalformedAnswerError:
+    except MalformedResponseError:
         assert not isinstance(link, str)
 
 
@@ -664,7 +664,7 @@ GRANTS = st.fixed_dictionaries(
         "error": JSON,
         "error_description": JSON,
     },
-).map(lambda value: Answer(200, {}, json.dumps(value).encode()))
+).map(lambda value: Response(200, {}, json.dumps(value).encode()))
 
 
 @EACH_SERVICE
@@ -692,4 +692,4 @@ def test_any_token_tells_something_or_nothing(token):
 
 
 def test_malformed_answers_are_retried():
-    assert issubclass(MalformedAnswerError, PassingError)
+    assert issubclass(MalformedResponseError, PassingError)

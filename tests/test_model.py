@@ -253,7 +253,7 @@ def test_capabilities_are_plain_values_outside():
         scopes=frozenset(Scope),
         mailboxes=True,
         ical_uid=True,
-        answer_is_proof=True,
+        response_is_proof=True,
         batch_size=1,
     )
     assert is_plain(capabilities.to_dict())

@@ -484,7 +484,7 @@ class TestListing:
             assert shown["organizer"] == row["organizer"]
             assert shown["is_organizer"] is row["organizing"]
             assert shown["is_cancelled"] is ("cancelled" in row["note"])
-            assert shown["attendees"] == len(row["attendees"])
+            assert shown["attendee_count"] == len(row["attendees"])
             assert shown["all_day"] is row["all_day"]
             if not row["all_day"]:
                 assert datetime.fromisoformat(shown["start"]) == datetime.fromisoformat(row["start"])

@@ -28,7 +28,7 @@ from airflow_provider_rsvp.model import EventReference, Invitation, Participatio
 from airflow_provider_rsvp.policies.conditions.filter import Filter
 from airflow_provider_rsvp.services.client import Changes
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
-from airflow_provider_rsvp.triggers.patience import tirelessly
+from airflow_provider_rsvp.triggers.retrying import retry_forever
 from airflow_provider_rsvp.watching import MOST, Announced
 
 SERVICES = {
@@ -76,7 +76,9 @@ class Store:
 
 
 def trigger(conn_id, store=None, **arguments):
-    made = NewInvitationTrigger(**{"conn_id": conn_id, "poll_interval": 0.05, "patience": 0, **arguments})
+    made = NewInvitationTrigger(
+        **{"conn_id": conn_id, "poll_interval": 0.05, "failure_timeout": 0, **arguments}
+    )
     made.asset_state_store = store or Store()
     return made
 
@@ -327,7 +329,7 @@ class TestFailures:
 
     def test_one_that_may_pass_is_ridden_out(self, sandbox, caplog):
         sandbox.faults([{"kind": "status", "status": 500, "times": 2}])
-        with watching(trigger(GRAPH, patience=60)) as events:
+        with watching(trigger(GRAPH, failure_timeout=60)) as events:
             wait_for(lambda: events)
         assert {each.levelname for each in caplog.records if "HTTP 500" in each.message} == {"WARNING"}
 
@@ -417,7 +419,7 @@ class TestFailures:
 
 
 class TestTirelessly:
-    def pauses(self, monkeypatch, *, fails, patience=0, rest=60):
+    def pauses(self, monkeypatch, *, fails, failure_timeout=0, rest=60):
         """Return the seconds that are paused while a look fails in these ways."""
         pauses, ways = [], iter(fails)
 
@@ -433,7 +435,9 @@ class TestTirelessly:
 
         monkeypatch.setattr(asyncio, "sleep", sleep)
         monkeypatch.setattr(random, "uniform", lambda *_: 1.0)
-        assert asyncio.run(tirelessly(look, patience=patience, rest=rest, what="It")) == "seen"
+        assert (
+            asyncio.run(retry_forever(look, failure_timeout=failure_timeout, rest=rest, what="It")) == "seen"
+        )
         return pauses
 
     @pytest.mark.parametrize("error", [CredentialsError, ServiceUnavailableError, RuntimeError])
@@ -445,7 +449,7 @@ class TestTirelessly:
 
     def test_one_for_good_is_not_ridden_out(self, monkeypatch):
         fails = [ServiceUnavailableError, ServiceUnavailableError, CredentialsError, ServiceUnavailableError]
-        assert self.pauses(monkeypatch, fails=fails, patience=3600) == [1, 2, 60, 120]
+        assert self.pauses(monkeypatch, fails=fails, failure_timeout=3600) == [1, 2, 60, 120]
 
 
 class TestArguments:

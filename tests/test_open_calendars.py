@@ -15,7 +15,7 @@ from airflow_provider_rsvp.triggers import calendars
 from airflow_provider_rsvp.triggers.calendars import open_calendar
 
 GRAPH = "msgraph_calendar_static"
-TIMEOUTS = {"answer_timeout": 30.0, "throttle_timeout": 300.0}
+TIMEOUTS = {"request_timeout": 30.0, "throttle_timeout": 300.0}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_looks_at_once_and_one_after_another_read_the_connection_once(sandbox, r
 
 def test_other_timeouts_and_other_event_loops_have_their_own(sandbox, reads):
     async def looks():
-        return await look(sandbox) is await look(sandbox, answer_timeout=5.0)
+        return await look(sandbox) is await look(sandbox, request_timeout=5.0)
 
     assert not asyncio.run(looks())
     assert not asyncio.run(looks())

@@ -38,7 +38,7 @@ FIELDS = {
     "force": "{{ params.force }}",
     "degrade": "{{ params.degrade }}",
 }
-PATIENCE = {"answer_timeout", "throttle_timeout", "settle_timeout"}
+PATIENCE = {"request_timeout", "throttle_timeout", "settle_timeout"}
 
 
 def new_dag(dag_id, **options):

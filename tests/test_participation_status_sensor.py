@@ -26,7 +26,7 @@ from airflow_provider_rsvp.model import Attendee, EventReference, Invitation, Pa
 from airflow_provider_rsvp.model import TimeRange as Times
 from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor
 from airflow_provider_rsvp.triggers.participation_status import ParticipationStatusTrigger
-from airflow_provider_rsvp.triggers.patience import patiently
+from airflow_provider_rsvp.triggers.retrying import retry_passing
 
 SERVICES = {
     "cronofy": ("cronofy_default", "acc_alice", ("nina@company.example", "kenji@company.example")),
@@ -179,7 +179,7 @@ class TestWaits:
 
 def test_all_parameters_but_those_of_waiting_are_templated():
     parameters = set(inspect.signature(ParticipationStatusSensor.__init__).parameters)
-    waiting = {"deferrable", "patience", "answer_timeout", "throttle_timeout"}
+    waiting = {"deferrable", "failure_timeout", "request_timeout", "throttle_timeout"}
     assert set(ParticipationStatusSensor.template_fields) == parameters - {"self", "kwargs"} - waiting
 
 
@@ -194,8 +194,8 @@ def trigger(**changes):
         "deadline": None,
         "until": UNTIL,
         "poll_interval": 0.05,
-        "patience": 0,
-        "answer_timeout": 5.0,
+        "failure_timeout": 0,
+        "request_timeout": 5.0,
         "throttle_timeout": 5.0,
     }
     return ParticipationStatusTrigger(**arguments | changes)
@@ -223,10 +223,10 @@ class TestTrigger:
 
     def test_a_failure_for_good_ends_it_at_once(self, sandbox):
         reference = EventReference(event_id="nowhere").to_dict()
-        assert events(trigger(reference=reference, patience=600)) == [{"failed": True, "until": UNTIL}]
+        assert events(trigger(reference=reference, failure_timeout=600)) == [{"failed": True, "until": UNTIL}]
 
     def test_a_connection_that_is_missing_ends_it_at_once(self, sandbox):
-        assert events(trigger(conn_id="nowhere", patience=600)) == [{"failed": True, "until": UNTIL}]
+        assert events(trigger(conn_id="nowhere", failure_timeout=600)) == [{"failed": True, "until": UNTIL}]
 
 
 class TestPatience:
@@ -235,7 +235,7 @@ class TestPatience:
             raise ServiceUnavailableError("down")
 
         with pytest.raises(ServiceUnavailableError):
-            asyncio.run(patiently(look, patience=0.01))
+            asyncio.run(retry_passing(look, failure_timeout=0.01))
 
     def test_a_failure_for_good_is_raised_at_once(self):
         looks = []
@@ -245,7 +245,7 @@ class TestPatience:
             raise CredentialsError("no")
 
         with pytest.raises(CredentialsError):
-            asyncio.run(patiently(look, patience=600))
+            asyncio.run(retry_passing(look, failure_timeout=600))
         assert len(looks) == 1
 
 
@@ -284,11 +284,11 @@ class TestStanding:
         assert not standing("required", *people, (B, "tentative", None)).reached
 
     @pytest.mark.parametrize(
-        ("quorum", "hopeless"), [(1, None), (2, None), (3, "b@x.example declined")], ids=str
+        ("quorum", "impossible"), [(1, None), (2, None), (3, "b@x.example declined")], ids=str
     )
-    def test_a_quorum_is_lost_when_too_many_decline(self, quorum, hopeless):
+    def test_a_quorum_is_lost_when_too_many_decline(self, quorum, impossible):
         people = ((A, "needs-action", True), (B, "declined", True), (C, "tentative", True))
-        assert standing([A, B, C], *people, quorum=quorum).hopeless == hopeless
+        assert standing([A, B, C], *people, quorum=quorum).impossible == impossible
 
     def test_a_declined_answer_may_be_what_is_waited_for(self):
         assert standing(A, (A, "declined", True), status="declined").reached
@@ -298,7 +298,7 @@ class TestStanding:
 
     def test_what_is_over_can_no_longer_come_to_be(self):
         past = Times(NOW.subtract(hours=2), NOW.subtract(hours=1))
-        assert standing(A, (A, "tentative", True), time=past).hopeless == "it is over"
+        assert standing(A, (A, "tentative", True), time=past).impossible == "it is over"
         assert standing(A, (A, "accepted", True), time=past).reached
 
     def test_a_day_is_over_when_it_is_over_everywhere(self):
@@ -306,16 +306,16 @@ class TestStanding:
         for days, over in ((0, None), (3, "it is over")):
             day = today.subtract(days=days)
             found = standing(A, (A, "tentative", True), time=Times(day, day.add(days=1)))
-            assert found.hopeless == over
+            assert found.impossible == over
 
     def test_a_cancelled_event_can_no_longer_come_to_be(self):
         found = standing(A, (A, "accepted", True), is_cancelled=True)
-        assert (found.reached, found.hopeless) == (False, "the organizer cancelled it")
+        assert (found.reached, found.impossible) == (False, "the organizer cancelled it")
 
     def test_a_service_that_shows_no_answers_is_refused(self):
         with pytest.raises(UnsupportedByServiceError, match="Some service does not show"):
-            standing("required", answers=None)
-        assert not standing("me", answers=None).reached
+            standing("required", attendees=None)
+        assert not standing("me", attendees=None).reached
 
     @pytest.mark.parametrize(
         ("who", "quorum", "people"),

@@ -26,7 +26,7 @@ from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.policies import (
     Action,
     All,
-    Attendees,
+    AttendeeCount,
     Availability,
     Conflict,
     Hours,
@@ -53,7 +53,7 @@ LIMITED = Capabilities(
     scopes=frozenset({Scope.INSTANCE}),
     mailboxes=False,
     ical_uid=False,
-    answer_is_proof=False,
+    response_is_proof=False,
     batch_size=1,
 )
 
@@ -104,10 +104,10 @@ MATCHES = [
     ({"body": "zoom"}, invite(body="Join on Zoom"), True),
     ({"body": "zoom"}, invite(body=""), False),
     ({"body": "zoom"}, invite(), None),
-    ({"attendees": {"min": 10}}, invite(attendees=10), True),
-    ({"attendees": {"max": 9}}, invite(attendees=10), False),
-    ({"attendees": {"min": 2, "max": 3}}, invite(attendees=3), True),
-    ({"attendees": {"min": 10}}, invite(), None),
+    ({"attendee_count": {"min": 10}}, invite(attendee_count=10), True),
+    ({"attendee_count": {"max": 9}}, invite(attendee_count=10), False),
+    ({"attendee_count": {"min": 2, "max": 3}}, invite(attendee_count=3), True),
+    ({"attendee_count": {"min": 10}}, invite(), None),
     ({"required": True}, invite(required=True), True),
     ({"required": False}, invite(required=True), False),
     ({"required": False}, invite(required=None), None),
@@ -525,7 +525,7 @@ class TestAPolicyInPython:
         rules=(
             Rule(
                 "far away",
-                (Organizer(external=True) & Attendees(min=50)) | ~Subject(("standup",)),
+                (Organizer(external=True) & AttendeeCount(min=50)) | ~Subject(("standup",)),
                 Action(Verb.LEAVE),
             ),
             Rule("late", OutsideWorkingHours(percent_over=10), Action(Verb.DECLINE, propose=ProposeSlot())),

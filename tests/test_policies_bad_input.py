@@ -78,11 +78,20 @@ MISTAKES = [
     (rule({"subject": "("}), "rules[0].when.subject: '(' is not a regular expression"),
     (rule({"subject": ["a", "("]}), "rules[0].when.subject[1]: '(' is not a regular expression"),
     (rule({"body": []}), "rules[0].when.body: is an empty list."),
-    (rule({"attendees": {}}), "rules[0].when.attendees: give min or max."),
-    (rule({"attendees": {"min": 3, "max": 2}}), "rules[0].when.attendees: min 3 is more than max 2."),
-    (rule({"attendees": {"min": "3"}}), "rules[0].when.attendees.min: expected a whole number, not a text."),
-    (rule({"attendees": {"min": -1}}), "rules[0].when.attendees.min: -1 is not a whole number from 0 on."),
-    (rule({"attendees": {"min": True}}), "rules[0].when.attendees.min: expected a whole number"),
+    (rule({"attendee_count": {}}), "rules[0].when.attendee_count: give min or max."),
+    (
+        rule({"attendee_count": {"min": 3, "max": 2}}),
+        "rules[0].when.attendee_count: min 3 is more than max 2.",
+    ),
+    (
+        rule({"attendee_count": {"min": "3"}}),
+        "rules[0].when.attendee_count.min: expected a whole number, not a text.",
+    ),
+    (
+        rule({"attendee_count": {"min": -1}}),
+        "rules[0].when.attendee_count.min: -1 is not a whole number from 0 on.",
+    ),
+    (rule({"attendee_count": {"min": True}}), "rules[0].when.attendee_count.min: expected a whole number"),
     (rule({"duration": {"min_minutes": 9, "max_minutes": 8}}), "rules[0].when.duration: min_minutes 9"),
     (rule({"duration": {"max": 8}}), "rules[0].when.duration.max: unknown key."),
     (rule({"lead_time": {}}), "rules[0].when.lead_time: give less_than or more_than."),
@@ -140,7 +149,7 @@ MISTAKES = [
     ),
     (
         rule(then={"action": "accept", "comment": "{{ invitation.title }}"}),
-        "rules[0].then.comment: 'invitation.title' is not defined; invitation has attendees,",
+        "rules[0].then.comment: 'invitation.title' is not defined; invitation has attendee_count,",
     ),
     (
         rule(then={"action": "accept", "comment": "{{ 1 | no }}"}),

@@ -31,9 +31,9 @@ def test_the_first_example_does_what_it_says():
     assert str(away.reply.status) == "declined"
     assert away.reply.comment == "I am away and back on Fri 2027-01-01 00:00 Europe/Berlin."
     assert answer(made, invite(start="11-06 15:00")) == "declined"
-    assert answer(made, invite(attendees=3)) == "accepted"
-    assert answer(made, invite(attendees=30)) is None
-    assert decide(made, weekly("standup", "11-03 10:00", 4, attendees=3)).scope is Scope.SERIES
+    assert answer(made, invite(attendee_count=3)) == "accepted"
+    assert answer(made, invite(attendee_count=30)) is None
+    assert decide(made, weekly("standup", "11-03 10:00", 4, attendee_count=3)).scope is Scope.SERIES
 
 
 def test_the_python_example_runs():

@@ -249,7 +249,7 @@ WORDS = st.sampled_from(["olga@example.com", "*.org", "x"])
 LEAVES = st.one_of(
     st.fixed_dictionaries({"subject": st.lists(WORDS.map(lambda text: text.replace("*", "")), min_size=1)}),
     st.fixed_dictionaries({"organizer": st.fixed_dictionaries({"address": WORDS})}),
-    st.fixed_dictionaries({"attendees": st.fixed_dictionaries({"min": st.integers(0, 9)})}),
+    st.fixed_dictionaries({"attendee_count": st.fixed_dictionaries({"min": st.integers(0, 9)})}),
     st.fixed_dictionaries({"required": st.booleans()}),
     st.fixed_dictionaries(
         {"conflict": st.sampled_from([True, False, {"held": "tentative", "percent_over": 5}])}

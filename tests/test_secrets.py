@@ -164,7 +164,7 @@ def test_nothing_shows_under_any_fault(
             sandbox.faults([{**fault, "service": service, "operation": operation, "seconds": 0.5}])
             said += _reply(sandbox, conn_id, service)
             said.append(
-                get_calendar_hook(conn_id, answer_timeout=0.2, throttle_timeout=0.0).test_connection()[1]
+                get_calendar_hook(conn_id, request_timeout=0.2, throttle_timeout=0.0).test_connection()[1]
             )
             canaries |= _obtained()
 
@@ -255,7 +255,7 @@ def _reply(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
         conn_id=conn_id,
         event_id=sandbox.event_id(service, "planning"),
         status="accepted",
-        answer_timeout=0.2,
+        request_timeout=0.2,
         throttle_timeout=0.0,
         settle_timeout=0.05,
     )
@@ -271,7 +271,7 @@ def _send_many(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
     task = Task()
     slugs = ("planning", "release", "lunch")
     replies = [{"event_id": sandbox.event_id(service, slug), "status": "accepted"} for slug in slugs]
-    options: dict[str, Any] = {"answer_timeout": 0.2, "throttle_timeout": 0.0, "settle_timeout": 0.05}
+    options: dict[str, Any] = {"request_timeout": 0.2, "throttle_timeout": 0.0, "settle_timeout": 0.05}
     try:
         report = task.send(replies, conn_id=conn_id, **options)
     except Exception as error:

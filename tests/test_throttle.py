@@ -14,7 +14,7 @@ from airflow_provider_rsvp.exceptions import ThrottledError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import EventReference
 from airflow_provider_rsvp.sandbox import Sandbox
-from airflow_provider_rsvp.services.wire import Answer, Bucket, Limits, SlidingWindow, retry_after
+from airflow_provider_rsvp.services.wire import Bucket, Limits, Response, SlidingWindow, retry_after
 from airflow_provider_rsvp.transport.throttle import Throttle, shared_throttle
 
 pytestmark = pytest.mark.any_airflow
@@ -134,13 +134,13 @@ def test_everything_in_one_event_loop_shares_a_throttle() -> None:
     ],
 )
 def test_retry_after_in_seconds_and_decimals(value: str, seconds: float | None) -> None:
-    assert retry_after(Answer(429, {"retry-after": value}, b"")) == seconds
+    assert retry_after(Response(429, {"retry-after": value}, b"")) == seconds
 
 
 def test_retry_after_as_a_date() -> None:
     date = email.utils.formatdate(time.time() + 3600, usegmt=True)
 
-    assert retry_after(Answer(429, {"retry-after": date}, b"")) == pytest.approx(3600, abs=30)
+    assert retry_after(Response(429, {"retry-after": date}, b"")) == pytest.approx(3600, abs=30)
 
 
 def test_a_service_that_wants_too_long_a_wait_is_an_error_that_says_so(sandbox: Sandbox) -> None:

@@ -22,7 +22,7 @@ from airflow_provider_rsvp.exceptions import (
     CredentialsError,
     EventCancelledError,
     EventNotFoundError,
-    InvitationChangedError,
+    NotAsPlannedError,
     RsvpError,
     UntrustedHostError,
 )
@@ -174,7 +174,7 @@ class _Sender:
                 steps_at=logging.DEBUG,
                 **self._options,
             )
-        except (InvitationChangedError, SameEventError) as reason:
+        except (NotAsPlannedError, SameEventError) as reason:
             return self._line(each, self._without_effect(each, Result.SKIPPED, str(reason)))
         except (EventCancelledError, EventNotFoundError) as gone:
             if each.planned is None or self._options["force"]:

@@ -42,7 +42,7 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
     :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
     :param scope: ``instance``, or ``series`` for one reply to all instances
     :param timezone: how to read times that name no zone; an IANA or Windows name
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
     :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_dict` gives it; where the function
@@ -79,7 +79,7 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         calendar_id: str | None = None,
         scope: str = "instance",
         timezone: str | tzinfo | None = None,
-        answer_timeout: float = 30.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
         **kwargs: Any,
@@ -94,7 +94,7 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         self.calendar_id = calendar_id
         self.scope = scope
         self.timezone = timezone
-        self.answer_timeout = answer_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
 
@@ -108,7 +108,7 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
             reference, scope = self._reference(), Scope.parse(self.scope)
             hook = get_calendar_hook(
                 self.conn_id,
-                answer_timeout=self.answer_timeout,
+                request_timeout=self.request_timeout,
                 throttle_timeout=self.throttle_timeout,
                 settle_timeout=self.settle_timeout,
             )

@@ -39,7 +39,7 @@ from airflow_provider_rsvp.replying import (
 )
 from airflow_provider_rsvp.services.client import CalendarClient, Window
 from airflow_provider_rsvp.times import UTC, parse_moment
-from airflow_provider_rsvp.transport.session import Patience, Transport
+from airflow_provider_rsvp.transport.session import Timeouts, Transport
 from airflow_provider_rsvp.transport.tokens import RenewedToken
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class CalendarHook(BaseHook, ABC):
 
     :param conn_id: the Airflow connection
     :param connection: the connection itself, if it has been read already
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until a reply shows
     """
@@ -88,13 +88,13 @@ class CalendarHook(BaseHook, ABC):
         conn_id: str | None = None,
         *,
         connection: Connection | None = None,
-        answer_timeout: float = 30.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
     ) -> None:
         super().__init__()
         self.conn_id = conn_id or self.default_conn_name
-        self.patience = Patience(answer=answer_timeout, throttled=throttle_timeout)
+        self.timeouts = Timeouts(request=request_timeout, throttle=throttle_timeout)
         self.settling = Settling(within=settle_timeout)
         self._connection = connection
         self._pool: _Pool | None = None

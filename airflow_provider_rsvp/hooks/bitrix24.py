@@ -69,7 +69,7 @@ class Bitrix24Hook(CalendarHook):
         transport = Transport(
             _dialect(fields),
             Origin.parse(f"{home.base}rest/{user}/{code}/", field_name="host", allow_http=True),
-            patience=self.patience,
+            timeouts=self.timeouts,
         )
         transport.auth = SecretInAddress(code)
         client = bitrix24.Bitrix24Calendar(transport, portal=home.base, user_id=int(user))
@@ -87,7 +87,7 @@ class Bitrix24Hook(CalendarHook):
                 field_name=f"Connection {fields.conn_id!r}, token_url",
                 allow_http=fields.flag("allow_http"),
             ),
-            patience=self.patience,
+            timeouts=self.timeouts,
         )
         client = bitrix24.Bitrix24Calendar(transport, portal=home.base)
         token, refresh_token = fields.text("access_token"), fields.text("refresh_token")

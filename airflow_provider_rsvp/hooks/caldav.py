@@ -52,7 +52,7 @@ class CalDAVHook(CalendarHook):
         allow_http = fields.flag("allow_http")
         service = Origin.parse(fields.host, field_name=f"{named}, host", allow_http=allow_http)
         root = Origin.parse(urljoin(service.base, "/"), field_name=f"{named}, host", allow_http=allow_http)
-        transport = Transport(DIALECT, root, patience=self.patience)
+        transport = Transport(DIALECT, root, timeouts=self.timeouts)
         transport.auth = auth = _auth(fields)
         mail = fields.text("smtp_conn_id")
         client = CalDAVCalendar(

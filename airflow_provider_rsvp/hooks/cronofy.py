@@ -34,7 +34,7 @@ class CronofyHook(CalendarHook):
             field_name=f"Connection {fields.conn_id!r}, host",
             allow_http=fields.flag("allow_http"),
         )
-        transport = Transport(cronofy.DIALECT, origin, token_origin=origin, patience=self.patience)
+        transport = Transport(cronofy.DIALECT, origin, token_origin=origin, timeouts=self.timeouts)
         transport.auth = _auth(fields, transport)
         client = cronofy.CronofyCalendar(transport, calendar_id=fields.text("calendar_id"))
         return Calendar(client, transport)

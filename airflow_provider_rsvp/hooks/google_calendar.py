@@ -56,7 +56,7 @@ class GoogleCalendarHook(CalendarHook):
                 field_name=f"{named}, login_host",
                 allow_http=allow_http,
             ),
-            patience=self.patience,
+            timeouts=self.timeouts,
         )
         transport.auth = _auth(fields, transport)
         client = google_calendar.GoogleCalendar(

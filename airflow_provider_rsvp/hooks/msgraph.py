@@ -52,7 +52,7 @@ class MSGraphCalendarHook(CalendarHook):
                 field_name=f"{named}, login_host",
                 allow_http=allow_http,
             ),
-            patience=self.patience,
+            timeouts=self.timeouts,
         )
         # A stand-in host still gets tokens for the cloud it stands in for.
         transport.auth = _auth(fields, transport, cloud)

@@ -37,7 +37,7 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
     :param proposed_start: a time offered instead of the organizer's; with ``tentative`` or ``declined``
     :param proposed_end: the end of that time
     :param timezone: how to read times that name no zone; an IANA or Windows name
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
     :raises PermanentError: it cannot be done; nothing was sent
@@ -76,7 +76,7 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
         proposed_start: str | datetime | None = None,
         proposed_end: str | datetime | None = None,
         timezone: str | tzinfo | None = None,
-        answer_timeout: float = 30.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 60.0,
         settle_timeout: float = 30.0,
         **kwargs: Any,
@@ -95,7 +95,7 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
         self.proposed_start = proposed_start
         self.proposed_end = proposed_end
         self.timezone = timezone
-        self.answer_timeout = answer_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
 
@@ -140,7 +140,7 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
 
     def _timeouts(self) -> dict[str, float]:
         return {
-            "answer_timeout": self.answer_timeout,
+            "request_timeout": self.request_timeout,
             "throttle_timeout": self.throttle_timeout,
             "settle_timeout": self.settle_timeout,
         }

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def sparing_older_objects() -> Iterator[None]:
+def freeze_gc() -> Iterator[None]:
     """
     Leave out of collections, until the block ends, what there was before it.
 

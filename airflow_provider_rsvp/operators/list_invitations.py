@@ -35,7 +35,7 @@ class ListInvitationsOperator(AuthorsTemplates):
     :param on_mailbox_error: what becomes of the task where some of several mailboxes cannot be read: ``fail_after``
         all others were listed, with their rows in the XCom, or ``skip`` those; the XCom ``failed_mailboxes`` maps each
         to the reason. If none can be read, the task fails
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :return: a list of dicts as :meth:`airflow_provider_rsvp.listing.Listed.to_dict` gives them, by mailbox and start
     :raises AirflowFailException: it cannot be done; Airflow does not retry
@@ -65,7 +65,7 @@ class ListInvitationsOperator(AuthorsTemplates):
         calendar_id: str | None = None,
         include: str | Sequence[str] | None = None,
         on_mailbox_error: Literal["fail_after", "skip"] = "fail_after",
-        answer_timeout: float = 30.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         **kwargs: Any,
     ) -> None:
@@ -78,7 +78,7 @@ class ListInvitationsOperator(AuthorsTemplates):
         self.calendar_id = calendar_id
         self.include = include
         self.on_mailbox_error = on_mailbox_error
-        self.answer_timeout = answer_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -96,7 +96,7 @@ class ListInvitationsOperator(AuthorsTemplates):
         with (
             failing_at_once(),
             get_calendar_hook(
-                self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
+                self.conn_id, request_timeout=self.request_timeout, throttle_timeout=self.throttle_timeout
             ) as hook,
         ):
             check_on_mailbox_error(self.on_mailbox_error)

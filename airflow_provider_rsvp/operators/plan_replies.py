@@ -47,7 +47,7 @@ class PlanRepliesOperator(AuthorsTemplates):
         ``failed_mailboxes``. If none can be read, the task fails
     :param on_unsupported: ``fail`` where the service cannot express a reply or its comment cannot be written, or
         ``skip`` that reply
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_dict` gives it
     :raises InvalidInputError: when the DAG is parsed: the policy is wrong; names the path to the wrong key
@@ -83,7 +83,7 @@ class PlanRepliesOperator(AuthorsTemplates):
         calendar_id: str | None = None,
         on_mailbox_error: Literal["fail_after", "skip"] = "fail_after",
         on_unsupported: Literal["fail", "skip"] = "fail",
-        answer_timeout: float = 30.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         **kwargs: Any,
     ) -> None:
@@ -101,7 +101,7 @@ class PlanRepliesOperator(AuthorsTemplates):
         self.calendar_id = calendar_id
         self.on_mailbox_error = on_mailbox_error
         self.on_unsupported = on_unsupported
-        self.answer_timeout = answer_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class PlanRepliesOperator(AuthorsTemplates):
         from airflow_provider_rsvp.policies import plan
 
         with get_calendar_hook(
-            self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
+            self.conn_id, request_timeout=self.request_timeout, throttle_timeout=self.throttle_timeout
         ) as hook:
             read = read_mailboxes(
                 hook,

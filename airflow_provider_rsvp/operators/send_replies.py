@@ -43,7 +43,7 @@ class SendRepliesOperator(AuthorsTemplates):
     :param force: send although the status stands or the invitation changed; once per task run at most
     :param verify: read back after clear answers; where an answer proves nothing, it is always read back
     :param report_path: a file for the report, ``.json`` or ``.csv``, as ``ObjectStoragePath`` takes it
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until replies show
     :return: the report, as :meth:`airflow_provider_rsvp.plans.Report.to_dict` gives it
@@ -76,7 +76,7 @@ class SendRepliesOperator(AuthorsTemplates):
         force: bool | str = False,
         verify: bool | str = True,
         report_path: str | None = None,
-        answer_timeout: float = 30.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
         **kwargs: Any,
@@ -92,16 +92,16 @@ class SendRepliesOperator(AuthorsTemplates):
         self.force = force
         self.verify = verify
         self.report_path = report_path
-        self.answer_timeout = answer_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the replies."""
-        from airflow_provider_rsvp.operators.collecting import sparing_older_objects
+        from airflow_provider_rsvp.operators.collecting import freeze_gc
         from airflow_provider_rsvp.operators.failing import failing_at_once
 
-        with failing_at_once(), sparing_older_objects():
+        with failing_at_once(), freeze_gc():
             report = self._send(self._checked(self._replies()), context)
             self._store(report, context)
             if report.failures:
@@ -206,7 +206,7 @@ class SendRepliesOperator(AuthorsTemplates):
         for conn_id, asked in replies.items():
             hook = get_calendar_hook(
                 conn_id,
-                answer_timeout=self.answer_timeout,
+                request_timeout=self.request_timeout,
                 throttle_timeout=self.throttle_timeout,
                 settle_timeout=self.settle_timeout,
             )

@@ -40,7 +40,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
     :param force: send although the status already stands; once per task run at most
     :param degrade: where the service carries comments but no proposed times, write the proposed time into the
         comment; without it, a proposed time is an error there
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
     :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_dict` gives it
@@ -89,7 +89,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
         verify: bool | str = True,
         force: bool | str = False,
         degrade: bool | str = False,
-        answer_timeout: float = 30.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
         **kwargs: Any,
@@ -111,7 +111,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
         self.verify = verify
         self.force = force
         self.degrade = degrade
-        self.answer_timeout = answer_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
 
@@ -134,7 +134,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
         degrade = parse_flag(self.degrade, "degrade")
         hook = get_calendar_hook(
             self.conn_id,
-            answer_timeout=self.answer_timeout,
+            request_timeout=self.request_timeout,
             throttle_timeout=self.throttle_timeout,
             settle_timeout=self.settle_timeout,
         )

@@ -76,7 +76,7 @@ def invitation_from_plain(reader: Reader) -> Invitation:
             is_readable=flag_from_plain(reader, "is_readable", default=True),
             response_requested=flag_from_plain(reader, "response_requested", default=True),
             can_propose=flag_from_plain(reader, "can_propose"),
-            attendees=_read(reader, "attendees", Reader.integer),
+            attendee_count=_read(reader, "attendee_count", Reader.integer),
             required=_read(reader, "required", Reader.flag),
             comment=text_from_plain(reader, "comment"),
             link=text_from_plain(reader, "link"),

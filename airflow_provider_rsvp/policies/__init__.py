@@ -18,7 +18,7 @@ from airflow_provider_rsvp.policies.availability.availability import Availabilit
 from airflow_provider_rsvp.policies.conditions.base import All, AnyOf, Condition, Not
 from airflow_provider_rsvp.policies.conditions.event import (
     AllDay,
-    Attendees,
+    AttendeeCount,
     Body,
     Category,
     Mailbox,
@@ -45,7 +45,7 @@ __all__ = [
     "All",
     "AllDay",
     "AnyOf",
-    "Attendees",
+    "AttendeeCount",
     "Availability",
     "Body",
     "Category",

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from airflow_provider_rsvp.sandbox.faults import Rule
 from airflow_provider_rsvp.sandbox.odd_events import put_odd_event
-from airflow_provider_rsvp.sandbox.wire import Answer, Call, Service
+from airflow_provider_rsvp.sandbox.wire import Call, Response, Service
 
 
 class Misbehaviour:
@@ -23,14 +23,14 @@ class Misbehaviour:
         rule = self._rule
         if rule.kind == "no_effect":
             self._call.effective = False
-            return to_response(self._service.answer(self._call))
+            return to_response(self._service.respond(self._call))
         if rule.kind == "slow":
             return await self._slow()
         if rule.kind == "odd_event":
-            listing = self._service.answer(self._call)
+            listing = self._service.respond(self._call)
             listing.body = put_odd_event(listing.body, rule.body)
             return to_response(listing)
-        answer = self._service.answer(self._call) if rule.when == "after" else None
+        response = self._service.respond(self._call) if rule.when == "after" else None
         match rule.kind:
             case "status":
                 return to_response(self._failure())
@@ -42,7 +42,7 @@ class Misbehaviour:
             case "malformed":
                 return self._text('{"broken": [', "application/json")
             case "truncated":
-                return await self._truncated(answer)
+                return await self._truncated(response)
             case "empty":
                 return self._text("", "application/json")
             case "html":
@@ -54,17 +54,17 @@ class Misbehaviour:
     async def _slow(self) -> web.Response:
         if self._rule.when == "before":
             await asyncio.sleep(self._rule.seconds)
-            return to_response(self._service.answer(self._call))
-        answer = self._service.answer(self._call)
+            return to_response(self._service.respond(self._call))
+        response = self._service.respond(self._call)
         await asyncio.sleep(self._rule.seconds)
-        return to_response(answer)
+        return to_response(response)
 
-    def _failure(self) -> Answer:
-        answer = self._service.failure(self._call, self._rule.status or 503)
+    def _failure(self) -> Response:
+        response = self._service.failure(self._call, self._rule.status or 503)
         if self._rule.body is not None:
-            answer.body = self._rule.body
-        answer.headers |= self._rule.headers
-        return answer
+            response.body = self._rule.body
+        response.headers |= self._rule.headers
+        return response
 
     def _text(self, text: str, content_type: str) -> web.Response:
         return web.Response(
@@ -74,18 +74,18 @@ class Misbehaviour:
             headers=self._rule.headers,
         )
 
-    async def _truncated(self, answer: Answer | None) -> web.StreamResponse:
+    async def _truncated(self, response: Response | None) -> web.StreamResponse:
         """Half of the body that the headers promise."""
-        body = json.dumps(answer.body if answer and answer.body is not None else {"value": []}).encode()
-        response = web.StreamResponse(status=self._rule.status or (answer.status if answer else 200))
-        response.content_type = "application/json"
-        response.content_length = len(body) + 1
-        response.force_close()
-        await response.prepare(self._request)
-        await response.write(body[: len(body) // 2])
+        body = json.dumps(response.body if response and response.body is not None else {"value": []}).encode()
+        stream = web.StreamResponse(status=self._rule.status or (response.status if response else 200))
+        stream.content_type = "application/json"
+        stream.content_length = len(body) + 1
+        stream.force_close()
+        await stream.prepare(self._request)
+        await stream.write(body[: len(body) // 2])
         if self._request.transport is not None:
             self._request.transport.close()
-        return response
+        return stream
 
     def _cut(self) -> web.StreamResponse:
         """Close the connection without a word."""
@@ -94,16 +94,16 @@ class Misbehaviour:
         return web.Response()
 
 
-def to_response(answer: Answer) -> web.Response:
+def to_response(response: Response) -> web.Response:
     """Put an answer on the wire."""
-    if answer.body is None:
-        return web.Response(status=answer.status, headers=answer.headers)
-    if isinstance(answer.body, str):
-        return web.Response(status=answer.status, headers=answer.headers, text=answer.body)
+    if response.body is None:
+        return web.Response(status=response.status, headers=response.headers)
+    if isinstance(response.body, str):
+        return web.Response(status=response.status, headers=response.headers, text=response.body)
     return web.Response(
-        status=answer.status,
-        headers=answer.headers,
-        body=json.dumps(answer.body, separators=(",", ":")).encode(),
+        status=response.status,
+        headers=response.headers,
+        body=json.dumps(response.body, separators=(",", ":")).encode(),
         content_type="application/json",
         charset="utf-8",
     )

@@ -52,7 +52,7 @@ def _mail(mails: list[Mail]) -> str:
     )
     if not rows:
         return "<h2>What organizers were sent</h2><p>Nothing yet.</p>"
-    return f"<h2>What organizers were sent</h2>{_table('At|To|From|Answer|Subject|Comment', rows)}"
+    return f"<h2>What organizers were sent</h2>{_table('At|To|From|Response|Subject|Comment', rows)}"
 
 
 def _proposal(mail: Mail) -> str:

@@ -84,13 +84,13 @@ class Server:
     ) -> web.StreamResponse:
         rule = self.state.faults.strike(call)
         if rule is None:
-            answer = service.answer(call)
-            entry.status = answer.status
-            return to_response(answer)
+            response = service.respond(call)
+            entry.status = response.status
+            return to_response(response)
         entry.fault = rule.kind
-        response = await Misbehaviour(service, call, request, rule).response()
-        entry.status = None if rule.kind in ("cut", "hang") else response.status
-        return response
+        stream = await Misbehaviour(service, call, request, rule).response()
+        entry.status = None if rule.kind in ("cut", "hang") else stream.status
+        return stream
 
     # the page and the control API
 

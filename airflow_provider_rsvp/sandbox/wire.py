@@ -79,7 +79,7 @@ class Call:
 
 
 @dataclass
-class Answer:
+class Response:
     """Status, JSON body (None for no body at all) and headers."""
 
     status: int = 200
@@ -90,9 +90,9 @@ class Answer:
 class RefusedError(Exception):
     """A call that ends here with this answer."""
 
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
 
 
 class Service(Protocol):
@@ -108,16 +108,16 @@ class Service(Protocol):
     def label(self, call: Call) -> None:
         """Set the call's operations, mailbox and event ids."""
 
-    def admit(self, call: Call) -> Answer | None:
+    def admit(self, call: Call) -> Response | None:
         """Count the call against the limits; an answer means that it is refused."""
 
     def leave(self, call: Call) -> None:
         """End an admitted call."""
 
-    def answer(self, call: Call) -> Answer:
+    def respond(self, call: Call) -> Response:
         """Do what the call asks."""
 
-    def failure(self, call: Call, status: int) -> Answer:
+    def failure(self, call: Call, status: int) -> Response:
         """Make an answer of this status in the shape that the service gives it."""
 
     def connections(self, origin: str) -> dict[str, dict[str, object]]:

@@ -34,14 +34,14 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
         in or change while it waits
     :param days: how many days ahead events begin that are looked at; from the beginning of the day in UTC
     :param deferrable: whether to wait in the triggerer, without a worker
-    :param patience: seconds for which failures that may pass are ridden out
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param failure_timeout: seconds for which passing failures are retried
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :return: the invitations, as :meth:`airflow_provider_rsvp.model.Invitation.to_dict` gives them, by start
     :raises InvalidInputError: the filter or a number is malformed; raised when the DAG is parsed
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     :raises AirflowSensorTimeout: the timeout passed
-    :raises PassingError: the service did not serve for longer than ``patience``; Airflow retries
+    :raises PassingError: the service did not serve for longer than ``failure_timeout``; Airflow retries
     """
 
     template_fields: Sequence[str] = ("conn_id", "mailbox", "calendar_id")
@@ -58,8 +58,8 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
         existing: bool = True,
         days: int = 60,
         deferrable: bool = True,
-        patience: float = 600.0,
-        answer_timeout: float = 30.0,
+        failure_timeout: float = 600.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         **kwargs: Any,
     ) -> None:
@@ -74,8 +74,8 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
         self.existing = existing
         self.days = days
         self.deferrable = deferrable
-        self.patience = patience
-        self.answer_timeout = answer_timeout
+        self.failure_timeout = failure_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self._known: dict[str, str] | None = {} if existing else None
         if not existing and not deferrable and self.mode == "reschedule":
@@ -95,7 +95,7 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
 
         until = pendulum.now("UTC").add(seconds=self.timeout).isoformat()
         with skipping_if(self.soft_fail or self.never_fail):
-            return self._look_or_defer(self.patience, until)
+            return self._look_or_defer(self.failure_timeout, until)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Look again, after the trigger saw that something has come in."""
@@ -103,21 +103,21 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
 
         self._known = event["known"]
         with skipping_if(self.soft_fail or self.never_fail):
-            return self._look_or_defer(0.0 if event["failed"] else self.patience, event["until"])
+            return self._look_or_defer(0.0 if event["failed"] else self.failure_timeout, event["until"])
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        found = self._look(self.patience)
+        found = self._look(self.failure_timeout)
         return PokeReturnValue(bool(found), [each.to_dict() for each in found] or None)
 
-    def _look_or_defer(self, patience: float, until: str) -> Any:
+    def _look_or_defer(self, failure_timeout: float, until: str) -> Any:
         import pendulum
 
         from airflow_provider_rsvp.operators.failing import AirflowSensorTimeout
         from airflow_provider_rsvp.times import parse_instant
         from airflow_provider_rsvp.triggers.invitation import InvitationTrigger
 
-        found = self._look(patience)
+        found = self._look(failure_timeout)
         if found:
             return [each.to_dict() for each in found]
         left = (parse_instant(until, field="timeout") - pendulum.now("UTC")).total_seconds()
@@ -132,17 +132,19 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
         )
         return None
 
-    def _look(self, patience: float) -> list[Invitation]:
+    def _look(self, failure_timeout: float) -> list[Invitation]:
         """Return what has come in; what is known is not changed by it, but for the first look without ``existing``."""
         import pendulum
 
         from airflow_provider_rsvp.operators.failing import failing_at_once
-        from airflow_provider_rsvp.triggers.patience import patiently
+        from airflow_provider_rsvp.triggers.retrying import retry_passing
 
         looker = self._looker()
         with failing_at_once():
             changes = asyncio.run(
-                patiently(lambda: looker.changes(pendulum.today("UTC"), None), patience=patience)
+                retry_passing(
+                    lambda: looker.changes(pendulum.today("UTC"), None), failure_timeout=failure_timeout
+                )
             )
         announced = self._announced()
         found = announced.take(changes, pendulum.now("UTC"))
@@ -171,7 +173,7 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
             answered=self.answered,
             days=self.days,
             poll_interval=self.poke_interval,
-            patience=self.patience,
-            answer_timeout=self.answer_timeout,
+            failure_timeout=self.failure_timeout,
+            request_timeout=self.request_timeout,
             throttle_timeout=self.throttle_timeout,
         )

@@ -23,7 +23,7 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
 
     It fails at once when that can no longer come to be: someone who is needed declined, the event was cancelled,
     it is over, or the service does not show the answers. It sends nothing. All parameters but the timeouts,
-    ``patience`` and ``deferrable`` are templated.
+    ``failure_timeout`` and ``deferrable`` are templated.
 
     :param conn_id: a connection to any of the calendar services: the organizer's or an attendee's
     :param event_id: the service's own id of the event
@@ -40,13 +40,13 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
     :param scope: ``instance``, or ``series``
     :param timezone: how to read times that name no zone; an IANA or Windows name
     :param deferrable: whether to wait in the triggerer, without a worker
-    :param patience: seconds for which failures that may pass are ridden out
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param failure_timeout: seconds for which passing failures are retried
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :return: the invitation, as :meth:`airflow_provider_rsvp.model.Invitation.to_dict` gives it
     :raises AirflowFailException: it can no longer come to be, or cannot be done; Airflow does not retry
     :raises AirflowSensorTimeout: the deadline or the timeout passed
-    :raises PassingError: the service did not serve for longer than ``patience``; Airflow retries
+    :raises PassingError: the service did not serve for longer than ``failure_timeout``; Airflow retries
     """
 
     template_fields: Sequence[str] = (
@@ -81,8 +81,8 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
         scope: str = "instance",
         timezone: str | tzinfo | None = None,
         deferrable: bool = True,
-        patience: float = 600.0,
-        answer_timeout: float = 30.0,
+        failure_timeout: float = 600.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         **kwargs: Any,
     ) -> None:
@@ -100,8 +100,8 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
         self.scope = scope
         self.timezone = timezone
         self.deferrable = deferrable
-        self.patience = patience
-        self.answer_timeout = answer_timeout
+        self.failure_timeout = failure_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
 
     def execute(self, context: Context) -> Any:
@@ -111,26 +111,30 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
         from airflow_provider_rsvp.operators.failing import skipping_if
 
         with skipping_if(self.soft_fail or self.never_fail):
-            return self._look_or_defer(context, self.patience, _now().add(seconds=self.timeout).isoformat())
+            return self._look_or_defer(
+                context, self.failure_timeout, _now().add(seconds=self.timeout).isoformat()
+            )
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Look again, after the trigger saw that there is something to decide."""
         from airflow_provider_rsvp.operators.failing import skipping_if
 
         with skipping_if(self.soft_fail or self.never_fail):
-            return self._look_or_defer(context, 0.0 if event["failed"] else self.patience, event["until"])
+            return self._look_or_defer(
+                context, 0.0 if event["failed"] else self.failure_timeout, event["until"]
+            )
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        return self._look(self.patience)
+        return self._look(self.failure_timeout)
 
-    def _look_or_defer(self, context: Context, patience: float, until: str) -> Any:
+    def _look_or_defer(self, context: Context, failure_timeout: float, until: str) -> Any:
         from airflow_provider_rsvp.attendance import Awaited
         from airflow_provider_rsvp.operators.failing import AirflowSensorTimeout
         from airflow_provider_rsvp.times import parse_instant
         from airflow_provider_rsvp.triggers.participation_status import ParticipationStatusTrigger
 
-        looked = self._look(patience)
+        looked = self._look(failure_timeout)
         if looked:
             return looked.xcom_value
         awaited = Awaited.parse(self.attendees, self.status, self.quorum)
@@ -148,8 +152,8 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
                 deadline=self._deadline(),
                 until=until,
                 poll_interval=self.poke_interval,
-                patience=self.patience,
-                answer_timeout=self.answer_timeout,
+                failure_timeout=self.failure_timeout,
+                request_timeout=self.request_timeout,
                 throttle_timeout=self.throttle_timeout,
             ),
             method_name="execute_complete",
@@ -157,7 +161,7 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
         )
         return None
 
-    def _look(self, patience: float) -> PokeReturnValue:
+    def _look(self, failure_timeout: float) -> PokeReturnValue:
         from airflow_provider_rsvp.attendance import Awaited
         from airflow_provider_rsvp.operators.failing import (
             AirflowFailException,
@@ -169,12 +173,12 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
         with failing_at_once():
             awaited = Awaited.parse(self.attendees, self.status, self.quorum)
             deadline = self._deadline()
-            service, invitation = asyncio.run(self._invitation(patience))
+            service, invitation = asyncio.run(self._invitation(failure_timeout))
             standing = awaited.standing(invitation, service, _now())
             self.log.info("%r: %s", invitation.subject, standing.detail)
-        if standing.hopeless is not None:
+        if standing.impossible is not None:
             raise AirflowFailException(
-                f"{invitation.subject!r} ({invitation.reference}): {standing.hopeless}, so that waiting is of no "
+                f"{invitation.subject!r} ({invitation.reference}): {standing.impossible}, so that waiting is of no "
                 f"use any more. {standing.detail}"
             )
         if standing.reached:
@@ -183,16 +187,18 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
             raise AirflowSensorTimeout(f"The deadline {deadline} has passed. {standing.detail}")
         return PokeReturnValue(False)
 
-    async def _invitation(self, patience: float) -> tuple[str, Invitation]:
+    async def _invitation(self, failure_timeout: float) -> tuple[str, Invitation]:
         from airflow_provider_rsvp.hooks.base import aget_calendar_hook
         from airflow_provider_rsvp.model import Scope
-        from airflow_provider_rsvp.triggers.patience import patiently
+        from airflow_provider_rsvp.triggers.retrying import retry_passing
 
         reference, scope = self._reference(), Scope.parse(self.scope)
         hook = await aget_calendar_hook(
-            self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
+            self.conn_id, request_timeout=self.request_timeout, throttle_timeout=self.throttle_timeout
         )
-        invitation = await patiently(lambda: hook.aget_invitation(reference, scope=scope), patience=patience)
+        invitation = await retry_passing(
+            lambda: hook.aget_invitation(reference, scope=scope), failure_timeout=failure_timeout
+        )
         return hook.hook_name, invitation
 
     def _reference(self) -> EventReference:

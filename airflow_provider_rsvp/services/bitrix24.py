@@ -21,7 +21,7 @@ from airflow_provider_rsvp.exceptions import (
     CredentialsError,
     EventNotFoundError,
     InvalidInputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PermissionDeniedError,
     RejectedByServiceError,
     RsvpError,
@@ -50,7 +50,6 @@ from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, 
 from airflow_provider_rsvp.services.foreign import Search, event_fields, foreign_uid, read_attendees, read_row
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
-    Answer,
     Bucket,
     Dialect,
     Exchange,
@@ -58,6 +57,7 @@ from airflow_provider_rsvp.services.wire import (
     Pages,
     Purpose,
     Request,
+    Response,
     excerpt,
     expect,
     optional_text,
@@ -81,7 +81,7 @@ CAPABILITIES = Capabilities(
     scopes=frozenset(Scope),
     mailboxes=False,
     ical_uid=True,
-    answer_is_proof=False,
+    response_is_proof=False,
     batch_size=25,
 )
 
@@ -152,34 +152,34 @@ _TOKEN_ADVICE = {
 }
 
 
-def _code(answer: Answer) -> str:
-    body = answer.json_or_none()
+def _code(response: Response) -> str:
+    body = response.json_or_none()
     code = body.get("error") if isinstance(body, dict) else None
     return code if isinstance(code, str) else ""
 
 
-def _token_refused(answer: Answer) -> bool:
-    return answer.status == 401 and _code(answer).casefold() in _TOKEN_CODES
+def _token_refused(response: Response) -> bool:
+    return response.status == 401 and _code(response).casefold() in _TOKEN_CODES
 
 
-def _refused_for_load(answer: Answer) -> bool:
-    code = _code(answer).casefold()
-    return code in _LOAD_CODES or (not code and refused_for_load(answer))
+def _refused_for_load(response: Response) -> bool:
+    code = _code(response).casefold()
+    return code in _LOAD_CODES or (not code and refused_for_load(response))
 
 
-def _pause(answer: Answer) -> float | None:
+def _pause(response: Response) -> float | None:
     """Return how long an operating limit lasts: the answer's ``operating_reset_at`` is a Unix time."""
-    body = answer.json_or_none()
+    body = response.json_or_none()
     times = body.get("time") if isinstance(body, dict) else None
     resets = times.get("operating_reset_at") if isinstance(times, dict) else None
-    if _code(answer).casefold() == "operation_time_limit" and isinstance(resets, int | float):
+    if _code(response).casefold() == "operation_time_limit" and isinstance(resets, int | float):
         try:
             seconds = float(resets) - time.time()
         except OverflowError:
             return None
         # One that has passed says nothing: the portal's clock or ours may be wrong.
         return seconds if seconds > 0 else None
-    return retry_after(answer)
+    return retry_after(response)
 
 
 USUAL_RATE = Bucket(50, 2.0)
@@ -353,7 +353,7 @@ class Bitrix24Calendar:
                 f"Could not {what}: Bitrix24 knows no such event, or the user may not see it."
             )
         if str(expect(event, dict, what, "an event").get("ID")) != str(event_id):
-            raise MalformedAnswerError(
+            raise MalformedResponseError(
                 f"Could not {what}: the answer holds another event than was asked for."
             )
         return event, results.get("status")
@@ -419,17 +419,17 @@ class Bitrix24Calendar:
         self, method: str, parameters: dict[str, Any], what: str, *, purpose: Purpose = Purpose.READ
     ) -> dict[str, Any]:
         request = Request(what=what, method="POST", url=method, purpose=purpose, json=parameters)
-        answer = await self._exchange.send(request)
-        body = answer.json_or_none()
+        response = await self._exchange.send(request)
+        body = response.json_or_none()
         if isinstance(body, dict) and "error" in body:
-            raise _error(request, answer, body)
-        if not answer.ok:
-            raise server_error(SERVICE, request, answer, f"HTTP {answer.status}") or RejectedByServiceError(
-                f"Could not {what}: Bitrix24 says HTTP {answer.status}."
-            )
-        body = answer.json_object(what)
+            raise _error(request, response, body)
+        if not response.ok:
+            raise server_error(
+                SERVICE, request, response, f"HTTP {response.status}"
+            ) or RejectedByServiceError(f"Could not {what}: Bitrix24 says HTTP {response.status}.")
+        body = response.json_object(what)
         if "result" not in body:
-            raise MalformedAnswerError(f"Could not {what}: the answer has no 'result'.")
+            raise MalformedResponseError(f"Could not {what}: the answer has no 'result'.")
         return body
 
     def _invitation(self, event: dict[str, Any], status: Any, user_id: int) -> Invitation:
@@ -454,12 +454,12 @@ class Bitrix24Calendar:
             is_organizer=status == _HOST or (is_meeting and host == str(user_id)),
             is_attendee=is_meeting and status is not None,
             response_requested=details.get("NOTIFY") not in (False, "N", "0"),
-            attendees=len(attendees) if isinstance(attendees, list) else None,
+            attendee_count=len(attendees) if isinstance(attendees, list) else None,
             link=f"{self._portal}/company/personal/user/{user_id}/calendar/?EVENT_ID={event_id}",
             body=optional_text(event, "DESCRIPTION"),
             sensitivity=Sensitivity.PRIVATE if event.get("PRIVATE_EVENT") in (True, "Y", "1", 1) else None,
             free_busy=_FREE_BUSY.get(str(event.get("ACCESSIBILITY"))),
-            answers=read_attendees(attendees, _attendee) if isinstance(attendees, list) else None,
+            attendees=read_attendees(attendees, _attendee) if isinstance(attendees, list) else None,
         )
 
 
@@ -484,19 +484,19 @@ def refresh_request(client_id: str, client_secret: str, refresh_token: str) -> R
     )
 
 
-def read_token(request: Request, answer: Answer) -> Grant:
+def read_token(request: Request, response: Response) -> Grant:
     """Return what was granted."""
-    return read_grant("The Bitrix24 authorisation server", request, answer, advice=_TOKEN_ADVICE)
+    return read_grant("The Bitrix24 authorisation server", request, response, advice=_TOKEN_ADVICE)
 
 
-def _error(request: Request, answer: Answer, body: dict[str, Any]) -> RsvpError:
-    said = _said(answer.status, body)
+def _error(request: Request, response: Response, body: dict[str, Any]) -> RsvpError:
+    said = _said(response.status, body)
     code = str(body.get("error") or "").casefold()
     if code not in _PERMANENT_CODES | _CREDENTIAL_CODES | _PERMISSION_CODES | _LOAD_CODES:
-        failed = server_error(SERVICE, request, answer, said)
+        failed = server_error(SERVICE, request, response, said)
         if failed is not None:
             return failed
-    return _error_of(request.what, answer.status, body, request.purpose)
+    return _error_of(request.what, response.status, body, request.purpose)
 
 
 def _error_of(what: str, status: int, body: dict[str, Any], purpose: Purpose) -> RsvpError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_provider_rsvp.services.wire import Answer, Batching, Purpose, Request
+from airflow_provider_rsvp.services.wire import Batching, Purpose, Request, Response
 
 SIZE = 50
 """Commands in one batch."""
@@ -70,11 +70,11 @@ def _pack(requests: Sequence[Request]) -> Request:
     )
 
 
-def _unpack(requests: Sequence[Request], answer: Answer) -> Sequence[Answer | None]:
-    body = answer.json_or_none()
-    if not answer.ok or (isinstance(body, dict) and "error" in body):
+def _unpack(requests: Sequence[Request], response: Response) -> Sequence[Response | None]:
+    body = response.json_or_none()
+    if not response.ok or (isinstance(body, dict) and "error" in body):
         # The batch as a whole failed, and so did each request in it.
-        return [answer] * len(requests)
+        return [response] * len(requests)
     result = body.get("result") if isinstance(body, dict) else None
     if not isinstance(result, dict):
         return [None] * len(requests)
@@ -84,7 +84,7 @@ def _unpack(requests: Sequence[Request], answer: Answer) -> Sequence[Answer | No
 
 def _answer(
     number: int, request: Request, results: Mapping[str, Any], errors: Mapping[str, Any]
-) -> Answer | None:
+) -> Response | None:
     names = _names(request)
     shown = {name: results[f"{number}_{name}"] for name in names if f"{number}_{name}" in results}
     refused = {name: errors[f"{number}_{name}"] for name in names if f"{number}_{name}" in errors}
@@ -104,8 +104,8 @@ def _answer(
     return _as_answer(200, body)
 
 
-def _as_answer(status: int, body: dict[str, Any]) -> Answer:
-    return Answer.of_json(status, {"content-type": "application/json"}, body)
+def _as_answer(status: int, body: dict[str, Any]) -> Response:
+    return Response.of_json(status, {"content-type": "application/json"}, body)
 
 
 def _map(value: Any) -> dict[str, Any]:

@@ -50,7 +50,6 @@ from airflow_provider_rsvp.services.foreign import (
 )
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
-    Answer,
     Bucket,
     Dialect,
     Exchange,
@@ -58,6 +57,7 @@ from airflow_provider_rsvp.services.wire import (
     Pages,
     Purpose,
     Request,
+    Response,
     SlidingWindow,
     check_accepted,
     excerpt,
@@ -87,7 +87,7 @@ CAPABILITIES = Capabilities(
     scopes=frozenset({Scope.INSTANCE}),
     mailboxes=False,
     ical_uid=False,
-    answer_is_proof=False,
+    response_is_proof=False,
     batch_size=1,
 )
 
@@ -241,10 +241,10 @@ class CronofyCalendar:
             purpose=Purpose.SEND,
             json={"status": str(reply.status)},
         )
-        answer = await self._exchange.send(request)
-        if not answer.ok:
-            raise _error(request, answer)
-        check_accepted(SERVICE, request, answer)
+        response = await self._exchange.send(request)
+        if not response.ok:
+            raise _error(request, response)
+        check_accepted(SERVICE, request, response)
         return Sent(organizer_notified=True)
 
     async def list_invitations(
@@ -285,10 +285,10 @@ class CronofyCalendar:
         """Read whose account the token opens and which of its calendars can be answered from."""
         what = "read the account"
         request = _get("v1/userinfo", (), what)
-        answer = await self._exchange.send(request)
-        if not answer.ok:
-            raise _error(request, answer)
-        body = answer.json_object(what)
+        response = await self._exchange.send(request)
+        if not response.ok:
+            raise _error(request, response)
+        body = response.json_object(what)
         with reading(what):
             details = body.get("cronofy.data") or {}
             scopes = str((details.get("authorization") or {}).get("scope") or "").split()
@@ -336,10 +336,10 @@ class CronofyCalendar:
         if self._calendars is None:
             what = "list the calendars"
             request = _get("v1/calendars", (), what)
-            answer = await self._exchange.send(request)
-            if not answer.ok:
-                raise _error(request, answer)
-            body = answer.json_object(what)
+            response = await self._exchange.send(request)
+            if not response.ok:
+                raise _error(request, response)
+            body = response.json_object(what)
             with reading(what):
                 self._calendars = {
                     str(calendar["calendar_id"]): expect(calendar, dict, what, "a calendar")
@@ -351,10 +351,10 @@ class CronofyCalendar:
         request = _get("v1/events", query, what)
         pages = Pages(what)
         while True:
-            answer = await self._exchange.send(request)
-            if not answer.ok:
-                raise _error(request, answer)
-            body = answer.json_object(what)
+            response = await self._exchange.send(request)
+            if not response.ok:
+                raise _error(request, response)
+            body = response.json_object(what)
             with reading(what):
                 events = pages.read(body["events"])
                 link = (body.get("pages") or {}).get("next_page")
@@ -392,13 +392,13 @@ class CronofyCalendar:
             is_cancelled=event.get("status") == "cancelled",
             is_read_only=calendar.get("calendar_readonly") is True,
             cannot_respond=_cannot_respond(event),
-            attendees=len(attendees),
+            attendee_count=len(attendees),
             link=_link(calendar, time),
             body=optional_text(event, "description"),
             categories=foreign_texts(event.get("categories")),
             sensitivity=Sensitivity.PRIVATE if event.get("event_private") is True else None,
             free_busy=_FREE_BUSY.get(str(event.get("transparency"))),
-            answers=read_attendees(attendees, _attendee),
+            attendees=read_attendees(attendees, _attendee),
         )
 
 
@@ -418,9 +418,9 @@ def refresh_request(client_id: str, client_secret: str, refresh_token: str) -> R
     )
 
 
-def read_token(request: Request, answer: Answer, refresh_token: str) -> Grant:
+def read_token(request: Request, response: Response, refresh_token: str) -> Grant:
     """Return what was granted; where no new refresh token came along, the old one stays in use."""
-    grant = read_grant(SERVICE, request, answer, advice=_TOKEN_ADVICE)
+    grant = read_grant(SERVICE, request, response, advice=_TOKEN_ADVICE)
     return grant if grant.refresh_token else replace(grant, refresh_token=refresh_token)
 
 
@@ -508,18 +508,18 @@ def _link(calendar: dict[str, Any], time: TimeRange) -> str | None:
     return f"https://calendar.google.com/calendar/r/day/{time.start.year}/{time.start.month}/{time.start.day}"
 
 
-def _error(request: Request, answer: Answer) -> RsvpError:
+def _error(request: Request, response: Response) -> RsvpError:
     """Return the error that an answer stands for (Error codes)."""
-    said = f"HTTP {answer.status}"
-    body = answer.json_or_none()
+    said = f"HTTP {response.status}"
+    body = response.json_or_none()
     errors = body.get("errors") if isinstance(body, dict) else None
     if isinstance(errors, dict):
         said += f", {excerpt('; '.join(_described(errors)))}"
     could_not = f"Could not {request.what}: Cronofy says {said}"
-    failed = server_error(SERVICE, request, answer, said)
+    failed = server_error(SERVICE, request, response, said)
     if failed is not None:
         return failed
-    match answer.status:
+    match response.status:
         case 401:
             return CredentialsError(
                 f"{could_not}. The access token is not accepted. Cronofy's access tokens last an hour: use a "

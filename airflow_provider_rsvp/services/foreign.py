@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from airflow_provider_rsvp.exceptions import MalformedAnswerError, RsvpError
+from airflow_provider_rsvp.exceptions import MalformedResponseError, RsvpError
 from airflow_provider_rsvp.model import (
     Attendee,
     EventReference,
@@ -113,7 +113,7 @@ def read_events(
     try:
         with reading(what):
             return read()
-    except MalformedAnswerError as error:
+    except MalformedResponseError as error:
         reason = str(error).removeprefix(f"Could not {what}: ").removeprefix("the answer is malformed: ")
         invitation = unreadable(
             window,
@@ -170,7 +170,7 @@ class Search:
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self.problem: MalformedAnswerError | None = None
+        self.problem: MalformedResponseError | None = None
         """Why the first of those that were passed over could not be read; None if there were none."""
 
     @contextmanager
@@ -179,7 +179,7 @@ class Search:
         try:
             with reading(self._what):
                 yield
-        except MalformedAnswerError as problem:
+        except MalformedResponseError as problem:
             self.problem = self.problem or problem
 
     def not_found(self, error: RsvpError) -> RsvpError:
@@ -196,7 +196,7 @@ def event_fields(row: object, what: str) -> dict[str, Any]:
     """
     Return what a row of a listing says of an event.
 
-    :raises MalformedAnswerError: it is no event
+    :raises MalformedResponseError: it is no event
     """
     fields: dict[str, Any] = expect(row, dict, what, "an event")
     return fields

@@ -21,12 +21,12 @@ from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
     ConfigurationError,
     CredentialsError,
+    EditConflictError,
     EventCancelledError,
-    EventChangedError,
     EventNotFoundError,
     InvalidInputError,
     MailboxNotFoundError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PermissionDeniedError,
     ReadOnlyCalendarError,
     RejectedByServiceError,
@@ -61,7 +61,6 @@ from airflow_provider_rsvp.services.foreign import (
 )
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
-    Answer,
     Bucket,
     Dialect,
     Exchange,
@@ -69,6 +68,7 @@ from airflow_provider_rsvp.services.wire import (
     Pages,
     Purpose,
     Request,
+    Response,
     excerpt,
     expect,
     optional_text,
@@ -94,7 +94,7 @@ CAPABILITIES = Capabilities(
     scopes=frozenset(Scope),
     mailboxes=True,
     ical_uid=True,
-    answer_is_proof=True,
+    response_is_proof=True,
     batch_size=1,
 )
 
@@ -104,11 +104,11 @@ _OVER_QUOTA = frozenset(
 _OVER_QUOTA_FOR_LONG = frozenset({"dailyLimitExceeded"})
 
 
-def _refused_for_load(answer: Answer) -> bool:
+def _refused_for_load(response: Response) -> bool:
     """Return whether the request was counted out, so that nothing was done; with 403 only the reason says so."""
-    if answer.status == 403:
-        return not _OVER_QUOTA.isdisjoint(_reasons(answer))
-    return refused_for_load(answer)
+    if response.status == 403:
+        return not _OVER_QUOTA.isdisjoint(_reasons(response))
+    return refused_for_load(response)
 
 
 DIALECT = Dialect(
@@ -234,7 +234,7 @@ class GoogleCalendar:
         """
         Change the own attendee entry, and only in the version of the event that was looked at.
 
-        :raises EventChangedError: there is a newer version; nothing was done
+        :raises EditConflictError: there is a newer version; nothing was done
         """
         assert isinstance(invitation, _Event)
         reference = invitation.reference
@@ -448,10 +448,10 @@ class GoogleCalendar:
         )
 
     async def _json(self, request: Request) -> dict[str, Any]:
-        answer = await self._exchange.send(request)
-        if not answer.ok:
-            raise _error(request, answer)
-        return answer.json_object(request.what)
+        response = await self._exchange.send(request)
+        if not response.ok:
+            raise _error(request, response)
+        return response.json_object(request.what)
 
     def _owner(self, mailbox: str | None) -> str | None:
         owner = mailbox or self.mailbox
@@ -515,7 +515,7 @@ class GoogleCalendar:
         recurrence = Recurrence.INSTANCE if series else Recurrence.SINGLE
         etag = _text(event, "etag", what)
         if not _ETAG.fullmatch(etag):
-            raise MalformedAnswerError(f"Could not {what}: the answer's 'etag' is none.")
+            raise MalformedResponseError(f"Could not {what}: the answer's 'etag' is none.")
         return _Event(
             reference=EventReference(
                 event_id=_text(event, "id", what),
@@ -535,8 +535,8 @@ class GoogleCalendar:
             is_cancelled=event.get("status") == "cancelled",
             is_read_only=access.get("accessRole") in _READ_ONLY_ROLES,
             cannot_respond=_cannot_respond(event),
-            attendees=None if omitted else len(attendees),
-            answers=None if omitted else read_attendees(attendees, lambda entry: _attendee(entry, what)),
+            attendee_count=None if omitted else len(attendees),
+            attendees=None if omitted else read_attendees(attendees, lambda entry: _attendee(entry, what)),
             required=_required(mine) if mine else None,
             # Where no comment is shown there is none.
             comment=(optional_text(mine, "comment") or "") if mine else None,
@@ -574,11 +574,11 @@ def assertion_form(assertion: str) -> dict[str, str]:
     return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}
 
 
-def read_token(request: Request, answer: Answer) -> Grant:
+def read_token(request: Request, response: Response) -> Grant:
     """Return what was granted; where no new refresh token came along, the old one stays in use."""
     form = request.form or {}
     advice = _ASSERTION_ADVICE if "assertion" in form else _REFRESH_ADVICE
-    grant = read_grant("Google's token endpoint", request, answer, advice=advice)
+    grant = read_grant("Google's token endpoint", request, response, advice=advice)
     return grant if grant.refresh_token else replace(grant, refresh_token=form.get("refresh_token"))
 
 
@@ -681,9 +681,9 @@ def _original_start(event: Mapping[str, Any]) -> pendulum.DateTime | None:
     return pendulum.datetime(start.year, start.month, start.day)
 
 
-def _reasons(answer: Answer) -> set[str]:
+def _reasons(response: Response) -> set[str]:
     """Return why a request was refused, in the words of both forms that Google's errors have."""
-    body = answer.json_or_none()
+    body = response.json_or_none()
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
         return set()
@@ -692,19 +692,19 @@ def _reasons(answer: Answer) -> set[str]:
     return {reason for entry in entries if isinstance(reason := entry.get("reason"), str)}
 
 
-def _error(request: Request, answer: Answer) -> RsvpError:
+def _error(request: Request, response: Response) -> RsvpError:
     """Return the error that an answer stands for (Handle API errors)."""
-    body = answer.json_or_none()
+    body = response.json_or_none()
     error = body.get("error") if isinstance(body, dict) else None
     message = excerpt(error.get("message") or "") if isinstance(error, dict) else ""
-    reasons = _reasons(answer)
-    said = ", ".join((f"HTTP {answer.status}", *(excerpt(reason) for reason in sorted(reasons))))
+    reasons = _reasons(response)
+    said = ", ".join((f"HTTP {response.status}", *(excerpt(reason) for reason in sorted(reasons))))
     said += f": {message}" if message else ""
     could_not = f"Could not {request.what}: {SERVICE} says {said}"
-    failed = server_error(SERVICE, request, answer, said)
+    failed = server_error(SERVICE, request, response, said)
     if failed is not None:
         return failed
-    match answer.status:
+    match response.status:
         case 401:
             return CredentialsError(
                 f"{could_not}. The access token is not accepted. Access tokens last an hour: use a refresh token "
@@ -725,7 +725,7 @@ def _error(request: Request, answer: Answer) -> RsvpError:
         case 410:
             return EventNotFoundError(f"{could_not}. The event was deleted.")
         case 412:
-            return EventChangedError(
+            return EditConflictError(
                 f"{could_not}. The event changed after it was looked at; nothing was done."
             )
         case 409 if request.purpose is Purpose.SEND:
@@ -762,5 +762,5 @@ def _forbidden(could_not: str, reasons: set[str]) -> RsvpError:
 def _text(event: Mapping[str, Any], name: str, what: str) -> str:
     value: str = expect(event.get(name), str, what, f"a text '{name}'")
     if not value:
-        raise MalformedAnswerError(f"Could not {what}: the answer's '{name}' is empty.")
+        raise MalformedResponseError(f"Could not {what}: the answer's '{name}' is empty.")
     return value

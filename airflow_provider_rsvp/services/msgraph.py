@@ -24,7 +24,7 @@ from airflow_provider_rsvp.exceptions import (
     EventNotFoundError,
     InvalidInputError,
     MailboxNotFoundError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PermissionDeniedError,
     ProposalNotAllowedError,
     RejectedByServiceError,
@@ -60,13 +60,13 @@ from airflow_provider_rsvp.services.foreign import (
 from airflow_provider_rsvp.services.msgraph_batch import BATCHING, SIZE
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
-    Answer,
     Dialect,
     Exchange,
     Limits,
     Pages,
     Purpose,
     Request,
+    Response,
     check_accepted,
     excerpt,
     expect,
@@ -80,9 +80,9 @@ from airflow_provider_rsvp.times import UTC, parse_instant
 SERVICE = "Microsoft Graph"
 
 
-def _refused_for_load(answer: Answer) -> bool:
+def _refused_for_load(response: Response) -> bool:
     # No request of ours depends on another, so 424 says that its batch was throttled (Throttling guidance).
-    return answer.status == 424 or refused_for_load(answer)
+    return response.status == 424 or refused_for_load(response)
 
 
 DIALECT = Dialect(
@@ -100,7 +100,7 @@ CAPABILITIES = Capabilities(
     scopes=frozenset(Scope),
     mailboxes=True,
     ical_uid=True,
-    answer_is_proof=True,
+    response_is_proof=True,
     batch_size=SIZE,
 )
 
@@ -199,7 +199,7 @@ class _SyncStateEndedError(ServiceUnavailableError):
 
 
 _OF_ONE_SERIES = (
-    MalformedAnswerError,
+    MalformedResponseError,
     InvalidInputError,
     MailboxNotFoundError,
     PermissionDeniedError,
@@ -289,10 +289,10 @@ class GraphCalendar:
             json=body,
             mailbox=self._owner(reference.mailbox),
         )
-        answer = await self._exchange.send(request)
-        if not answer.ok:
-            raise _error(request, answer)
-        check_accepted(SERVICE, request, answer)
+        response = await self._exchange.send(request)
+        if not response.ok:
+            raise _error(request, response)
+        check_accepted(SERVICE, request, response)
         return Sent(organizer_notified=notify, note=note)
 
     async def list_invitations(
@@ -536,10 +536,10 @@ class GraphCalendar:
         )
 
     async def _exchange_json(self, request: Request) -> dict[str, Any]:
-        answer = await self._exchange.send(request)
-        if not answer.ok:
-            raise _error(request, answer)
-        return answer.json_object(request.what)
+        response = await self._exchange.send(request)
+        if not response.ok:
+            raise _error(request, response)
+        return response.json_object(request.what)
 
     def _owner(self, mailbox: str | None) -> str | None:
         owner = mailbox or self._mailbox
@@ -594,7 +594,7 @@ class GraphCalendar:
 
         def read(event: dict[str, Any]) -> Invitation:
             if problem is not None:
-                raise MalformedAnswerError(f"its series cannot be read: {problem}")
+                raise MalformedResponseError(f"its series cannot be read: {problem}")
             return self._invitation(event, mailbox, calendar_id, what)
 
         return read_row(
@@ -626,14 +626,14 @@ class GraphCalendar:
             is_draft=event.get("isDraft") is True,
             response_requested=event.get("responseRequested") is not False,
             can_propose=event.get("allowNewTimeProposals") is not False,
-            attendees=len(attendees),
+            attendee_count=len(attendees),
             required=self._required(attendees, mailbox),
             link=optional_text(event, "webLink"),
             body=optional_text(event, "bodyPreview"),
             categories=foreign_texts(event.get("categories")),
             sensitivity=_SENSITIVITIES.get(str(event.get("sensitivity"))),
             free_busy=_FREE_BUSY.get(str(event.get("showAs"))),
-            answers=read_attendees(attendees, _attendee),
+            attendees=read_attendees(attendees, _attendee),
         )
 
     def _reference(
@@ -675,7 +675,7 @@ def _delta_token(link: Any, what: str) -> str:
     with reading(what):
         tokens = parse_qs(urlsplit(address).query).get("$deltatoken")
     if not tokens:
-        raise MalformedAnswerError(f"Could not {what}: the answer's '@odata.deltaLink' carries no token.")
+        raise MalformedResponseError(f"Could not {what}: the answer's '@odata.deltaLink' carries no token.")
     return tokens[0]
 
 
@@ -726,9 +726,9 @@ def refresh_form(client_id: str, client_secret: str | None, refresh_token: str, 
     return {**form, "client_secret": client_secret} if client_secret else form
 
 
-def read_token(request: Request, answer: Answer) -> Grant:
+def read_token(request: Request, response: Response) -> Grant:
     """Return what the sign-in service granted."""
-    return read_grant("The Microsoft sign-in service", request, answer, advice=_TOKEN_ADVICE)
+    return read_grant("The Microsoft sign-in service", request, response, advice=_TOKEN_ADVICE)
 
 
 def token_claims(access_token: str) -> dict[str, Any]:
@@ -745,31 +745,31 @@ def token_claims(access_token: str) -> dict[str, Any]:
     return claims if isinstance(claims, dict) else {}
 
 
-def _error(request: Request, answer: Answer) -> RsvpError:
+def _error(request: Request, response: Response) -> RsvpError:
     """Return the error that an answer stands for (Microsoft Graph error responses)."""
-    body = answer.json_or_none()
+    body = response.json_or_none()
     error = body.get("error") if isinstance(body, dict) else None
     error = error if isinstance(error, dict) else {}
     code, message = excerpt(error.get("code") or ""), excerpt(error.get("message") or "")
-    said = ", ".join(part for part in (f"HTTP {answer.status}", code) if part)
+    said = ", ".join(part for part in (f"HTTP {response.status}", code) if part)
     said += f": {message}" if message else ""
     kind = code.casefold()
     could_not = f"Could not {request.what}: Microsoft Graph says {said}"
-    failed = server_error(SERVICE, request, answer, said)
+    failed = server_error(SERVICE, request, response, said)
     if failed is not None:
         return failed
-    if answer.status == 410 or kind in _SYNC_STATE_ENDED:
+    if response.status == 410 or kind in _SYNC_STATE_ENDED:
         return _SyncStateEndedError(f"{could_not}. The changes have to be read anew from the start.")
-    if answer.status == 401:
+    if response.status == 401:
         return CredentialsError(f"{could_not}. The access token is not accepted; get a new one.")
-    if answer.status == 403:
+    if response.status == 403:
         return PermissionDeniedError(
             f"{could_not}. The token needs Calendars.ReadWrite, and the mailbox must be open to it "
             "(application access policy, delegation)."
         )
     if kind in _NO_MAILBOX:
         return MailboxNotFoundError(f"{could_not}. Check the mailbox.")
-    if answer.status == 404:
+    if response.status == 404:
         return EventNotFoundError(
             f"{could_not}. The id is wrong, of another mailbox, or the event was declined or deleted before."
         )
@@ -777,7 +777,7 @@ def _error(request: Request, answer: Answer) -> RsvpError:
         return InvalidInputError(
             f"event_id or calendar_id: {could_not}. One of them is no id of this service."
         )
-    if answer.status in (409, 423):
+    if response.status in (409, 423):
         if request.purpose is Purpose.SEND:
             return UnclearOutcomeError(f"{could_not}. The event changed meanwhile.")
         return ServiceUnavailableError(f"{could_not}. The event changed meanwhile.")
@@ -849,5 +849,5 @@ def _attendee(value: Any) -> Attendee:
 def _text(event: dict[str, Any], name: str, what: str) -> str:
     value: str = expect(event.get(name), str, what, f"a text '{name}'")
     if not value:
-        raise MalformedAnswerError(f"Could not {what}: the answer's '{name}' is empty.")
+        raise MalformedResponseError(f"Could not {what}: the answer's '{name}' is empty.")
     return value

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from airflow_provider_rsvp.services.wire import Answer, Batching, Purpose, Request
+from airflow_provider_rsvp.services.wire import Batching, Purpose, Request, Response
 
 SIZE = 20
 """Requests in one batch."""
@@ -48,11 +48,11 @@ def _item(number: int, request: Request) -> dict[str, Any]:
     return item
 
 
-def _unpack(requests: Sequence[Request], answer: Answer) -> Sequence[Answer | None]:
-    if not answer.ok:
+def _unpack(requests: Sequence[Request], response: Response) -> Sequence[Response | None]:
+    if not response.ok:
         # The batch as a whole failed, and so did each request in it.
-        return [answer] * len(requests)
-    body = answer.json_or_none()
+        return [response] * len(requests)
+    body = response.json_or_none()
     responses = body.get("responses") if isinstance(body, dict) else None
     if not isinstance(responses, list):
         return [None] * len(requests)
@@ -60,7 +60,7 @@ def _unpack(requests: Sequence[Request], answer: Answer) -> Sequence[Answer | No
     return [_answer(found.get(str(number))) for number in range(len(requests))]
 
 
-def _answer(response: dict[str, Any] | None) -> Answer | None:
+def _answer(response: dict[str, Any] | None) -> Response | None:
     status = response.get("status") if response else None
     if response is None or not isinstance(status, int):
         return None
@@ -68,7 +68,7 @@ def _answer(response: dict[str, Any] | None) -> Answer | None:
     headers = (
         {str(name).lower(): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
     )
-    return Answer(status, headers, b"") if body is None else Answer.of_json(status, headers, body)
+    return Response(status, headers, b"") if body is None else Response.of_json(status, headers, body)
 
 
 BATCHING = Batching(SIZE, _weight, _pack, _unpack)

@@ -9,11 +9,11 @@ from typing import Any
 
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
-    MalformedAnswerError,
+    MalformedResponseError,
     RsvpError,
     ServiceUnavailableError,
 )
-from airflow_provider_rsvp.services.wire import Answer, Request, excerpt, optional_text, server_error
+from airflow_provider_rsvp.services.wire import Request, Response, excerpt, optional_text, server_error
 
 RENEW_BEFORE_END = 120.0
 """Seconds before its end at which an access token is no longer used."""
@@ -42,7 +42,7 @@ class Grant:
         return self.expires_at is None or now < self.expires_at - RENEW_BEFORE_END
 
 
-def read_grant(service: str, request: Request, answer: Answer, *, advice: Mapping[str, str]) -> Grant:
+def read_grant(service: str, request: Request, response: Response, *, advice: Mapping[str, str]) -> Grant:
     """
     Return what a token endpoint granted.
 
@@ -50,40 +50,40 @@ def read_grant(service: str, request: Request, answer: Answer, *, advice: Mappin
 
     :param advice: what to do, by the endpoint's ``error`` code; ``""`` is for any other
     :raises CredentialsError: the endpoint refuses
-    :raises MalformedAnswerError: the answer is not what RFC 6749 documents
+    :raises MalformedResponseError: the answer is not what RFC 6749 documents
     """
-    body = answer.json_or_none()
-    if isinstance(body, dict) and (not answer.ok or "error" in body):
-        raise _refusal(service, request, answer, body, advice)
-    if not answer.ok:
-        said = f"HTTP {answer.status}"
-        raise server_error(service, request, answer, said) or CredentialsError(
+    body = response.json_or_none()
+    if isinstance(body, dict) and (not response.ok or "error" in body):
+        raise _refusal(service, request, response, body, advice)
+    if not response.ok:
+        said = f"HTTP {response.status}"
+        raise server_error(service, request, response, said) or CredentialsError(
             f"{service} refused to {request.what} ({said}). {advice['']}"
         )
-    body = answer.json_object(request.what)
+    body = response.json_object(request.what)
     token, refresh_token, seconds = (
         body.get(name) for name in ("access_token", "refresh_token", "expires_in")
     )
     if not isinstance(token, str) or not isinstance(refresh_token, str | None):
-        raise MalformedAnswerError(f"{service} answered without a token when asked to {request.what}.")
+        raise MalformedResponseError(f"{service} answered without a token when asked to {request.what}.")
     # What is longer could not be sent in a header, and takes long to mask.
     if not 0 < len(token) <= _LONGEST_TOKEN or len(refresh_token or "") > _LONGEST_TOKEN:
-        raise MalformedAnswerError(f"{service} answered without a token when asked to {request.what}.")
+        raise MalformedResponseError(f"{service} answered without a token when asked to {request.what}.")
     return Grant(token, _end(seconds), refresh_token or None, optional_text(body, "scope"))
 
 
 def _refusal(
-    service: str, request: Request, answer: Answer, body: dict[str, Any], advice: Mapping[str, str]
+    service: str, request: Request, response: Response, body: dict[str, Any], advice: Mapping[str, str]
 ) -> RsvpError:
     code = excerpt(body.get("error") or "no error code")
-    said = f"HTTP {answer.status}, {code}"
+    said = f"HTTP {response.status}, {code}"
     description = body.get("error_description")
-    if description and not answer.ok:
+    if description and not response.ok:
         said += f": {excerpt(description)}"
-    if code in ("temporarily_unavailable", "server_error") and answer.status < 500:
+    if code in ("temporarily_unavailable", "server_error") and response.status < 500:
         return ServiceUnavailableError(f"{service} could not {request.what} for the moment ({said}).")
-    if answer.status == 429 or answer.status >= 500:
-        failed = server_error(service, request, answer, said)
+    if response.status == 429 or response.status >= 500:
+        failed = server_error(service, request, response, said)
         if failed is not None:
             return failed
     return CredentialsError(f"{service} refused to {request.what} ({said}). {advice.get(code, advice[''])}")

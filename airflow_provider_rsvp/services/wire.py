@@ -2,7 +2,7 @@
 Requests and answers as values, and what a service must tell the transport about itself.
 
 A service module builds a :class:`Request`, hands it to the :class:`Exchange` it was given, and reads
-the :class:`Answer`; it opens no connection of its own.
+the :class:`Response`; it opens no connection of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Protocol, Self
 
 from airflow_provider_rsvp.exceptions import (
     InvalidInputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     RsvpError,
     ServiceUnavailableError,
     ThrottledError,
@@ -80,7 +80,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One HTTP answer; the keys of ``headers`` are in lower case."""
 
     status: int
@@ -92,9 +92,9 @@ class Answer:
     @classmethod
     def of_json(cls, status: int, headers: Mapping[str, str], value: Any) -> Self:
         """Return the answer whose body is a JSON value; it keeps no bytes, which nobody reads."""
-        answer = cls(status, headers, b"")
-        answer._read.append(value)
-        return answer
+        response = cls(status, headers, b"")
+        response._read.append(value)
+        return response
 
     @property
     def ok(self) -> bool:
@@ -105,13 +105,13 @@ class Answer:
         """
         Return the body as JSON.
 
-        :raises MalformedAnswerError: it is none
+        :raises MalformedResponseError: it is none
         """
         try:
             return self._json()
         except (ValueError, RecursionError):
             kind = content_type(self)
-            raise MalformedAnswerError(
+            raise MalformedResponseError(
                 f"Could not {what}: the answer (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
                 "Is the host in the connection the service's own, and is nothing in between?"
             ) from None
@@ -127,7 +127,7 @@ class Answer:
         """
         Return the body as a JSON object.
 
-        :raises MalformedAnswerError: it is none
+        :raises MalformedResponseError: it is none
         """
         body: dict[str, Any] = expect(self.json(what), dict, what, "an object")
         return body
@@ -143,7 +143,7 @@ class Answer:
 class Exchange(Protocol):
     """Carries a request to the service and brings the answer back."""
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         """
         Return the answer, whatever its status.
 
@@ -187,19 +187,19 @@ class Limits:
     at_once: int = 32
 
 
-def retry_after(answer: Answer) -> float | None:
+def retry_after(response: Response) -> float | None:
     """
     Return the seconds that ``Retry-After`` asks for (RFC 9110, section 10.2.3), or None where it asks for none.
 
     Decimals, which some services send, are read too. A moment that has passed asks for nothing: the service's clock
     or ours may be wrong.
     """
-    seconds = _stated_wait(answer)
+    seconds = _stated_wait(response)
     return seconds if seconds is not None and seconds > 0 else None
 
 
-def _stated_wait(answer: Answer) -> float | None:
-    value = answer.headers.get("retry-after", "").strip()
+def _stated_wait(response: Response) -> float | None:
+    value = response.headers.get("retry-after", "").strip()
     if not value:
         return None
     try:
@@ -215,14 +215,14 @@ def _stated_wait(answer: Answer) -> float | None:
     return min(seconds, _LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
-def unauthorized(answer: Answer) -> bool:
+def unauthorized(response: Response) -> bool:
     """Return whether the answer refuses the access token."""
-    return answer.status == 401
+    return response.status == 401
 
 
-def refused_for_load(answer: Answer) -> bool:
+def refused_for_load(response: Response) -> bool:
     """Return whether the request surely had no effect because of too much load."""
-    return answer.status == 429 or (answer.status == 503 and _stated_wait(answer) is not None)
+    return response.status == 429 or (response.status == 503 and _stated_wait(response) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ class Batching:
     size: int
     weight: Callable[[Request], int | None]
     pack: Callable[[Sequence[Request]], Request]
-    unpack: Callable[[Sequence[Request], Answer], Sequence[Answer | None]]
+    unpack: Callable[[Sequence[Request], Response], Sequence[Response | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,21 +257,21 @@ class Dialect:
 
     service: str
     limits: Limits
-    token_refused: Callable[[Answer], bool] = unauthorized
-    refused_for_load: Callable[[Answer], bool] = refused_for_load
-    pause: Callable[[Answer], float | None] = retry_after
+    token_refused: Callable[[Response], bool] = unauthorized
+    refused_for_load: Callable[[Response], bool] = refused_for_load
+    pause: Callable[[Response], float | None] = retry_after
     batching: Batching | None = None
 
 
-def server_error(service: str, request: Request, answer: Answer, said: str) -> RsvpError | None:
+def server_error(service: str, request: Request, response: Response, said: str) -> RsvpError | None:
     """
     Return the error for an answer that tells nothing about the effect of the request, or None.
 
     After a ``SEND`` such an answer leaves open whether the reply went out.
     """
-    if answer.status == 429:
+    if response.status == 429:
         return ThrottledError(f"{service} asks for fewer requests: could not {request.what} ({said}).")
-    if answer.status < 500:
+    if response.status < 500:
         return None
     if request.purpose is Purpose.SEND:
         return UnclearOutcomeError(
@@ -287,19 +287,19 @@ def expect(value: Any, kind: type | tuple[type, ...], what: str, expected: str) 
     :param kind: what the value must be an instance of
     :param what: the request in words
     :param expected: the documented type in words
-    :raises MalformedAnswerError: it is of another type
+    :raises MalformedResponseError: it is of another type
     """
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if isinstance(value, kind) and not (isinstance(value, bool) and bool not in kinds):
         return value
-    raise MalformedAnswerError(
+    raise MalformedResponseError(
         f"Could not {what}: the answer holds {type(value).__name__} where the service documents {expected}."
     )
 
 
-def content_type(answer: Answer) -> str:
+def content_type(response: Response) -> str:
     """Return the media type that an answer gives itself, for a person."""
-    return excerpt(answer.headers.get("content-type", "no content type").split(";")[0])
+    return excerpt(response.headers.get("content-type", "no content type").split(";")[0])
 
 
 def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
@@ -324,12 +324,12 @@ class Pages:
         """
         Return the list of events that a page holds.
 
-        :raises MalformedAnswerError: it is no list, or all pages together hold too many
+        :raises MalformedResponseError: it is no list, or all pages together hold too many
         """
         found: list[Any] = expect(events, list, self._what, "a list of events")
         self._events += len(found)
         if self._events > MOST_EVENTS:
-            raise MalformedAnswerError(
+            raise MalformedResponseError(
                 f"Could not {self._what}: the answer holds more than {MOST_EVENTS} events. Choose a shorter window."
             )
         return found
@@ -338,14 +338,14 @@ class Pages:
         """
         Return the address of the next page, as the service gave it, and note that it is followed.
 
-        :raises MalformedAnswerError: it is no address, the pages lead in a circle, or there are too many
+        :raises MalformedResponseError: it is no address, the pages lead in a circle, or there are too many
         """
         address: str = expect(link, str, self._what, "an address")
         if address in self._followed:
-            raise MalformedAnswerError(f"Could not {self._what}: the pages of the answer lead in a circle.")
+            raise MalformedResponseError(f"Could not {self._what}: the pages of the answer lead in a circle.")
         self._followed.add(address)
         if len(self._followed) >= MOST_PAGES:
-            raise MalformedAnswerError(
+            raise MalformedResponseError(
                 f"Could not {self._what}: the answer has more than {MOST_PAGES} pages. Choose a shorter window."
             )
         return address
@@ -360,7 +360,7 @@ def reading(what: str) -> Iterator[None]:
     that does not exist must not end in a traceback from deep inside.
 
     :param what: the request in words
-    :raises MalformedAnswerError: the answer is not what the service documents
+    :raises MalformedResponseError: the answer is not what the service documents
     """
     try:
         yield
@@ -372,18 +372,18 @@ def reading(what: str) -> Iterator[None]:
         reason = f"it holds a value that is not of the documented type ({type(error).__name__})"
     else:
         return
-    raise MalformedAnswerError(f"Could not {what}: the answer is malformed: {reason}")
+    raise MalformedResponseError(f"Could not {what}: the answer is malformed: {reason}")
 
 
-def check_accepted(service: str, request: Request, answer: Answer) -> None:
+def check_accepted(service: str, request: Request, response: Response) -> None:
     """
     Check that a success without a documented body is the service's, and not a page of something in between.
 
-    :raises MalformedAnswerError: the body is neither empty nor JSON
+    :raises MalformedResponseError: the body is neither empty nor JSON
     """
-    if answer.body.strip() and answer.json_or_none() is None:
-        raise MalformedAnswerError(
-            f"{service} was asked to {request.what}; what answered (HTTP {answer.status}) is not the service."
+    if response.body.strip() and response.json_or_none() is None:
+        raise MalformedResponseError(
+            f"{service} was asked to {request.what}; what answered (HTTP {response.status}) is not the service."
         )
 
 

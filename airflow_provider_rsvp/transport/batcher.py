@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from airflow_provider_rsvp.services.wire import Answer, Batching, Request
+from airflow_provider_rsvp.services.wire import Batching, Request, Response
 
 _GATHERING = 0.002
 """Seconds for which a batch waits for company: little beside a round trip, enough for all that are ready."""
@@ -26,7 +26,7 @@ class Unanswered:
     reason: str
 
 
-Carried = Answer | Unreached | Unanswered
+Carried = Response | Unreached | Unanswered
 """What came of one HTTP request."""
 
 
@@ -106,17 +106,17 @@ class Batcher:
             if not isinstance(error, Exception):
                 raise
             return
-        for each, answer in zip(batch, carried, strict=True):
+        for each, response in zip(batch, carried, strict=True):
             if not each.future.done():
-                each.future.set_result((answer, token))
+                each.future.set_result((response, token))
 
     async def _carried(self, requests: list[Request]) -> tuple[list[Carried], str | None]:
         if len(requests) == 1:
             carried, token = await self._carry(requests[0])
             return [carried], token
         carried, token = await self._carry(self._batching.pack(requests))
-        if not isinstance(carried, Answer):
+        if not isinstance(carried, Response):
             return [carried] * len(requests), token
-        answers = self._batching.unpack(requests, carried)
+        responses = self._batching.unpack(requests, carried)
         missing = Unanswered("the answer to the batch does not mention it")
-        return [missing if answer is None else answer for answer in answers], token
+        return [missing if response is None else response for response in responses], token

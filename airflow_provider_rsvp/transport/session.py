@@ -24,7 +24,7 @@ from airflow_provider_rsvp.exceptions import (
     UnclearOutcomeError,
 )
 from airflow_provider_rsvp.redaction import keep_out
-from airflow_provider_rsvp.services.wire import Answer, Dialect, Purpose, Request
+from airflow_provider_rsvp.services.wire import Dialect, Purpose, Request, Response
 from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
 from airflow_provider_rsvp.transport.body import ACCEPTED_ENCODINGS, UnreadableBodyError, read_body
 from airflow_provider_rsvp.transport.origin import Origin
@@ -48,18 +48,18 @@ _NO_SECRETS = frozenset({"grant_type", "client_id", "client_assertion_type", "sc
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """
     How long to wait for a service.
 
-    :param answer: seconds for one request, connecting included
+    :param request: seconds for one request, connecting included
     :param connect: seconds for connecting
-    :param throttled: seconds, in all, that one request may wait because the service asks for fewer
+    :param throttle: seconds, in all, that one request may wait because the service asks for fewer
     """
 
-    answer: float = 30.0
+    request: float = 30.0
     connect: float = 10.0
-    throttled: float = 300.0
+    throttle: float = 300.0
 
 
 class Transport:
@@ -79,12 +79,12 @@ class Transport:
         origin: Origin,
         *,
         token_origin: Origin | None = None,
-        patience: Patience | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self._dialect = dialect
         self._origin = origin
         self._token_origin = token_origin
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or Timeouts()
         self._throttle: Throttle | None = None
         self._batcher: Batcher | None = None
         self._client: aiohttp.ClientSession | None = None
@@ -102,7 +102,7 @@ class Transport:
         self._client = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._dialect.limits.at_once),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._patience.answer, sock_connect=self._patience.connect),
+            timeout=aiohttp.ClientTimeout(total=self._timeouts.request, sock_connect=self._timeouts.connect),
             headers={"Accept-Encoding": ACCEPTED_ENCODINGS},
             auto_decompress=False,
         )
@@ -138,7 +138,7 @@ class Transport:
         """Return the address that a ``TOKEN`` request goes to, which its assertion has to name."""
         return self._origin_of(request).resolve(request.url)
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         """
         Return the answer to a request, whatever its status.
 
@@ -161,41 +161,41 @@ class Transport:
         while True:
             async with throttle.turn(turn):
                 if batcher is not None and batcher.takes(request):
-                    answer, token = await batcher.carry(request)
+                    response, token = await batcher.carry(request)
                 else:
-                    answer, token = await self._carry(request)
-            if isinstance(answer, Unanswered):
-                raise self._unanswered(request, answer)
-            if isinstance(answer, Unreached):
+                    response, token = await self._carry(request)
+            if isinstance(response, Unanswered):
+                raise self._unanswered(request, response)
+            if isinstance(response, Unreached):
                 unreached += 1
                 if unreached == _CONNECT_ATTEMPTS:
                     raise ServiceUnavailableError(
                         f"Could not {request.what}: {self._dialect.service} at {origin.host} "
-                        f"cannot be reached ({answer.reason}). Nothing was done by this request."
+                        f"cannot be reached ({response.reason}). Nothing was done by this request."
                     )
                 await asyncio.sleep(_backoff(unreached))
                 continue
-            if 300 <= answer.status < 400 and not request.returns_redirect:
-                raise origin.refuse_redirect(answer.headers.get("location", ""))
-            if auth and not renewed and self._dialect.token_refused(answer) and await auth.renew(token):
+            if 300 <= response.status < 400 and not request.returns_redirect:
+                raise origin.refuse_redirect(response.headers.get("location", ""))
+            if auth and not renewed and self._dialect.token_refused(response) and await auth.renew(token):
                 renewed = True
                 continue
-            if not self._dialect.refused_for_load(answer):
-                return answer
+            if not self._dialect.refused_for_load(response):
+                return response
             throttled += 1
-            asked = self._dialect.pause(answer)
+            asked = self._dialect.pause(response)
             pause = _backoff(throttled) if asked is None else max(asked, _shortest_pause(throttled))
             waited += pause
-            if waited > self._patience.throttled:
+            if waited > self._timeouts.throttle:
                 raise ThrottledError(
                     f"Could not {request.what}: {self._dialect.service} asks for fewer requests (HTTP "
-                    f"{answer.status}) and for a wait of {waited:.0f} s in all, which is more than the "
-                    f"{self._patience.throttled:.0f} s this task may wait. Nothing was done by this request."
+                    f"{response.status}) and for a wait of {waited:.0f} s in all, which is more than the "
+                    f"{self._timeouts.throttle:.0f} s this task may wait. Nothing was done by this request."
                 )
             if throttled == _MOST_REFUSALS:
                 raise ThrottledError(
                     f"Could not {request.what}: {self._dialect.service} asked for fewer requests {throttled} times "
-                    f"in a row (HTTP {answer.status}). Nothing was done by this request."
+                    f"in a row (HTTP {response.status}). Nothing was done by this request."
                 )
             log.info(
                 "%s asks for fewer requests; waiting %.1f s to %s.",
@@ -270,7 +270,7 @@ class Transport:
                     body = await read_body(response)
             except (aiohttp.ClientError, OSError, ValueError, UnreadableBodyError) as error:
                 return self._failed(error)
-            return Answer(response.status, _received(response.headers), body)
+            return Response(response.status, _received(response.headers), body)
 
         return AsyncHttpSession(
             hook=HttpAsyncHook(http_conn_id="", retry_limit=1),
@@ -291,7 +291,7 @@ class Transport:
         ):
             return Unreached(kind)
         if isinstance(error, TimeoutError):
-            return Unanswered(f"no answer within {self._patience.answer:g} s")
+            return Unanswered(f"no answer within {self._timeouts.request:g} s")
         if isinstance(error, UnreadableBodyError):
             return Unanswered(str(error))
         return Unanswered(f"the connection broke, {kind}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pendulum
 
-from airflow_provider_rsvp.triggers.patience import told
+from airflow_provider_rsvp.triggers.retrying import redacted
 from airflow_provider_rsvp.watching import Announced
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Announcing:
         try:
             new = await self._take(look)
         except Exception as error:
-            self._saw_all, complaint = False, told(error)
+            self._saw_all, complaint = False, redacted(error)
             if complaint != self._complaint:
                 log.error("%s: %s", self._what, complaint)
         self._complaint = complaint

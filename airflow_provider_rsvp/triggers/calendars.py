@@ -23,7 +23,7 @@ _open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, _Shared]]
 
 @asynccontextmanager
 async def open_calendar(
-    conn_id: str, *, answer_timeout: float, throttle_timeout: float
+    conn_id: str, *, request_timeout: float, throttle_timeout: float
 ) -> AsyncIterator[tuple[CalendarHook, Calendar]]:
     """
     Open a calendar for one look, or share one that was opened for another within the last minute.
@@ -34,7 +34,7 @@ async def open_calendar(
     :raises ConfigurationError: the connection is not there, is missing something or contradicts itself
     """
     among = _open.setdefault(asyncio.get_running_loop(), {})
-    key = (conn_id, answer_timeout, throttle_timeout)
+    key = (conn_id, request_timeout, throttle_timeout)
     shared = among.get(key)
     if shared is None:
         shared = among[key] = _Shared(key, forget=lambda: among.pop(key))
@@ -73,13 +73,13 @@ class _Shared:
                 self._unused.set()
 
     async def _hold(self) -> None:
-        conn_id, answer_timeout, throttle_timeout = self._key
+        conn_id, request_timeout, throttle_timeout = self._key
         try:
             # In the event loop, this would hold up every other trigger for half a second.
             for module in _SLOW_TO_IMPORT:
                 await asyncio.to_thread(importlib.import_module, module)
             hook = await aget_calendar_hook(
-                conn_id, answer_timeout=answer_timeout, throttle_timeout=throttle_timeout
+                conn_id, request_timeout=request_timeout, throttle_timeout=throttle_timeout
             )
             async with hook.calendar() as calendar:
                 self._opened.set_result((hook, calendar))

@@ -51,12 +51,14 @@ class InvitationTrigger(BaseTrigger):
 
         from airflow_provider_rsvp.policies.conditions.filter import Filter
         from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
-        from airflow_provider_rsvp.triggers.patience import patiently
+        from airflow_provider_rsvp.triggers.retrying import retry_passing
         from airflow_provider_rsvp.watching import Announced
 
         looker = NewInvitationTrigger(**self.look)
         announced = Announced(Filter.parse(looker.filter), answered=looker.answered, remembered=self.known)
-        async for look in looker.looks(lambda look: patiently(look, patience=looker.patience)):
+        async for look in looker.looks(
+            lambda look: retry_passing(look, failure_timeout=looker.failure_timeout)
+        ):
             if announced.take(look.changes, pendulum.now("UTC")):
                 return
             await asyncio.sleep(looker.poll_interval)

@@ -12,7 +12,7 @@ try:
 except ImportError:  # Airflow before 3.3
     SharedStreamProducer = object  # type: ignore[assignment, misc]
 
-from airflow_provider_rsvp.triggers.patience import told
+from airflow_provider_rsvp.triggers.retrying import redacted
 
 if TYPE_CHECKING:
     import pendulum
@@ -58,7 +58,7 @@ class Look:
             try:
                 await save()
             except Exception as error:
-                log.error("What was announced cannot be remembered yet. %s", told(error))
+                log.error("What was announced cannot be remembered yet. %s", redacted(error))
 
 
 async def unconfirmed(looks: AsyncIterator[Look], *, pause: float) -> AsyncIterator[Look]:

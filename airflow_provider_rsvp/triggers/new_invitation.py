@@ -22,8 +22,8 @@ _SHARED = (
     "calendar_id",
     "days",
     "poll_interval",
-    "patience",
-    "answer_timeout",
+    "failure_timeout",
+    "request_timeout",
     "throttle_timeout",
 )
 
@@ -56,8 +56,8 @@ class NewInvitationTrigger(BaseEventTrigger):
     :param answered: whether invitations fire too that wait for no answer of mine: answered and cancelled ones
     :param days: how many days ahead events begin that are looked at; from the beginning of the day in UTC
     :param poll_interval: seconds between two looks
-    :param patience: seconds for which a failure that may pass is ridden out with short pauses, and is no error yet
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param failure_timeout: seconds for which passing failures are retried without being logged as errors
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :raises InvalidTriggerError: the filter or a number is malformed; raised when the DAG is parsed
     """
@@ -72,8 +72,8 @@ class NewInvitationTrigger(BaseEventTrigger):
         answered: bool = False,
         days: int = 60,
         poll_interval: float = 60.0,
-        patience: float = 3600.0,
-        answer_timeout: float = 30.0,
+        failure_timeout: float = 3600.0,
+        request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
     ) -> None:
         from airflow_provider_rsvp.exceptions import InvalidInputError, InvalidTriggerError
@@ -99,8 +99,8 @@ class NewInvitationTrigger(BaseEventTrigger):
         self.answered = answered
         self.days = days
         self.poll_interval = poll_interval
-        self.patience = patience
-        self.answer_timeout = answer_timeout
+        self.failure_timeout = failure_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -118,7 +118,7 @@ class NewInvitationTrigger(BaseEventTrigger):
         from airflow_provider_rsvp.triggers.calendars import open_calendar
 
         async with open_calendar(
-            self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
+            self.conn_id, request_timeout=self.request_timeout, throttle_timeout=self.throttle_timeout
         ) as (_, calendar):
             check_mailbox(calendar.client, self.mailbox)
             return await calendar.client.changes(
@@ -191,9 +191,11 @@ class NewInvitationTrigger(BaseEventTrigger):
             announcing.save(look)
 
     async def _tirelessly(self, look: Callable[[], Awaitable[Look]]) -> Look:
-        from airflow_provider_rsvp.triggers.patience import tirelessly
+        from airflow_provider_rsvp.triggers.retrying import retry_forever
 
-        return await tirelessly(look, patience=self.patience, rest=self.poll_interval, what=self._what())
+        return await retry_forever(
+            look, failure_timeout=self.failure_timeout, rest=self.poll_interval, what=self._what()
+        )
 
     def _what(self) -> str:
         return f"Watching {self.mailbox or 'the mailbox'} through {self.conn_id!r}"

@@ -24,8 +24,8 @@ class ParticipationStatusTrigger(BaseTrigger):
     :param deadline: ISO 8601 with a zone; None for no deadline
     :param until: when the task times out, ISO 8601; comes back with the event
     :param poll_interval: seconds between two looks
-    :param patience: seconds for which failures that may pass are ridden out
-    :param answer_timeout: seconds to wait for one answer of the service
+    :param failure_timeout: seconds for which passing failures are retried
+    :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     """
 
@@ -41,8 +41,8 @@ class ParticipationStatusTrigger(BaseTrigger):
         deadline: str | None,
         until: str,
         poll_interval: float,
-        patience: float,
-        answer_timeout: float,
+        failure_timeout: float,
+        request_timeout: float,
         throttle_timeout: float,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -55,8 +55,8 @@ class ParticipationStatusTrigger(BaseTrigger):
         self.deadline = deadline
         self.until = until
         self.poll_interval = poll_interval
-        self.patience = patience
-        self.answer_timeout = answer_timeout
+        self.failure_timeout = failure_timeout
+        self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self._stood: str | None = None
 
@@ -74,8 +74,8 @@ class ParticipationStatusTrigger(BaseTrigger):
                 "deadline": self.deadline,
                 "until": self.until,
                 "poll_interval": self.poll_interval,
-                "patience": self.patience,
-                "answer_timeout": self.answer_timeout,
+                "failure_timeout": self.failure_timeout,
+                "request_timeout": self.request_timeout,
                 "throttle_timeout": self.throttle_timeout,
             },
         )
@@ -86,12 +86,12 @@ class ParticipationStatusTrigger(BaseTrigger):
 
         from airflow_provider_rsvp.exceptions import RsvpError
         from airflow_provider_rsvp.times import UTC, parse_instant
-        from airflow_provider_rsvp.triggers.patience import patiently
+        from airflow_provider_rsvp.triggers.retrying import retry_passing
 
         deadline = parse_instant(self.deadline, field="deadline") if self.deadline else None
         while True:
             try:
-                decided = await patiently(self._decided, patience=self.patience)
+                decided = await retry_passing(self._decided, failure_timeout=self.failure_timeout)
             except RsvpError as error:
                 self.log.warning("%s", error)
                 yield self._event(failed=True)
@@ -113,7 +113,7 @@ class ParticipationStatusTrigger(BaseTrigger):
 
         reference = EventReference.parse(**self.reference)
         async with open_calendar(
-            self.conn_id, answer_timeout=self.answer_timeout, throttle_timeout=self.throttle_timeout
+            self.conn_id, request_timeout=self.request_timeout, throttle_timeout=self.throttle_timeout
         ) as (hook, calendar):
             check_reference(calendar.client, reference)
             invitation = await calendar.client.observe(reference, Scope.parse(self.scope))
@@ -124,7 +124,7 @@ class ParticipationStatusTrigger(BaseTrigger):
         if self._stood not in (None, standing.detail):
             self.log.info("%s", standing.detail)
         self._stood = standing.detail
-        return standing.reached or standing.hopeless is not None
+        return standing.reached or standing.impossible is not None
 
     def _event(self, *, failed: bool) -> TriggerEvent:
         payload = {"failed": failed, "until": self.until}

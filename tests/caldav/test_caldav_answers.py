@@ -15,7 +15,7 @@ from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
     CredentialsError,
     EventNotFoundError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PermissionDeniedError,
     RejectedByServiceError,
     RsvpError,
@@ -30,7 +30,7 @@ from airflow_provider_rsvp.replying import Settling, set_participation_status
 from airflow_provider_rsvp.services.caldav.client import CalDAVCalendar
 from airflow_provider_rsvp.services.caldav.marks import Marks
 from airflow_provider_rsvp.services.client import Window
-from airflow_provider_rsvp.services.wire import Answer, Purpose
+from airflow_provider_rsvp.services.wire import Purpose, Response
 
 pytestmark = pytest.mark.any_airflow
 
@@ -71,11 +71,11 @@ class Server:
         match request.method:
             case "PUT":
                 self.data = request.content
-                return Answer(204, {}, b"")
+                return Response(204, {}, b"")
             case "GET":
-                return Answer(200, {"content-type": "text/calendar", **self.tags}, self.data)
+                return Response(200, {"content-type": "text/calendar", **self.tags}, self.data)
             case "OPTIONS":
-                return Answer(200, {"dav": self.dav}, b"")
+                return Response(200, {"dav": self.dav}, b"")
             case "REPORT":
                 data = self.data.decode().replace("&", "&amp;")
                 body = response("/home/work/1.ics", f"<C:calendar-data>{data}</C:calendar-data>")
@@ -95,7 +95,7 @@ class Server:
             yield response("/home/work/", kind)
 
     def xml(self, text):
-        return Answer(207, {"content-type": "application/xml"}, text.encode())
+        return Response(207, {"content-type": "application/xml"}, text.encode())
 
 
 async def answer_one(client):
@@ -167,7 +167,7 @@ BODIES = st.one_of(
     ),
 )
 ANSWERS = st.builds(
-    Answer,
+    Response,
     st.sampled_from(
         [200, 200, 204, 207, 207, 207, 301, 400, 401, 403, 404, 409, 412, 423, 429, 500, 503, 507]
     ),
@@ -224,7 +224,7 @@ def test_any_answer_ends_in_a_result_or_an_error_of_ours(doing, data):
 )
 def test_what_a_server_answers_becomes_an_error_of_its_kind(status, body, error):
     server = Server()
-    server.replaced = {5: Answer(status, {}, body.encode())}
+    server.replaced = {5: Response(status, {}, body.encode())}
     with pytest.raises(error):
         carry_out(answer_one, server)
     assert server.requests[5].method == "PUT"
@@ -310,5 +310,5 @@ def test_without_reports_of_changes_everything_is_read_if_the_tag_has_changed(ta
 
 def test_an_error_that_is_a_page_is_no_answer(radicale, radicale_proxy):
     radicale_proxy.faults({"kind": "html", "operation": "discover", "times": None})
-    with pytest.raises(MalformedAnswerError, match="Is the host in the connection a CalDAV server"):
+    with pytest.raises(MalformedResponseError, match="Is the host in the connection a CalDAV server"):
         reply(CONN, "accepted", event_id="work/1.ics", notify_organizer=False)

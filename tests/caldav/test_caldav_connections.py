@@ -38,8 +38,8 @@ def built(conn_id):
     return hook.build(Fields(hook.get_connection(conn_id), hook.conn_type))
 
 
-def press_test(conn_id, answer_timeout=20.0):
-    with get_calendar_hook(conn_id, answer_timeout=answer_timeout, throttle_timeout=0.0) as hook:
+def press_test(conn_id, request_timeout=20.0):
+    with get_calendar_hook(conn_id, request_timeout=request_timeout, throttle_timeout=0.0) as hook:
         return hook.test_connection()
 
 
@@ -171,7 +171,7 @@ def answered(conn_id, event_id):
         conn_id=conn_id,
         event_id=event_id,
         status="accepted",
-        answer_timeout=0.2,
+        request_timeout=0.2,
         throttle_timeout=0.0,
         settle_timeout=0.05,
     )
@@ -189,7 +189,7 @@ def test_no_secret_shows_under_any_fault(radicale, radicale_proxy, sink, ear, op
         event_id = radicale.invite(f"secret-{operation}-{number}")
         radicale_proxy.faults({**fault, "operation": operation, "times": None})
         said += answered("caldav_mail", event_id)
-        said.append(press_test("caldav_mail", answer_timeout=0.2)[1])
+        said.append(press_test("caldav_mail", request_timeout=0.2)[1])
     for number, fault in enumerate(("450", "554", "cut before", "cut after")):
         radicale_proxy.faults()
         sink.fault = fault

@@ -12,8 +12,8 @@ from replies import listing, look, reply
 
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
+    EditConflictError,
     EventCancelledError,
-    EventChangedError,
     EventNotFoundError,
     InvalidInputError,
     NotAnInvitationError,
@@ -324,7 +324,7 @@ class TestChangesInBetween:
 
     def test_a_stale_one_is_not_written_over(self, cyrus):
         event = cyrus.invite()
-        with pytest.raises(EventChangedError, match="nothing was written"):
+        with pytest.raises(EditConflictError, match="nothing was written"):
             self.observed(event)(lambda: event.change(DTSTART="20400106T100000Z", DTEND="20400106T110000Z"))
         assert event.replies == []
         assert "DTSTART:20400106" in event.copy("alice")
@@ -340,7 +340,7 @@ class TestChangesInBetween:
     def test_but_not_for_ever(self, cyrus, proxy):
         event = cyrus.invite()
         proxy.faults({"operation": "send", "kind": "status", "status": 412, "times": None})
-        with pytest.raises(EventChangedError):
+        with pytest.raises(EditConflictError):
             reply(CONN, "accepted", event_id=event.event_id)
         assert len(proxy.of("send")) == 3
         assert event.replies == []
@@ -368,7 +368,7 @@ class TestListing:
         assert found.pending
         assert found.subject == "Planning"
         assert (found.organizer.address, found.organizer.name) == (BOB, "Bob Brown")
-        assert found.attendees == 3
+        assert found.attendee_count == 3
         assert found.required
         assert found.body == "All of it, and more"
         assert str(found.sensitivity) == "private"
@@ -467,12 +467,12 @@ class TestDiscovery:
         assert len(proxy.seen) == 1
 
     def test_redirects_in_a_circle(self, cyrus, proxy):
-        from airflow_provider_rsvp.exceptions import MalformedAnswerError
+        from airflow_provider_rsvp.exceptions import MalformedResponseError
 
         proxy.faults(
             {"kind": "status", "status": 301, "headers": {"Location": "/.well-known/caldav"}, "times": None}
         )
-        with pytest.raises(MalformedAnswerError, match="in a circle"):
+        with pytest.raises(MalformedResponseError, match="in a circle"):
             look(CONN, event_id=f"{CALENDAR}/a.ics")
 
     def test_a_wrong_password(self, cyrus, proxy, connect):
@@ -571,7 +571,7 @@ class TestWaitingForAnswers:
         event = cyrus.invite(f"ATTENDEE;ROLE=OPT-PARTICIPANT;PARTSTAT=TENTATIVE:mailto:carol@{DOMAIN}")
         reply(CONN, "accepted", event_id=event.event_id)
 
-        answers = look(CONN, event_id=event.event_id).answers
+        answers = look(CONN, event_id=event.event_id).attendees
         assert {(each.person.address, each.status, each.required) for each in answers} >= {
             (ALICE, "accepted", True),
             (f"carol@{DOMAIN}", "tentative", False),

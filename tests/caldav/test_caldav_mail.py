@@ -340,7 +340,7 @@ class TestTries:
                 conn_id="caldav_mail",
                 event_id=event.event_id,
                 status="accepted",
-                answer_timeout=2.0 if hangs else 20.0,
+                request_timeout=2.0 if hangs else 20.0,
                 settle_timeout=0.1,
             )
             context = {"task_state_store": store, "ti": SimpleNamespace(try_number=attempt)}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError, RsvpError
+from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedResponseError, RsvpError
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Recurrence, Scope
 from airflow_provider_rsvp.services.caldav import Software
 from airflow_provider_rsvp.services.caldav.discovery import Collection, Home, Server
@@ -40,7 +40,7 @@ from airflow_provider_rsvp.services.caldav.store import Resource
 from airflow_provider_rsvp.services.caldav.xml import Multistatus
 from airflow_provider_rsvp.services.caldav.zones import zone_of
 from airflow_provider_rsvp.services.client import Window
-from airflow_provider_rsvp.services.wire import Answer, reading
+from airflow_provider_rsvp.services.wire import Response, reading
 from airflow_provider_rsvp.times import UTC, parse_zone
 
 pytestmark = pytest.mark.any_airflow
@@ -536,7 +536,7 @@ class TestWhatIsNone:
     )
     def test_is_one_clear_error(self, data):
         with (
-            pytest.raises(MalformedAnswerError, match=r"^Could not read it: the answer is malformed"),
+            pytest.raises(MalformedResponseError, match=r"^Could not read it: the answer is malformed"),
             reading("read it"),
         ):
             chosen(data)
@@ -585,7 +585,7 @@ class TestPlaces:
 
     @pytest.mark.parametrize("href", ["", "a", "//", "http://[", "?x"])
     def test_an_address_that_is_none(self, href):
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             path_of(href, "list")
 
     def test_addresses_are_compared_whatever_their_encoding(self):
@@ -595,7 +595,7 @@ class TestPlaces:
 
 class TestXml:
     def answer(self, body):
-        return Answer(207, {"content-type": "application/xml"}, body)
+        return Response(207, {"content-type": "application/xml"}, body)
 
     @pytest.mark.parametrize(
         "body",
@@ -614,7 +614,7 @@ class TestXml:
         ids=repr,
     )
     def test_what_is_none_or_not_to_be_trusted(self, body):
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             Multistatus.read(self.answer(body), "list")
 
     @QUICK
@@ -622,5 +622,5 @@ class TestXml:
     def test_anything_is_read_or_an_error_of_ours(self, body):
         wrapped = b'<multistatus xmlns="DAV:"><response><href>' + body + b"</href></response></multistatus>"
         for each in (body, wrapped):
-            with suppress(MalformedAnswerError):
+            with suppress(MalformedResponseError):
                 Multistatus.read(self.answer(each), "list")

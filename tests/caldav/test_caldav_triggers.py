@@ -47,7 +47,7 @@ def invite(cyrus):
 
 def watch(invite, store):
     watching = NewInvitationTrigger(
-        conn_id="caldav_default", filter={"subject": invite.name}, poll_interval=0.1, patience=0
+        conn_id="caldav_default", filter={"subject": invite.name}, poll_interval=0.1, failure_timeout=0
     )
     watching.asset_state_store = store
     return watching.run()

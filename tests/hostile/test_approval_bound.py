@@ -15,7 +15,7 @@ from bulk import SERVICES, Task, accounts, plans
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_rsvp.exceptions import InvitationChangedError
+from airflow_provider_rsvp.exceptions import NotAsPlannedError
 from airflow_provider_rsvp.model import (
     EventReference,
     Invitation,
@@ -299,5 +299,5 @@ def test_of_a_series_the_name_and_the_organizer_are_compared_too() -> None:
     )
     check_as_planned(instance, series())
     for changes in ({"subject": OTHER}, {"organizer": Person("mallory@example.com")}, {"organizer": None}):
-        with pytest.raises(InvitationChangedError):
+        with pytest.raises(NotAsPlannedError):
             check_as_planned(instance, series(**changes))

@@ -14,7 +14,7 @@ from odd_caldav_server import OddServer
 from replies import listing, look, reply
 from smtp_sink import SmtpSink
 
-from airflow_provider_rsvp.exceptions import MalformedAnswerError, UnclearOutcomeError
+from airflow_provider_rsvp.exceptions import MalformedResponseError, UnclearOutcomeError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import Result
 from airflow_provider_rsvp.services.caldav.marks import MARK, Marks
@@ -250,7 +250,7 @@ def test_nor_does_it_hide_another_that_is_watched_or_looked_for(server, name):
 def test_changes_without_end_come_to_one(server, monkeypatch):
     monkeypatch.setattr("airflow_provider_rsvp.services.wire.MOST_PAGES", 20)
     server.endless = True
-    with pytest.raises(MalformedAnswerError, match="more than 20 pages"):
+    with pytest.raises(MalformedResponseError, match="more than 20 pages"):
         client(lambda calendar: calendar.changes(WINDOW, "sync:first"))
     assert server.reports == 20
 
@@ -259,7 +259,7 @@ def test_changes_without_end_come_to_one(server, monkeypatch):
 @pytest.mark.parametrize("name", [name for name in UNREADABLE if UNREADABLE[name]])
 def test_a_look_at_an_instance_of_it_is_one_clear_error(server, name):
     server.objects["odd.ics"] = UNREADABLE[name]
-    with pytest.raises(MalformedAnswerError, match=r"^Could not read event work/odd\.ics\S*: .{10,400}$"):
+    with pytest.raises(MalformedResponseError, match=r"^Could not read event work/odd\.ics\S*: .{10,400}$"):
         look("caldav_odd", event_id="work/odd.ics#20400112T100000Z")
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pendulum
 import pytest
 
-from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError
+from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedResponseError
 from airflow_provider_rsvp.model import EventReference, Invitation, ParticipationStatus, TimeRange
 from airflow_provider_rsvp.plans import Decision, Plan
 from airflow_provider_rsvp.services.oauth import read_grant
-from airflow_provider_rsvp.services.wire import Answer, Purpose, Request
+from airflow_provider_rsvp.services.wire import Purpose, Request, Response
 
 pytestmark = pytest.mark.any_airflow
 
@@ -61,5 +61,5 @@ def test_a_plan_can_be_read_whatever_the_categories(categories):
 def test_a_token_of_a_megabyte_is_none(name):
     request = Request(what="get an access token", method="POST", url="token", purpose=Purpose.TOKEN)
     body = {"access_token": "a", "refresh_token": "b", "expires_in": 3600, name: "x" * 1_000_000}
-    with pytest.raises(MalformedAnswerError, match="answered without a token"):
-        read_grant("The service", request, Answer.of_json(200, {}, body), advice={"": ""})
+    with pytest.raises(MalformedResponseError, match="answered without a token"):
+        read_grant("The service", request, Response.of_json(200, {}, body), advice={"": ""})

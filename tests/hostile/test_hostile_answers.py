@@ -15,7 +15,7 @@ from unittest import mock
 
 import pytest
 from aiohttp import web
-from hostile.corpus.answers import ANSWERS, Asked, HostileAnswer
+from hostile.corpus.answers import ANSWERS, Asked, HostileResponse
 from hostile.corpus.evidence import Evidence, logged, secrets_of
 from hostile.corpus.verdicts import Hung, at_most
 
@@ -38,11 +38,11 @@ CONNECTIONS = {
 }
 """A connection whose token is given, and one that asks for it."""
 OPERATIONS = ("list", "send", "token")
-PATIENCE = {"answer_timeout": 1.0, "throttle_timeout": 0.5, "settle_timeout": 0.2}
+PATIENCE = {"request_timeout": 1.0, "throttle_timeout": 0.5, "settle_timeout": 0.2}
 MOST_PAGES = 40
 """In place of the thousand that a listing may have, which take their time."""
 MOST_SECONDS, MOST_REQUESTS, MOST_MEGABYTES = 15.0, 60, 100
-"""What one operation may take of each, however the service answers; patience and a fair number of pages included."""
+"""What one operation may take of each, however the service answers; timeouts and a fair number of pages included."""
 
 
 class HostileSandbox(Sandbox):
@@ -51,13 +51,13 @@ class HostileSandbox(Sandbox):
     def __init__(self, evil: str) -> None:
         super().__init__(limits=False, cronofy_settle=0.0)
         self.evil = evil
-        self.case: HostileAnswer | None = None
+        self.case: HostileResponse | None = None
         self.operation = ""
         self.asked = 0
         self._serve_well = self._server._serve
         self._server._serve = self._serve  # type: ignore[method-assign]
 
-    def answer(self, case: HostileAnswer | None, operation: str) -> None:
+    def answer(self, case: HostileResponse | None, operation: str) -> None:
         self.case, self.operation, self.asked = case, operation, 0
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -140,7 +140,7 @@ def _operate(conn_id: str, operation: str, event: dict[str, Any], evidence: Evid
 
 
 def _judged(
-    case: HostileAnswer, service: str, operation: str, sandbox: HostileSandbox, elsewhere: Elsewhere
+    case: HostileResponse, service: str, operation: str, sandbox: HostileSandbox, elsewhere: Elsewhere
 ) -> str | None:
     """Return what went wrong, or None."""
     sandbox.answer(None, "")

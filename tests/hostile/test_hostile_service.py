@@ -17,7 +17,7 @@ import pytest
 from raw_server import RawServer, Received, response
 
 from airflow_provider_rsvp.exceptions import (
-    MalformedAnswerError,
+    MalformedResponseError,
     RsvpError,
     ServiceUnavailableError,
     ThrottledError,
@@ -28,7 +28,7 @@ from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.model import EventReference
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.services import bitrix24, wire
-from airflow_provider_rsvp.services.wire import Answer, Pages, Purpose, Request
+from airflow_provider_rsvp.services.wire import Pages, Purpose, Request, Response
 from airflow_provider_rsvp.transport.body import MOST_BYTES
 from airflow_provider_rsvp.transport.session import Transport
 
@@ -39,13 +39,13 @@ SEND = Request(what="answer event 1", method="POST", url="x", purpose=Purpose.SE
 MEGABYTE = 1024**2
 
 
-def _exchange(connect: Any, server: RawServer, request: Request, **options: Any) -> Answer:
+def _exchange(connect: Any, server: RawServer, request: Request, **options: Any) -> Response:
     """Send one request over the transport of a Microsoft Graph connection."""
     conn_id = connect("msgraph_calendar_static", host=server.url)
     hook = get_calendar_hook(conn_id, **options)
     assert isinstance(hook, CalendarHook)
 
-    async def send() -> Answer:
+    async def send() -> Response:
         transport: Transport = hook.build(Fields(hook.get_connection(conn_id), hook.conn_type)).transport
         async with transport:
             return await asyncio.wait_for(transport.send(request), 60)
@@ -86,7 +86,7 @@ def test_an_operating_limit_that_ended_in_the_past_is_no_reason_to_ask_at_once(c
 @pytest.mark.parametrize("at", [0, -1e300, 1.7e9, 1e400, float("nan")])
 def test_an_operating_limit_without_a_future_end_says_nothing(at: float) -> None:
     body = {"error": "OPERATION_TIME_LIMIT", "time": {"operating_reset_at": at}}
-    pause = bitrix24.DIALECT.pause(Answer(503, {}, json.dumps(body).encode()))
+    pause = bitrix24.DIALECT.pause(Response(503, {}, json.dumps(body).encode()))
     assert pause is None or pause == float("inf")
 
 
@@ -201,10 +201,10 @@ VALUES = {
 
 @pytest.mark.parametrize("what", VALUES)
 def test_json_that_would_take_much_memory_is_not_read(what: str) -> None:
-    answer = Answer(200, {}, VALUES[what])
+    answer = Response(200, {}, VALUES[what])
     tracemalloc.start()
     try:
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             answer.json("read")
         assert answer.json_or_none() is None
         _, peak = tracemalloc.get_traced_memory()
@@ -250,7 +250,7 @@ def test_a_listing_without_end_ends(
     monkeypatch.setattr(wire, "MOST_PAGES", 30)
     server, hook_for = _endless(connect, conn_id)
     read = _listing if feed == "list" else _changes
-    with server, pytest.raises(MalformedAnswerError, match="more than 30 pages"):
+    with server, pytest.raises(MalformedResponseError, match="more than 30 pages"):
         asyncio.run(asyncio.wait_for(read(hook_for(server.url)), 60))
     assert 30 <= len(server.received) <= 32
 
@@ -270,9 +270,9 @@ def test_pages_of_a_listing_are_bounded_and_lead_in_no_circle() -> None:
     pages = Pages("list")
     for number in range(999):
         pages.following(f"page-{number}")
-    with pytest.raises(MalformedAnswerError, match="circle"):
+    with pytest.raises(MalformedResponseError, match="circle"):
         pages.following("page-0")
-    with pytest.raises(MalformedAnswerError, match="more than 1000 pages"):
+    with pytest.raises(MalformedResponseError, match="more than 1000 pages"):
         pages.following("page-999")
 
 
@@ -280,13 +280,13 @@ def test_events_of_a_listing_are_bounded() -> None:
     pages = Pages("list")
     for _ in range(100):
         assert pages.read([None] * 1000) == [None] * 1000
-    with pytest.raises(MalformedAnswerError, match="more than 100000 events"):
+    with pytest.raises(MalformedResponseError, match="more than 100000 events"):
         pages.read([None])
 
 
 @pytest.mark.parametrize("value", [None, {}, "events", 7])
 def test_a_page_without_a_list_is_an_error(value: Any) -> None:
-    with pytest.raises(MalformedAnswerError):
+    with pytest.raises(MalformedResponseError):
         Pages("list").read(value)
 
 
@@ -323,7 +323,7 @@ def test_a_drip_ends_with_the_time_that_was_given(connect: Any) -> None:
     thread.start()
     server = RawServer(lambda request: b"")
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    hook = get_calendar_hook(connect("msgraph_calendar_static", host=url), answer_timeout=1.0)
+    hook = get_calendar_hook(connect("msgraph_calendar_static", host=url), request_timeout=1.0)
     try:
         with pytest.raises(ServiceUnavailableError, match="within 1 s"), hook:
             hook.list_invitations("now", "+1d")

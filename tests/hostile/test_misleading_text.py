@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from replies import reply, sent
 
-from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError, RsvpError
+from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedResponseError, RsvpError
 from airflow_provider_rsvp.model import (
     Account,
     EventReference,
@@ -31,7 +31,7 @@ from airflow_provider_rsvp.model import (
 from airflow_provider_rsvp.plans import Decision, Plan
 from airflow_provider_rsvp.plans.report import Report, ReportLine
 from airflow_provider_rsvp.sandbox import Sandbox
-from airflow_provider_rsvp.services.wire import Answer, excerpt
+from airflow_provider_rsvp.services.wire import Response, excerpt
 from airflow_provider_rsvp.text import LONGEST_TEXT, same_wording
 
 NOW = pendulum.datetime(2040, 1, 2, 9)
@@ -233,8 +233,8 @@ class TestWhatAServiceSays:
         assert len(said) <= 200
 
     def test_a_content_type_is_shown_clean(self) -> None:
-        answer = Answer(200, {"content-type": f"text/{NASTY}"}, b"x" * 9)
-        with pytest.raises(MalformedAnswerError) as caught:
+        answer = Response(200, {"content-type": f"text/{NASTY}"}, b"x" * 9)
+        with pytest.raises(MalformedResponseError) as caught:
             answer.json("read")
         assert not invisible(str(caught.value))
         assert "\n" not in str(caught.value)
@@ -242,7 +242,7 @@ class TestWhatAServiceSays:
 
 class TestTheDoors:
     def test_an_error_holds_nothing_that_cannot_be_seen(self) -> None:
-        for kind in (RsvpError, InvalidInputError, MalformedAnswerError):
+        for kind in (RsvpError, InvalidInputError, MalformedResponseError):
             assert not invisible(str(kind(NASTY)))
 
     def test_a_reference_holds_nothing_invisible(self) -> None:

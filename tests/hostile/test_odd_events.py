@@ -19,7 +19,7 @@ from replies import listing, reply
 from airflow_provider_rsvp.exceptions import (
     EventNotFoundError,
     InvalidInputError,
-    MalformedAnswerError,
+    MalformedResponseError,
 )
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
@@ -33,7 +33,7 @@ from airflow_provider_rsvp.sensors.participation_status import ParticipationStat
 from airflow_provider_rsvp.services import bitrix24, cronofy, foreign, google_calendar, msgraph
 from airflow_provider_rsvp.services.client import Window, statuses_of
 from airflow_provider_rsvp.services.foreign import MOST_ATTENDEES
-from airflow_provider_rsvp.services.wire import Answer, Request
+from airflow_provider_rsvp.services.wire import Request, Response
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 
 pytestmark = pytest.mark.any_airflow
@@ -368,7 +368,7 @@ class TestOperators:
 
 class TestWaiting:
     def announced(self, service):
-        trigger = NewInvitationTrigger(conn_id=CONNECTIONS[service], patience=0, answered=True)
+        trigger = NewInvitationTrigger(conn_id=CONNECTIONS[service], failure_timeout=0, answered=True)
         trigger.asset_state_store = Store()
 
         async def first():
@@ -390,7 +390,7 @@ class TestWaiting:
     def test_a_sensor_sees_the_others(self, service, sandbox, odd):
         def seen():
             sensor = InvitationSensor(
-                task_id="wait", conn_id=CONNECTIONS[service], deferrable=False, patience=0
+                task_id="wait", conn_id=CONNECTIONS[service], deferrable=False, failure_timeout=0
             )
             return sensor.poke({}).xcom_value
 
@@ -404,7 +404,7 @@ class TestWaiting:
         reply(CONNECTIONS[service], "accepted", event_id=event_id)
         among(sandbox, service, odd)
         sensor = ParticipationStatusSensor(
-            task_id="wait", conn_id=CONNECTIONS[service], event_id=event_id, attendees="me", patience=0
+            task_id="wait", conn_id=CONNECTIONS[service], event_id=event_id, attendees="me", failure_timeout=0
         )
         assert sensor.poke({}).is_done
 
@@ -438,10 +438,10 @@ class Exchange:
         self.answer = answer
         self.asked: list[Request] = []
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         self.asked.append(request)
         status, body = self.answer(request)
-        return Answer(status, {"content-type": "application/json"}, json.dumps(body).encode())
+        return Response(status, {"content-type": "application/json"}, json.dumps(body).encode())
 
 
 def prepared(service: str, events: Any) -> Exchange:
@@ -682,11 +682,11 @@ class TestManyAttendees:
         people = [*GOOD[name].get(field, []), *[self.ATTENDEE[name]] * count]
         (found,) = read_all(name, [{**GOOD[name], field: people}])
         assert found.pending
-        assert found.attendees == len(people)
+        assert found.attendee_count == len(people)
         if len(people) > MOST_ATTENDEES:
-            assert found.answers is None
+            assert found.attendees is None
         else:
-            assert len(found.answers) == len(people)
+            assert len(found.attendees) == len(people)
 
 
 class TestLookingForOne:
@@ -716,16 +716,16 @@ class TestLookingForOne:
         exchange = prepared("cronofy", instances)
         found = self.find("cronofy", exchange, event_id="evt_external_odd", original_start=self.START)
         assert found.time.start == self.START
-        with pytest.raises(MalformedAnswerError):  # which of the two is not certain
+        with pytest.raises(MalformedResponseError):  # which of the two is not certain
             self.find("cronofy", exchange, event_id="evt_external_odd")
 
     @pytest.mark.parametrize("odd", [None, {}, {"event_uid": "evt_external_odd", "start": 7}], ids=str)
     def test_cronofy_what_may_be_among_the_odd_is_not_gone(self, odd):
         seen = self.find("cronofy", prepared("cronofy", [GOOD["cronofy"]]), event_id="evt_external_odd")
         exchange = prepared("cronofy", [odd])
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             self.find("cronofy", exchange, event_id="evt_external_odd")
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             asyncio.run(CLIENTS["cronofy"](exchange).read_status(seen))
 
     def test_cronofy_what_is_not_among_others_is_gone(self):
@@ -737,7 +737,7 @@ class TestLookingForOne:
     def test_by_uid(self, name):
         exchange = prepared(name, [None, 7, GOOD[name]])
         assert self.find(name, exchange, ical_uid="uid").subject == "The odd one"
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             self.find(name, prepared(name, [None, 7]), ical_uid="uid")
         with pytest.raises(EventNotFoundError):
             self.find(name, prepared(name, []), ical_uid="uid")
@@ -756,7 +756,7 @@ class TestLookingForOne:
         found = self.find(name, Exchange(answer), event_id=GOOD[name]["id"], original_start=self.START)
         assert found.time.start == self.START
         instances.pop()
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             self.find(name, Exchange(answer), event_id=GOOD[name]["id"], original_start=self.START)
 
     def bitrix24(self, rows):
@@ -779,7 +779,7 @@ class TestLookingForOne:
         assert self.find("bitrix24", exchange, event_id="500").reference.event_id == "501"
 
     def test_bitrix24_the_own_copy_may_be_among_the_odd(self):
-        with pytest.raises(MalformedAnswerError):
+        with pytest.raises(MalformedResponseError):
             self.find("bitrix24", self.bitrix24(lambda mine: [None]), event_id="500")
 
     @pytest.mark.parametrize("odd", [None, {}, {"ID": "x", "DAV_XML_ID": "uid"}], ids=str)

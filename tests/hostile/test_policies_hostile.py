@@ -315,7 +315,7 @@ class TestAComment:
             ("{% if now.hour < 9 %}early{% elif rule.name == 'r' %}r{% else %}late{% endif %}", "early"),
             ("{{ proposed_time.start | when if proposed_time else 'later' }}", "later"),
             ("{{ invitation.categories | default(['none']) | join(', ') }}", "a, b"),
-            ("{{ 'many' if invitation.attendees is none else invitation.attendees + 1 }}", "many"),
+            ("{{ 'many' if invitation.attendee_count is none else invitation.attendee_count + 1 }}", "many"),
             ("{{ invitation.subject | replace('meet', 'greet') | truncate(4, true, '', 0) }}", "gree"),
             ("{{ invitation['subject'] }}: {{ invitation.status in ['needs-action'] }}", "meeting: True"),
             ("{# a note #}{% raw %}{{ }}{% endraw %} {{- ' x' }}", "{{ }} x"),

@@ -96,7 +96,7 @@ def _everything_said(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
         conn_id=conn_id,
         event_id=sandbox.event_id(service, "planning"),
         status="accepted",
-        answer_timeout=2.0,
+        request_timeout=2.0,
         throttle_timeout=0.0,
         settle_timeout=0.05,
     )
@@ -106,7 +106,7 @@ def _everything_said(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
         said = [json.dumps(operator.execute(context))]
     except Exception as error:
         said = ["".join(traceback.format_exception(error)), repr(error)]
-    tested = get_calendar_hook(conn_id, answer_timeout=2.0, throttle_timeout=0.0).test_connection()[1]
+    tested = get_calendar_hook(conn_id, request_timeout=2.0, throttle_timeout=0.0).test_connection()[1]
     return [*said, json.dumps(store), tested]
 
 
@@ -292,7 +292,7 @@ def _send_many(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
     task = Task()
     slugs = ("planning", "release", "lunch")
     replies = [{"event_id": sandbox.event_id(service, slug), "status": "accepted"} for slug in slugs]
-    options: dict[str, Any] = {"answer_timeout": 2.0, "throttle_timeout": 0.0, "settle_timeout": 0.05}
+    options: dict[str, Any] = {"request_timeout": 2.0, "throttle_timeout": 0.0, "settle_timeout": 0.05}
     try:
         said = [json.dumps(task.send(replies, conn_id=conn_id, **options))]
     except Exception as error:
@@ -333,7 +333,7 @@ from airflow_provider_rsvp.hooks.base import get_calendar_hook
 
 HttpAsyncHook().log.debug("a line at level debug")
 for _ in range(int(sys.argv[1])):
-    print(get_calendar_hook("webhook", answer_timeout=2.0, throttle_timeout=0.0).test_connection())
+    print(get_calendar_hook("webhook", request_timeout=2.0, throttle_timeout=0.0).test_connection())
 """
 
 

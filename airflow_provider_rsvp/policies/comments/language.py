@@ -61,7 +61,7 @@ _FIELDS: dict[Kind, dict[str, Kind]] = {
         "reference": Kind.REFERENCE,
         "time": Kind.SPAN,
         "organizer": Kind.PERSON,
-        "attendees": Kind.NUMBER,
+        "attendee_count": Kind.NUMBER,
         "categories": Kind.LIST,
         **dict.fromkeys(
             ("subject", "status", "recurrence", "series_id", "cannot_respond", "comment", "link", "body"),

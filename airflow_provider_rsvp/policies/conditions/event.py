@@ -172,7 +172,7 @@ class Body(_Pattern):
 
 
 @dataclass(frozen=True, slots=True)
-class Attendees(Condition):
+class AttendeeCount(Condition):
     """
     How many are invited.
 
@@ -180,7 +180,7 @@ class Attendees(Condition):
     :param max: at most so many
     """
 
-    key = "attendees"
+    key = "attendee_count"
     min: int | None = None
     max: int | None = None
 
@@ -189,12 +189,12 @@ class Attendees(Condition):
 
     def holds(self, case: Case) -> bool | None:
         """Whether the number lies between the two, or is one of them."""
-        count = case.invitation.attendees
+        count = case.invitation.attendee_count
         return None if count is None else within(count, self.min, self.max)
 
     def fact(self, case: Case) -> str:
         """Say how many."""
-        count = case.invitation.attendees
+        count = case.invitation.attendee_count
         return f"{count} {'is' if count == 1 else 'are'} invited"
 
     @classmethod

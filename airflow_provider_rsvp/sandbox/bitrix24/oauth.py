@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from airflow_provider_rsvp.sandbox.bitrix24 import seed
-from airflow_provider_rsvp.sandbox.wire import Answer, Call
+from airflow_provider_rsvp.sandbox.wire import Call, Response
 
 if TYPE_CHECKING:
     from airflow_provider_rsvp.sandbox.state import State
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LIFETIME = 3600.0
 
 
-def token(state: State, call: Call) -> Answer:
+def token(state: State, call: Call) -> Response:
     """Answer GET and POST (docs: OAuth, automatic renewal; error codes)."""
     fields = dict(call.query.items()) | call.fields
     client_id, secret = fields.get("client_id"), fields.get("client_secret")
@@ -40,7 +40,7 @@ def token(state: State, call: Call) -> Answer:
         grant, _LIFETIME, lambda serial, _: f"sandbox-bitrix24-issued-access-token-fake-{serial:06d}"
     )
     lifetime = int(state.tokens.lifetime(_LIFETIME))
-    return Answer(
+    return Response(
         body={
             "access_token": issued.value,
             "refresh_token": given,
@@ -57,5 +57,5 @@ def token(state: State, call: Call) -> Answer:
     )
 
 
-def _error(status: int, code: str, text: str) -> Answer:
-    return Answer(status, {"error": code, "error_description": text})
+def _error(status: int, code: str, text: str) -> Response:
+    return Response(status, {"error": code, "error_description": text})

@@ -13,7 +13,7 @@ from airflow_provider_rsvp.sandbox.bitrix24.methods import Caller, MethodError, 
 from airflow_provider_rsvp.sandbox.limits import LeakyBucket
 from airflow_provider_rsvp.sandbox.odd_events import put_odd_event
 from airflow_provider_rsvp.sandbox.tokens import Grant
-from airflow_provider_rsvp.sandbox.wire import Answer, Call
+from airflow_provider_rsvp.sandbox.wire import Call, Response
 from airflow_provider_rsvp.sandbox.world import Copy, Mailbox, Meeting, Status
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Bitrix24:
         event = params.get("eventId", params.get("id"))
         call.event_ids = () if event is None else (str(event),)
 
-    def admit(self, call: Call) -> Answer | None:
+    def admit(self, call: Call) -> Response | None:
         """Count the call against the limits."""
         if "token" in call.operations or self._bucket.take():
             return None
@@ -98,13 +98,13 @@ class Bitrix24:
     def leave(self, call: Call) -> None:
         """Nothing is counted by duration."""
 
-    def failure(self, call: Call, status: int) -> Answer:
+    def failure(self, call: Call, status: int) -> Response:
         """Make an answer of this status in the service's shape."""
         if "token" in call.operations:
             code, text = ("invalid_grant", "Invalid grant") if status == 400 else ("server_error", "")
         else:
             code, text = _FAILURES.get(status, ("", "An error occurred"))
-        return Answer(status, {"error": code, "error_description": text})
+        return Response(status, {"error": code, "error_description": text})
 
     def connections(self, origin: str) -> dict[str, dict[str, object]]:
         """Offer Airflow connections to the service."""
@@ -167,7 +167,7 @@ class Bitrix24:
         """Let the organizer cancel the meeting."""
         self._state.world.cancel(copy.meeting)
 
-    def answer(self, call: Call) -> Answer:
+    def respond(self, call: Call) -> Response:
         """Do what the call asks."""
         match call.segments:
             case ("oauth", "token"):
@@ -175,11 +175,11 @@ class Bitrix24:
             case ("rest", *_):
                 return self._rest(call)
             case _:
-                return Answer(404)
+                return Response(404)
 
     # below /rest
 
-    def _rest(self, call: Call) -> Answer:
+    def _rest(self, call: Call) -> Response:
         start = time.time()
         params = self._params(call)
         try:
@@ -190,8 +190,8 @@ class Bitrix24:
             else:
                 result = {"result": self._methods.call(method, caller, params, effective=call.effective)}
         except MethodError as failure:
-            return Answer(failure.status, {"error": failure.code, "error_description": failure.text})
-        return Answer(body={**result, "time": time_block(start)})
+            return Response(failure.status, {"error": failure.code, "error_description": failure.text})
+        return Response(body={**result, "time": time_block(start)})
 
     def _batch(self, call: Call, caller: Caller, params: dict[str, object]) -> dict[str, object]:
         def run(method: str, given: dict[str, object]) -> object:

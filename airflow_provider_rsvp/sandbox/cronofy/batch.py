@@ -5,19 +5,19 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from airflow_provider_rsvp.sandbox.cronofy.errors import invalid
-from airflow_provider_rsvp.sandbox.wire import Answer, Call
+from airflow_provider_rsvp.sandbox.wire import Call, Response
 
 _LIMIT = 50
 
 
-def answer(call: Call) -> Answer:
+def response(call: Call) -> Response:
     """Every entry is refused: the sandbox has none of the calls that a batch may hold."""
     entries = call.fields.get("batch")
     if not isinstance(entries, list) or not entries:
         return invalid("batch", "required", "required")
     if len(entries) > _LIMIT:
         return invalid("batch", "too_many", f"at most {_LIMIT} entries")
-    return Answer(207, {"batch": [_entry(entry) for entry in entries]})
+    return Response(207, {"batch": [_entry(entry) for entry in entries]})
 
 
 def _entry(entry: object) -> dict[str, object]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_provider_rsvp.sandbox.wire import Answer
+from airflow_provider_rsvp.sandbox.wire import Response
 
 
-def invalid(field: str, key: str, description: str) -> Answer:
+def invalid(field: str, key: str, description: str) -> Response:
     """Make a 422 with the error under the field's name."""
-    return Answer(422, {"errors": {field: [{"key": f"errors.{key}", "description": description}]}})
+    return Response(422, {"errors": {field: [{"key": f"errors.{key}", "description": description}]}})

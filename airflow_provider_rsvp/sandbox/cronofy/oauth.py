@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_rsvp.sandbox.cronofy import seed
 from airflow_provider_rsvp.sandbox.cronofy.account import profile_id
-from airflow_provider_rsvp.sandbox.wire import Answer, Call
+from airflow_provider_rsvp.sandbox.wire import Call, Response
 
 if TYPE_CHECKING:
     from airflow_provider_rsvp.sandbox.state import State
@@ -17,19 +17,19 @@ _SERVICE = "cronofy"
 _LIFETIME = 3600.0
 
 
-def token(state: State, call: Call) -> Answer:
+def token(state: State, call: Call) -> Response:
     """Refresh; the same refresh token comes back unless the options say otherwise."""
     fields = call.fields
     if not _client_known(fields):
-        return Answer(400, {"error": "invalid_client"})
+        return Response(400, {"error": "invalid_client"})
     if fields.get("grant_type") != "refresh_token":
         known = fields.get("grant_type") == "authorization_code"
-        return Answer(400, {"error": "invalid_grant" if known else "unsupported_grant_type"})
+        return Response(400, {"error": "invalid_grant" if known else "unsupported_grant_type"})
     tokens = state.tokens
     given = fields.get("refresh_token")
     grant = tokens.refresh_grant(_SERVICE, given)
     if grant is None or grant.mailbox is None or not isinstance(given, str):
-        return Answer(400, {"error": "invalid_grant"})
+        return Response(400, {"error": "invalid_grant"})
     account = state.world.mailbox(_SERVICE, grant.mailbox)
     assert account is not None
     if state.options.cronofy_rotates and call.effective:
@@ -38,7 +38,7 @@ def token(state: State, call: Call) -> Answer:
     issued = tokens.issue(
         grant, _LIFETIME, lambda serial, _: f"sandbox-cronofy-issued-access-token-fake-{serial:06d}"
     )
-    return Answer(
+    return Response(
         body={
             "token_type": "bearer",
             "access_token": issued.value,
@@ -56,11 +56,11 @@ def token(state: State, call: Call) -> Answer:
     )
 
 
-def revoke(state: State, call: Call) -> Answer:
+def revoke(state: State, call: Call) -> Response:
     """End all tokens of the account."""
     fields = call.fields
     if not _client_known(fields):
-        return Answer(400, {"error": "invalid_client"})
+        return Response(400, {"error": "invalid_client"})
     tokens = state.tokens
     value = fields.get("token")
     access = tokens.find(_SERVICE, value if isinstance(value, str) else None)
@@ -68,7 +68,7 @@ def revoke(state: State, call: Call) -> Answer:
     mailbox = grant.mailbox if grant else fields.get("sub")
     if isinstance(mailbox, str):
         tokens.revoke(_SERVICE, mailbox)
-    return Answer()
+    return Response()
 
 
 def _client_known(fields: Mapping[str, object]) -> bool:

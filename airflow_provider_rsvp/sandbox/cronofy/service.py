@@ -23,7 +23,7 @@ from airflow_provider_rsvp.sandbox.cronofy.account import (
 from airflow_provider_rsvp.sandbox.cronofy.errors import invalid
 from airflow_provider_rsvp.sandbox.limits import Window
 from airflow_provider_rsvp.sandbox.tokens import Grant
-from airflow_provider_rsvp.sandbox.wire import MALFORMED, Answer, Call, RefusedError
+from airflow_provider_rsvp.sandbox.wire import MALFORMED, Call, RefusedError, Response
 from airflow_provider_rsvp.sandbox.world import Copy, Mailbox, Meeting, Status, now
 
 if TYPE_CHECKING:
@@ -100,23 +100,23 @@ class Cronofy:
         if token is not None:
             call.mailbox = token.grant.mailbox
 
-    def admit(self, call: Call) -> Answer | None:
+    def admit(self, call: Call) -> Response | None:
         """Count the call against the limits."""
         if "token" in call.operations:
             return None
         waits = [wait for wait in (self._second.take(), self._minute.take()) if wait is not None]
-        return Answer(429) if waits else None
+        return Response(429) if waits else None
 
     def leave(self, call: Call) -> None:
         """Nothing is counted by duration."""
 
-    def failure(self, call: Call, status: int) -> Answer:
+    def failure(self, call: Call, status: int) -> Response:
         """Make an answer of this status in the service's shape."""
         if "token" in call.operations:
-            return Answer(status, {"error": "invalid_grant" if status == 400 else "server_error"})
+            return Response(status, {"error": "invalid_grant" if status == 400 else "server_error"})
         if status == 422:
             return invalid("base", "invalid", "the request is invalid")
-        return Answer(status)
+        return Response(status)
 
     def connections(self, origin: str) -> dict[str, dict[str, object]]:
         """Offer Airflow connections to the service."""
@@ -181,7 +181,7 @@ class Cronofy:
         """Let the organizer cancel the meeting."""
         self._state.world.cancel(copy.meeting)
 
-    def answer(self, call: Call) -> Answer:
+    def respond(self, call: Call) -> Response:
         """Do what the call asks."""
         try:
             match (call.method, *call.segments):
@@ -192,19 +192,19 @@ class Cronofy:
                 case (_, "v1", *rest):
                     return self._authorized(call, tuple(rest))
                 case _:
-                    return Answer(404)
+                    return Response(404)
         except RefusedError as refusal:
-            return refusal.answer
+            return refusal.response
 
     # the API below /v1
 
-    def _authorized(self, call: Call, rest: tuple[str, ...]) -> Answer:
+    def _authorized(self, call: Call, rest: tuple[str, ...]) -> Response:
         token = self._state.tokens.find(self.name, call.bearer)
         if token is None or token.expired or token.revoked or token.grant.mailbox is None:
-            return Answer(401)
+            return Response(401)
         account = self._state.world.mailbox(self.name, token.grant.mailbox)
         if account is None:
-            return Answer(401)
+            return Response(401)
         match (call.method, *rest):
             case ("GET", "events"):
                 return self._read_events(call, account)
@@ -213,33 +213,35 @@ class Cronofy:
             case ("POST", "calendars", calendar_id, "events", uid, "participation_status"):
                 return self._set_status(call, account, token.grant, calendar_id, uid)
             case ("GET", "calendars"):
-                return Answer(
+                return Response(
                     body={"calendars": [show_calendar(each, account) for each in account.calendars]}
                 )
             case ("GET", "profiles"):
-                return Answer(body={"profiles": [show_profile(name, account) for name in providers(account)]})
+                return Response(
+                    body={"profiles": [show_profile(name, account) for name in providers(account)]}
+                )
             case ("GET", "userinfo"):
-                return Answer(body=show_userinfo(account, token.grant))
+                return Response(body=show_userinfo(account, token.grant))
             case ("GET", "account"):
-                return Answer(body={"account": show_account(account, token.grant)})
+                return Response(body={"account": show_account(account, token.grant)})
             case ("POST", "batch"):
-                return batch.answer(call)
+                return batch.response(call)
             case _:
-                return Answer(404)
+                return Response(404)
 
-    def _set_status(self, call: Call, account: Mailbox, grant: Grant, calendar_id: str, uid: str) -> Answer:
+    def _set_status(self, call: Call, account: Mailbox, grant: Grant, calendar_id: str, uid: str) -> Response:
         if "change_participation_status" not in grant.scopes:
-            return Answer(403)
+            return Response(403)
         calendar = account.calendars.get(calendar_id)
         if calendar is None:
-            return Answer(404)
+            return Response(404)
         if not uid.startswith("evt_external_"):
             return invalid(
                 "event_uid", "must_be_external_event_uid", "event uid must be a valid external event uid"
             )
         copy = self._state.world.find(self.name, uid)
         if copy is None or copy.mailbox != account.id or copy.calendar_id != calendar_id or copy.deleted:
-            return Answer(404)
+            return Response(404)
         if calendar.read_only:
             return invalid("calendar_id", "calendar_readonly", "the calendar is read-only")
         if not copy.changeable or copy.organizing:
@@ -258,7 +260,7 @@ class Cronofy:
             return invalid("status", "invalid", "not an acceptable value")
         if call.effective:
             self._settle(lambda: self._take_effect(copy, status, calendar.provider))
-        return Answer(202)
+        return Response(202)
 
     def _settle(self, effect: Callable[[], None]) -> None:
         if delay := self._state.options.cronofy_settle:
@@ -276,7 +278,7 @@ class Cronofy:
         world.tell(copy, status)
         copy.deleted = status is Status.DECLINED and provider == _DELETES_DECLINED
 
-    def _read_events(self, call: Call, account: Mailbox) -> Answer:
+    def _read_events(self, call: Call, account: Mailbox) -> Response:
         query = call.query
         zone = _zone(query.get("tzid"))
         start = _moment(query, "from", zone)
@@ -316,13 +318,13 @@ class Cronofy:
         )
         return self._page(call, pages, 1)
 
-    def _next_page(self, call: Call, account: Mailbox, page: str) -> Answer:
+    def _next_page(self, call: Call, account: Mailbox, page: str) -> Response:
         pages, number = self._pages.get(page, (None, 0))
         if pages is None or pages.account != account.id:
-            return Answer(404)
+            return Response(404)
         return self._page(call, pages, number)
 
-    def _page(self, call: Call, pages: _Pages, number: int) -> Answer:
+    def _page(self, call: Call, pages: _Pages, number: int) -> Response:
         about: dict[str, object] = {"current": number, "total": pages.total}
         if number < pages.total:
             following = secrets.token_hex(8)
@@ -338,7 +340,7 @@ class Cronofy:
             )
             for copy in pages.page(number)
         ]
-        return Answer(body={"pages": about, "events": shown})
+        return Response(body={"pages": about, "events": shown})
 
     # tokens
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_rsvp.sandbox.wire import Answer, RefusedError
+from airflow_provider_rsvp.sandbox.wire import RefusedError, Response
 
 _USUAL = {
     400: ("badRequest", "Bad Request"),
@@ -23,7 +23,7 @@ _USAGE = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded
 SYNC_ENDED = ("fullSyncRequired", "Sync token is no longer valid, a full sync is required.")
 
 
-def error(status: int, reason: str = "", message: str = "") -> Answer:
+def error(status: int, reason: str = "", message: str = "") -> Response:
     """Make an error answer; reason and message default to the usual ones of the status."""
     usual_reason, usual_message = _USUAL.get(status, ("unknown", "Unknown Error"))
     reason, message = reason or usual_reason, message or usual_message
@@ -34,7 +34,7 @@ def error(status: int, reason: str = "", message: str = "") -> Answer:
     }
     if status == 412:
         detail |= {"locationType": "header", "location": "If-Match"}
-    return Answer(status, {"error": {"errors": [detail], "code": status, "message": message}})
+    return Response(status, {"error": {"errors": [detail], "code": status, "message": message}})
 
 
 def refuse(status: int, reason: str = "", message: str = "") -> RefusedError:

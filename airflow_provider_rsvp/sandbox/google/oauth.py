@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rsvp.sandbox.google import keys, seed
 from airflow_provider_rsvp.sandbox.tokens import AccessToken, Grant
-from airflow_provider_rsvp.sandbox.wire import Answer, Call, RefusedError
+from airflow_provider_rsvp.sandbox.wire import Call, RefusedError, Response
 
 if TYPE_CHECKING:
     from airflow_provider_rsvp.sandbox.state import State
@@ -21,7 +21,7 @@ _AUDIENCE = "https://oauth2.googleapis.com/token"
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
-def token(state: State, call: Call) -> Answer:
+def token(state: State, call: Call) -> Response:
     """Issue a token, or say why not."""
     fields = call.fields
     match fields.get("grant_type"):
@@ -33,12 +33,12 @@ def token(state: State, call: Call) -> Answer:
             raise _refusal(400, "unsupported_grant_type", "Invalid grant_type")
 
 
-def failure(status: int) -> Answer:
+def failure(status: int) -> Response:
     """Say what the endpoint says when it is in trouble."""
-    return _refusal(status, "internal_failure", "Backend Error").answer
+    return _refusal(status, "internal_failure", "Backend Error").response
 
 
-def _refresh(state: State, fields: Mapping[str, object]) -> Answer:
+def _refresh(state: State, fields: Mapping[str, object]) -> Response:
     secret = fields.get("client_secret")
     if fields.get("client_id") != seed.CLIENT_ID:
         raise _refusal(401, "invalid_client", "The OAuth client was not found.")
@@ -48,10 +48,10 @@ def _refresh(state: State, fields: Mapping[str, object]) -> Answer:
     if grant is None:
         raise _refusal(400, "invalid_grant", "Token has been expired or revoked.")
     scope = " ".join(sorted(seed.SCOPES_AT + name for name in grant.scopes))
-    return Answer(body=_issued(state, grant) | {"scope": scope})
+    return Response(body=_issued(state, grant) | {"scope": scope})
 
 
-def _delegate(state: State, call: Call, assertion: object) -> Answer:
+def _delegate(state: State, call: Call, assertion: object) -> Response:
     """Issue a token of the user for whom a service account asks."""
     claims = _claims(call, assertion)
     issuer, subject = str(claims.get("iss")), claims.get("sub")
@@ -70,7 +70,7 @@ def _delegate(state: State, call: Call, assertion: object) -> Answer:
     mailbox = state.world.mailbox(_SERVICE, str(subject)) if subject is not None else None
     if subject is not None and (mailbox is None or not mailbox.enabled):
         raise _refusal(400, "invalid_grant", "Invalid email or User ID")
-    return Answer(
+    return Response(
         body=_issued(state, Grant(_SERVICE, issuer, mailbox.id if mailbox else issuer, frozenset(asked)))
     )
 
@@ -107,4 +107,4 @@ def _issued(state: State, grant: Grant) -> dict[str, object]:
 
 
 def _refusal(status: int, error: str, text: str) -> RefusedError:
-    return RefusedError(Answer(status, {"error": error, "error_description": text}))
+    return RefusedError(Response(status, {"error": error, "error_description": text}))

@@ -12,7 +12,7 @@ from airflow_provider_rsvp.sandbox.google.errors import SYNC_ENDED, error, refus
 from airflow_provider_rsvp.sandbox.google.listing import Collection, read_zone
 from airflow_provider_rsvp.sandbox.limits import Window
 from airflow_provider_rsvp.sandbox.tokens import Grant
-from airflow_provider_rsvp.sandbox.wire import Answer, Call, RefusedError
+from airflow_provider_rsvp.sandbox.wire import Call, RefusedError, Response
 from airflow_provider_rsvp.sandbox.world import Copy, Mailbox, Meeting, Status
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Google:
             found = self._calendar(call.segments[3])
             call.mailbox = found[0].id if found else call.mailbox
 
-    def admit(self, call: Call) -> Answer | None:
+    def admit(self, call: Call) -> Response | None:
         """Count the call against the project's quota and the user's."""
         token = self._state.tokens.find(self.name, call.bearer)
         if token is None:
@@ -91,7 +91,7 @@ class Google:
     def leave(self, call: Call) -> None:
         """Nothing is counted by duration."""
 
-    def failure(self, call: Call, status: int) -> Answer:
+    def failure(self, call: Call, status: int) -> Response:
         """Make an answer of this status in the service's shape."""
         if "token" in call.operations:
             return oauth.failure(status)
@@ -156,30 +156,30 @@ class Google:
         """Let the organizer cancel the meeting."""
         self._state.world.cancel(copy.meeting)
 
-    def answer(self, call: Call) -> Answer:
+    def respond(self, call: Call) -> Response:
         """Do what the call asks."""
         try:
             match (call.method, *call.segments):
                 case ("POST", "token"):
                     return oauth.token(self._state, call)
                 case ("GET", "calendar", "v3", "calendars", calendar, "events"):
-                    return Answer(body=self._collection(call, calendar).events(call))
+                    return Response(body=self._collection(call, calendar).events(call))
                 case ("GET", "calendar", "v3", "calendars", calendar, "events", event_id, "instances"):
                     collection = self._collection(call, calendar)
                     series = self._copy(collection, event_id)
                     if series.meeting.repeat is None:
                         raise refuse(400, "badRequest", "The event is not a recurring one.")
-                    return Answer(body=collection.instances(call, series))
+                    return Response(body=collection.instances(call, series))
                 case ("GET" | "PATCH", "calendar", "v3", "calendars", calendar, "events", event_id):
                     return self._event(call, calendar, event_id)
                 case _:
                     raise refuse(404)
         except RefusedError as refusal:
-            return refusal.answer
+            return refusal.response
 
     # below calendar/v3
 
-    def _event(self, call: Call, calendar: str, event_id: str) -> Answer:
+    def _event(self, call: Call, calendar: str, event_id: str) -> Response:
         writing = call.method == "PATCH"
         collection = self._collection(call, calendar, writing=writing)
         copy, mailbox = self._copy(collection, event_id), collection.mailbox
@@ -190,7 +190,7 @@ class Google:
             patching.apply(call, copy, mailbox, self._state.world)
         most = call.query.get("maxAttendees", "")
         shown = events.show(copy, mailbox, read_zone(call, mailbox), int(most) if most.isdigit() else None)
-        return Answer(body=shown, headers={"ETag": str(shown["etag"])})
+        return Response(body=shown, headers={"ETag": str(shown["etag"])})
 
     def _collection(self, call: Call, calendar: str, *, writing: bool = False) -> Collection:
         """Find the calendar, if the token may use it so."""

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from airflow_provider_rsvp.sandbox.graph.errors import error, refuse
-from airflow_provider_rsvp.sandbox.wire import Answer, Call
+from airflow_provider_rsvp.sandbox.wire import Call, Response
 
 LIMIT = 20
 AT_ONCE = 4
@@ -43,28 +43,28 @@ def read(call: Call) -> list[Item]:
 
 
 def run(
-    items: list[Item], label: Callable[[Call], None], serve: Callable[[Call], Answer], *, limits: bool
+    items: list[Item], label: Callable[[Call], None], serve: Callable[[Call], Response], *, limits: bool
 ) -> list[dict[str, object]]:
     """Serve the items; of one mailbox no more than four that wait for no other. Answers come in any order."""
     at_once: Counter[str | None] = Counter()
-    answers: dict[str, Answer] = {}
+    responses: dict[str, Response] = {}
     for item in items:
         label(item.call)
-        if item.depends_on is not None and answers[item.depends_on].status >= 400:
-            answers[item.id] = error(424)
+        if item.depends_on is not None and responses[item.depends_on].status >= 400:
+            responses[item.id] = error(424)
             continue
         if item.depends_on is None and limits and item.call.mailbox is not None:
             at_once[item.call.mailbox] += 1
             if at_once[item.call.mailbox] > AT_ONCE:
-                answers[item.id] = error(
+                responses[item.id] = error(
                     429,
                     "ApplicationThrottled",
                     "Application is over its MailboxConcurrency limit.",
                     {"Retry-After": "1"},
                 )
                 continue
-        answers[item.id] = serve(item.call)
-    shown = [_show(item_id, answer) for item_id, answer in answers.items()]
+        responses[item.id] = serve(item.call)
+    shown = [_show(item_id, response) for item_id, response in responses.items()]
     random.Random(len(shown)).shuffle(shown)  # noqa: S311
     return shown
 
@@ -121,11 +121,11 @@ def _check_dependencies(items: list[Item]) -> None:
         raise refuse(400, "BadRequest", "Invalid dependsOn: only parallel, serial or same is supported.")
 
 
-def _show(item_id: str, answer: Answer) -> dict[str, object]:
-    shown: dict[str, object] = {"id": item_id, "status": answer.status}
-    if answer.headers:
-        shown["headers"] = answer.headers
-    if answer.body is not None:
-        shown["headers"] = {"Content-Type": "application/json", **answer.headers}
-        shown["body"] = answer.body
+def _show(item_id: str, response: Response) -> dict[str, object]:
+    shown: dict[str, object] = {"id": item_id, "status": response.status}
+    if response.headers:
+        shown["headers"] = response.headers
+    if response.body is not None:
+        shown["headers"] = {"Content-Type": "application/json", **response.headers}
+        shown["body"] = response.body
     return shown

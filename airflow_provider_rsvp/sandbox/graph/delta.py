@@ -32,7 +32,7 @@ class _Round:
         return urlsafe_b64encode(json.dumps(astuple(self)).encode()).decode()
 
 
-def answer(
+def respond(
     call: Call, mailbox: Mailbox, calendar_id: str, preferences: Preferences, epoch: str, version: str
 ) -> dict[str, object]:
     """One page of a round; the last one carries the link to the next round."""

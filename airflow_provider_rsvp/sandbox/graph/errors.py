@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from airflow_provider_rsvp.sandbox.wire import Answer, RefusedError
+from airflow_provider_rsvp.sandbox.wire import RefusedError, Response
 from airflow_provider_rsvp.sandbox.world import now
 
 _USUAL = {
@@ -26,7 +26,7 @@ AS_ORGANIZER = f"{CANNOT} You can't respond to this meeting because you're the m
 NOT_REQUESTED = f"{CANNOT} The meeting organizer hasn't requested a response."
 
 
-def error(status: int, code: str = "", message: str = "", headers: dict[str, str] | None = None) -> Answer:
+def error(status: int, code: str = "", message: str = "", headers: dict[str, str] | None = None) -> Response:
     """Make an error answer; code and message default to the usual ones of the status."""
     usual_code, usual_message = _USUAL.get(status, ("UnknownError", ""))
     request_id = str(uuid.uuid4())
@@ -41,7 +41,7 @@ def error(status: int, code: str = "", message: str = "", headers: dict[str, str
             },
         }
     }
-    return Answer(status, body, headers or {})
+    return Response(status, body, headers or {})
 
 
 def refuse(status: int, code: str = "", message: str = "") -> RefusedError:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_rsvp.sandbox.graph import seed
 from airflow_provider_rsvp.sandbox.tokens import AccessToken, Grant
-from airflow_provider_rsvp.sandbox.wire import Answer, Call, RefusedError
+from airflow_provider_rsvp.sandbox.wire import Call, RefusedError, Response
 from airflow_provider_rsvp.sandbox.world import now
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ _LIFETIME = 3599.0
 _JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-def configuration(call: Call, tenant: str) -> Answer:
+def configuration(call: Call, tenant: str) -> Response:
     """Tell what OpenID Connect discovery tells of the tenant."""
     if tenant not in seed.TENANTS:
-        return _unknown_tenant(tenant).answer
+        return _unknown_tenant(tenant).response
     root = f"{call.origin}/graph/{tenant}"
-    return Answer(
+    return Response(
         body={
             "issuer": f"{root}/v2.0",
             "authorization_endpoint": f"{root}/oauth2/v2.0/authorize",
@@ -45,7 +45,7 @@ def configuration(call: Call, tenant: str) -> Answer:
     )
 
 
-def token(state: State, call: Call, tenant: str) -> Answer:
+def token(state: State, call: Call, tenant: str) -> Response:
     """Issue a token, or say why not; RefusedError carries the AADSTS error."""
     fields = call.fields
     if tenant not in seed.TENANTS:
@@ -61,21 +61,21 @@ def token(state: State, call: Call, tenant: str) -> Answer:
             raise _aadsts(400, "unsupported_grant_type", 70003, f"Grant type '{other}' is not supported.")
 
 
-def failure(status: int) -> Answer:
+def failure(status: int) -> Response:
     """Say what a login in trouble says."""
-    return _aadsts(status, "temporarily_unavailable", 90033, "A transient error has occurred.").answer
+    return _aadsts(status, "temporarily_unavailable", 90033, "A transient error has occurred.").response
 
 
-def _client_credentials(state: State, call: Call, fields: Mapping[str, object]) -> Answer:
+def _client_credentials(state: State, call: Call, fields: Mapping[str, object]) -> Response:
     client_id = _client(state, call, fields, secret_needed=True)
     scope = fields.get("scope")
     if not isinstance(scope, str) or not scope.endswith("/.default"):
         raise _aadsts(400, "invalid_scope", 70011, "The scope must end with '/.default'.")
     grant = Grant("graph", client_id, None, seed.ROLES[client_id])
-    return Answer(body=_issued(state, _issue(state, grant, None)))
+    return Response(body=_issued(state, _issue(state, grant, None)))
 
 
-def _refresh(state: State, call: Call, fields: Mapping[str, object]) -> Answer:
+def _refresh(state: State, call: Call, fields: Mapping[str, object]) -> Response:
     client_id = _client(state, call, fields, secret_needed=False)
     grant = state.tokens.refresh_grant("graph", fields.get("refresh_token"))
     if grant is None:
@@ -85,7 +85,7 @@ def _refresh(state: State, call: Call, fields: Mapping[str, object]) -> Answer:
     if grant.client_id != client_id:
         raise _aadsts(400, "invalid_grant", 70000, "The refresh token was issued to another client.")
     user = next(user for user in seed.USERS if user.upn == grant.mailbox)
-    return Answer(
+    return Response(
         body=_issued(state, _issue(state, grant, user))
         | {
             "scope": " ".join(sorted(grant.scopes)),
@@ -188,7 +188,7 @@ def _aadsts(status: int, error: str, number: int, text: str) -> RefusedError:
     stamp = now().strftime("%Y-%m-%d %H:%M:%SZ")
     description = f"AADSTS{number}: {text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {stamp}"
     return RefusedError(
-        Answer(
+        Response(
             status,
             {
                 "error": error,

@@ -25,7 +25,7 @@ from airflow_provider_rsvp.sandbox.graph.target import Target
 from airflow_provider_rsvp.sandbox.limits import Gate, Window
 from airflow_provider_rsvp.sandbox.odd_events import put_odd_event
 from airflow_provider_rsvp.sandbox.tokens import Grant
-from airflow_provider_rsvp.sandbox.wire import Answer, Call, RefusedError
+from airflow_provider_rsvp.sandbox.wire import Call, RefusedError, Response
 from airflow_provider_rsvp.sandbox.world import Calendar, Copy, Mailbox, Meeting, Status
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Graph:
             both = (copy.event_id, events.event_id(copy, immutable=True)) if copy else ()
             call.event_ids = tuple(dict.fromkeys((aim.event, *both)))
 
-    def admit(self, call: Call) -> Answer | None:
+    def admit(self, call: Call) -> Response | None:
         """Count the call against the limits."""
         if call.mailbox is None:
             return None
@@ -111,7 +111,7 @@ class Graph:
         if call.mailbox is not None:
             self._gate.leave(self._pair(call))
 
-    def failure(self, call: Call, status: int) -> Answer:
+    def failure(self, call: Call, status: int) -> Response:
         """Make an answer of this status in the service's shape."""
         return login.failure(status) if "token" in call.operations else error(status)
 
@@ -174,7 +174,7 @@ class Graph:
         """Let the organizer cancel the meeting."""
         self._state.world.cancel(copy.meeting)
 
-    def answer(self, call: Call) -> Answer:
+    def respond(self, call: Call) -> Response:
         """Do what the call asks."""
         try:
             match (call.method, *(part.casefold() for part in call.segments)):
@@ -187,11 +187,11 @@ class Graph:
                 case _:
                     return error(404, "ResourceNotFound", "Resource not found.")
         except RefusedError as refusal:
-            return refusal.answer
+            return refusal.response
 
     # below v1.0 and beta
 
-    def _serve(self, call: Call) -> Answer:
+    def _serve(self, call: Call) -> Response:
         aim = target.parse(call.segments)
         grant = self._grant(call)
         method = "POST" if aim.kind in ("action", "batch") else "GET"
@@ -202,14 +202,14 @@ class Graph:
         if aim.kind == "batch":
             items = batch.read(call)
             shown = batch.run(items, self.label, self._serve_item, limits=self._state.options.limits)
-            return Answer(body={"responses": shown})
+            return Response(body={"responses": shown})
         preferences = prefer.read(call)
-        answer = self._serve_mailbox(call, aim, grant, preferences)
+        response = self._serve_mailbox(call, aim, grant, preferences)
         if preferences.applied:
-            answer.headers["Preference-Applied"] = preferences.applied
-        return answer
+            response.headers["Preference-Applied"] = preferences.applied
+        return response
 
-    def _serve_item(self, call: Call) -> Answer:
+    def _serve_item(self, call: Call) -> Response:
         """One item of a batch, with what may befall it."""
         rule = self._state.faults.strike_item(call)
         if rule is None:
@@ -218,9 +218,9 @@ class Graph:
             call.effective = False
             return self._answer_item(call)
         if rule.kind == "odd_event":
-            answer = self._answer_item(call)
-            answer.body = put_odd_event(answer.body, rule.body)
-            return answer
+            response = self._answer_item(call)
+            response.body = put_odd_event(response.body, rule.body)
+            return response
         if rule.when == "after":
             self._answer_item(call)
         failed = error(rule.status or 503)
@@ -228,7 +228,7 @@ class Graph:
         failed.body = failed.body if rule.body is None else rule.body
         return failed
 
-    def _answer_item(self, call: Call) -> Answer:
+    def _answer_item(self, call: Call) -> Response:
         try:
             if (
                 self._state.options.limits
@@ -238,7 +238,7 @@ class Graph:
                 return error(429)
             return self._serve(call)
         except RefusedError as refusal:
-            return refusal.answer
+            return refusal.response
 
     def _grant(self, call: Call) -> Grant:
         token = self._state.tokens.find(self.name, call.bearer)
@@ -250,33 +250,33 @@ class Graph:
             )
         return token.grant
 
-    def _serve_mailbox(self, call: Call, aim: Target, grant: Grant, preferences: Preferences) -> Answer:
+    def _serve_mailbox(self, call: Call, aim: Target, grant: Grant, preferences: Preferences) -> Response:
         user = self._user(aim, grant)
         if aim.kind == "user":
-            return Answer(body=_show_user(user))
+            return Response(body=_show_user(user))
         mailbox = self._mailbox(user, grant, writing=aim.kind == "action")
         match aim.kind:
             case "settings":
-                return Answer(body={"timeZone": mailbox.zone})
+                return Response(body={"timeZone": mailbox.zone})
             case "groups":
-                return Answer(body={"value": _groups(mailbox)})
+                return Response(body={"value": _groups(mailbox)})
             case "calendars":
-                return Answer(
+                return Response(
                     body={"value": [_show_calendar(each, mailbox) for each in _calendars(mailbox, aim)]}
                 )
             case "calendar":
-                return Answer(body=_show_calendar(self._calendar(mailbox, aim), mailbox))
+                return Response(body=_show_calendar(self._calendar(mailbox, aim), mailbox))
             case "events" | "view" | "instances":
-                return Answer(body=self._list(call, aim, mailbox, preferences))
+                return Response(body=self._list(call, aim, mailbox, preferences))
             case "delta":
                 calendar = self._calendar(mailbox, aim)
-                body = delta.answer(call, mailbox, calendar.id, preferences, self._epoch, aim.version)
-                return Answer(body=body)
+                body = delta.respond(call, mailbox, calendar.id, preferences, self._epoch, aim.version)
+                return Response(body=body)
         copy = self._copy(mailbox, aim)
         if aim.kind == "action":
             return self._act(call, aim, mailbox, copy)
         shown = events.show(copy, preferences, aim.version)
-        return Answer(body=odata.project(shown, odata.selection(call)))
+        return Response(body=odata.project(shown, odata.selection(call)))
 
     def _list(self, call: Call, aim: Target, mailbox: Mailbox, preferences: Preferences) -> dict[str, object]:
         chosen = odata.selection(call, view=aim.kind == "view")
@@ -315,7 +315,7 @@ class Graph:
             if not copy.deleted and copy.meeting.start < end and copy.meeting.end > start
         ]
 
-    def _act(self, call: Call, aim: Target, mailbox: Mailbox, copy: Copy) -> Answer:
+    def _act(self, call: Call, aim: Target, mailbox: Mailbox, copy: Copy) -> Response:
         reply = actions.read(call, aim.action)
         if mailbox.calendars[copy.calendar_id].read_only:
             raise refuse(403)
@@ -328,7 +328,7 @@ class Graph:
             if status is Status.DECLINED and not mailbox.keeps_declined:
                 for each in (copy, *copy.occurrences):
                     self._move_to_deleted_items(each)
-        return Answer(self._state.options.graph_beta_status if aim.version == "beta" else 202)
+        return Response(self._state.options.graph_beta_status if aim.version == "beta" else 202)
 
     def _move_to_deleted_items(self, copy: Copy) -> None:
         if not copy.deleted:

@@ -24,7 +24,7 @@ CAPABILITIES = Capabilities(
     scopes=frozenset(Scope),
     mailboxes=False,
     ical_uid=True,
-    answer_is_proof=False,
+    response_is_proof=False,
     batch_size=1,
 )
 """What a server may be able to express. What the one that is asked cannot is refused before anything is sent."""

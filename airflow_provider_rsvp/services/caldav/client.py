@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from airflow_provider_rsvp.exceptions import (
     EventNotFoundError,
     InvalidInputError,
-    MalformedAnswerError,
+    MalformedResponseError,
     RejectedByServiceError,
 )
 from airflow_provider_rsvp.model import (
@@ -35,7 +35,7 @@ from airflow_provider_rsvp.services.caldav.xml import (
     CALDAV,
     CALENDAR_SERVER,
     DAV,
-    Response,
+    ResourceResponse,
     multiget,
     query_by_time,
     query_by_uid,
@@ -223,8 +223,8 @@ class CalDAVCalendar:
             [home.calendar(named)] if named else sorted(home.calendars, key=lambda each: each != home.default)
         )
         for calendar in calendars:
-            answer = await self._store.report(calendar.path, query_by_uid(str(reference.ical_uid)), what)
-            path = await asyncio.to_thread(_with_uid, answer.responses, str(reference.ical_uid), what)
+            multistatus = await self._store.report(calendar.path, query_by_uid(str(reference.ical_uid)), what)
+            path = await asyncio.to_thread(_with_uid, multistatus.responses, str(reference.ical_uid), what)
             if path is not None:
                 return EventId(path.removeprefix(home.path))
         raise EventNotFoundError(f"The server shows no {reference}.")
@@ -232,8 +232,8 @@ class CalDAVCalendar:
     async def _window(self, home: Home, calendar: Collection, window: Window) -> list[Invitation]:
         what = f"list the events of {calendar.calendar_id}"
         start, end = instance_text(window.start), instance_text(window.end)
-        answer = await self._store.report(calendar.path, query_by_time(start, end), what)
-        return await self._read(home, calendar, answer.responses, window, what)
+        multistatus = await self._store.report(calendar.path, query_by_time(start, end), what)
+        return await self._read(home, calendar, multistatus.responses, window, what)
 
     async def _changed(self, home: Home, calendar: Collection, window: Window, token: str) -> Changes:
         what = f"list what changed in {calendar.calendar_id}"
@@ -241,13 +241,13 @@ class CalDAVCalendar:
         pages = Pages(what)
         more = True
         while more:
-            answer = await self._store.report(calendar.path, sync_collection(token), what, depth="0")
+            multistatus = await self._store.report(calendar.path, sync_collection(token), what, depth="0")
             with reading(what):
-                responses = pages.read(list(answer.responses))
+                responses = pages.read(list(multistatus.responses))
                 paths = {path_of(each.href, what): each.status for each in responses}
                 # That the answer was cut short is said by a status of the calendar's own (RFC 6578, section 3.6).
-                more = paths.pop(calendar.path, None) == 507 and answer.sync_token not in (None, token)
-                token = answer.sync_token or token
+                more = paths.pop(calendar.path, None) == 507 and multistatus.sync_token not in (None, token)
+                token = multistatus.sync_token or token
             if more:
                 pages.following(token)
             for path, status in paths.items():
@@ -258,12 +258,17 @@ class CalDAVCalendar:
         paths_left = list(changed)
         while paths_left:
             asked, paths_left = paths_left[:_AT_ONCE], paths_left[_AT_ONCE:]
-            answer = await self._store.report(calendar.path, multiget(asked), what, depth="0")
-            found += await self._read(home, calendar, answer.responses, window, what)
+            multistatus = await self._store.report(calendar.path, multiget(asked), what, depth="0")
+            found += await self._read(home, calendar, multistatus.responses, window, what)
         return Changes(tuple(found), f"{_SYNC}{token}", complete=False)
 
     async def _read(
-        self, home: Home, calendar: Collection, responses: Sequence[Response], window: Window, what: str
+        self,
+        home: Home,
+        calendar: Collection,
+        responses: Sequence[ResourceResponse],
+        window: Window,
+        what: str,
     ) -> list[Invitation]:
         """Return the events that responses hold, each object read by itself."""
         reader = self._reader(home)
@@ -285,16 +290,16 @@ class CalDAVCalendar:
 
     async def _token(self, calendar: Collection) -> str | None:
         what = f"read what version {calendar.calendar_id} has"
-        answer = await self._store.properties(calendar.path, _TOKENS, what)
+        multistatus = await self._store.properties(calendar.path, _TOKENS, what)
         with reading(what):
-            sync, tag = (answer.responses[0].text(name) for name in _TOKENS)
+            sync, tag = (multistatus.responses[0].text(name) for name in _TOKENS)
         if sync is not None:
             return f"{_SYNC}{sync}"
         return f"{_CTAG}{tag}" if tag is not None else None
 
 
 def _events(
-    reader: Reader, response: Response, calendar: Collection, window: Window, what: str
+    reader: Reader, response: ResourceResponse, calendar: Collection, window: Window, what: str
 ) -> Sequence[Invitation]:
     data = response.text(_DATA)
 
@@ -315,14 +320,14 @@ def _events(
     )
 
 
-def _path_of(response: Response) -> str | None:
+def _path_of(response: ResourceResponse) -> str | None:
     try:
         return path_of(response.href, "")
-    except MalformedAnswerError:
+    except MalformedResponseError:
         return None
 
 
-def _with_uid(responses: Sequence[Response], uid: str, what: str) -> str | None:
+def _with_uid(responses: Sequence[ResourceResponse], uid: str, what: str) -> str | None:
     """Return the path of the object with a UID; a server's answer may hold those, too, that only contain it."""
     for response in responses:
         path = _path_of(response)

@@ -13,7 +13,7 @@ from airflow_provider_rsvp.services.caldav import Software
 from airflow_provider_rsvp.services.caldav.lines import comparable
 from airflow_provider_rsvp.services.caldav.places import below_home, path_of
 from airflow_provider_rsvp.services.caldav.store import Store
-from airflow_provider_rsvp.services.caldav.xml import CALDAV, CALENDAR_SERVER, DAV, Response
+from airflow_provider_rsvp.services.caldav.xml import CALDAV, CALENDAR_SERVER, DAV, ResourceResponse
 from airflow_provider_rsvp.services.caldav.zones import zone_of
 from airflow_provider_rsvp.services.wire import reading
 from airflow_provider_rsvp.times import UTC
@@ -154,9 +154,9 @@ async def discover(store: Store, start: str, software: Software, addresses: Iter
     """
     principal = await _principal(store, start)
     what = "read who the user is"
-    answer = await store.properties(principal, _PERSON, what)
+    multistatus = await store.properties(principal, _PERSON, what)
     with reading(what):
-        person = answer.responses[0]
+        person = multistatus.responses[0]
         homes = person.hrefs(f"{CALDAV}calendar-home-set")
         name = person.text(f"{DAV}displayname") or principal.rstrip("/").rpartition("/")[2]
         own = {comparable(each) for each in person.hrefs(f"{CALDAV}calendar-user-address-set")}
@@ -191,8 +191,8 @@ async def discover(store: Store, start: str, software: Software, addresses: Iter
 async def _principal(store: Store, start: str) -> str:
     what = "find the user's calendars"
     for place in (_WELL_KNOWN, "/") if start == "/" else (start,):
-        answer = await store.found(place, _PRINCIPAL, what)
-        for each in answer.responses if answer else ():
+        multistatus = await store.found(place, _PRINCIPAL, what)
+        for each in multistatus.responses if multistatus else ():
             if each.hrefs(_PRINCIPAL[0]):
                 return each.hrefs(_PRINCIPAL[0])[0]
             element = each.properties.get(_PRINCIPAL[0])
@@ -206,7 +206,7 @@ async def _principal(store: Store, start: str) -> str:
     )
 
 
-def _collections(responses: Iterable[Response], home: str, what: str) -> Iterable[Collection]:
+def _collections(responses: Iterable[ResourceResponse], home: str, what: str) -> Iterable[Collection]:
     for response in responses:
         kind = response.properties.get(f"{DAV}resourcetype")
         path = path_of(response.href, what)
@@ -239,7 +239,7 @@ def _zone(text: str | None, calendar_id: str) -> tzinfo:
         return UTC
 
 
-def _read_only(response: Response) -> bool:
+def _read_only(response: ResourceResponse) -> bool:
     privileges = response.properties.get(f"{DAV}current-user-privilege-set")
     return privileges is not None and not _WRITING & {each.tag for each in privileges.iter()}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import quote, unquote, urlsplit
 
-from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedAnswerError
+from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedResponseError
 from airflow_provider_rsvp.services.caldav.instances import Instance, instance_text, parse_instance
 
 _KEPT = "!$&'()*+,;=:@~-._"
@@ -79,12 +79,12 @@ def path_of(href: str, what: str) -> str:
     Return the path of an address in an answer, in the form in which paths are compared.
 
     :param what: the request in words
-    :raises MalformedAnswerError: it is no address
+    :raises MalformedResponseError: it is no address
     """
     try:
         path = urlsplit(href).path
     except ValueError:
         path = ""
     if not path.startswith("/"):
-        raise MalformedAnswerError(f"Could not {what}: the answer holds an address that is none.")
+        raise MalformedResponseError(f"Could not {what}: the answer holds an address that is none.")
     return normal(path)

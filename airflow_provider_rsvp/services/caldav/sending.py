@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from secrets import token_hex
 
 from airflow_provider_rsvp.exceptions import (
-    EventChangedError,
-    MalformedAnswerError,
+    EditConflictError,
+    MalformedResponseError,
     RsvpError,
     ServiceUnavailableError,
     UnclearOutcomeError,
@@ -138,7 +138,7 @@ class Sending:
             invitation.time,
             invitation.is_cancelled,
         ):
-            raise EventChangedError(f"{invitation.reference} was changed meanwhile; nothing was written.")
+            raise EditConflictError(f"{invitation.reference} was changed meanwhile; nothing was written.")
         return fresh
 
     async def _again(self, invitation: Invitation) -> HeldInvitation:
@@ -296,7 +296,7 @@ class Sending:
         """
         Write the note, and return the event with it.
 
-        :raises EventChangedError: the event was changed meanwhile
+        :raises EditConflictError: the event was changed meanwhile
         :raises ServiceUnavailableError: it cannot be told whether the note is there
         :raises UnsupportedByServiceError: the server does not keep it
         """
@@ -304,7 +304,7 @@ class Sending:
         failure: str | None = None
         try:
             await self._store.put(held.resource, document.to_bytes(), what, Purpose.READ)
-        except (ServiceUnavailableError, MalformedAnswerError) as error:
+        except (ServiceUnavailableError, MalformedResponseError) as error:
             failure = str(error)
         fresh = await self._again(held)
         if (await asyncio.to_thread(lambda: self._noted(*self._document(fresh))))[1] == note:
@@ -336,7 +336,7 @@ class Sending:
             try:
                 await self._store.put(held.resource, data, what, Purpose.SEND)
                 return
-            except EventChangedError:
+            except EditConflictError:
                 if not left:
                     raise
             except UnclearOutcomeError:

@@ -10,9 +10,9 @@ from urllib.parse import urljoin
 from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
     CredentialsError,
-    EventChangedError,
+    EditConflictError,
     EventNotFoundError,
-    MalformedAnswerError,
+    MalformedResponseError,
     PermissionDeniedError,
     RejectedByServiceError,
     RsvpError,
@@ -21,7 +21,7 @@ from airflow_provider_rsvp.exceptions import (
 )
 from airflow_provider_rsvp.services.caldav import SERVICE
 from airflow_provider_rsvp.services.caldav.xml import CALDAV, DAV, Multistatus, conditions, propfind
-from airflow_provider_rsvp.services.wire import Answer, Exchange, Purpose, Request, excerpt, server_error
+from airflow_provider_rsvp.services.wire import Exchange, Purpose, Request, Response, excerpt, server_error
 
 _MOST_REDIRECTS = 5
 _XML = {"Content-Type": "application/xml; charset=utf-8"}
@@ -81,10 +81,12 @@ class Store:
             purpose=Purpose.READ,
             headers={"Accept": "text/calendar", "Accept-Encoding": "identity"},
         )
-        answer = await self._exchange.send(request)
-        if not answer.ok:
-            raise error_of(request, answer)
-        return Resource(path, answer.headers.get("etag"), answer.headers.get("schedule-tag"), answer.body)
+        response = await self._exchange.send(request)
+        if not response.ok:
+            raise error_of(request, response)
+        return Resource(
+            path, response.headers.get("etag"), response.headers.get("schedule-tag"), response.body
+        )
 
     async def put(
         self,
@@ -97,7 +99,7 @@ class Store:
         """
         Write an object that was read before, if it still stands as it was read.
 
-        :raises EventChangedError: it does not; nothing was written
+        :raises EditConflictError: it does not; nothing was written
         """
         request = Request(
             what=what,
@@ -107,12 +109,12 @@ class Store:
             headers={**_CALENDAR, **resource.condition(), **(headers or {})},
             content=data,
         )
-        answer = await self._exchange.send(request)
-        if not answer.ok:
-            raise error_of(request, answer)
-        if answer.headers.get("content-type", "").startswith("text/html"):
-            raise MalformedAnswerError(
-                f"{SERVICE} was asked to {what}; what answered (HTTP {answer.status}, a page) is not the server."
+        response = await self._exchange.send(request)
+        if not response.ok:
+            raise error_of(request, response)
+        if response.headers.get("content-type", "").startswith("text/html"):
+            raise MalformedResponseError(
+                f"{SERVICE} was asked to {what}; what answered (HTTP {response.status}, a page) is not the server."
             )
 
     async def properties(self, url: str, names: tuple[str, ...], what: str, depth: str = "0") -> Multistatus:
@@ -132,56 +134,56 @@ class Store:
         """
         for _ in range(_MOST_REDIRECTS):
             request = _asking("PROPFIND", url, propfind(names), what, "0", returns_redirect=True)
-            answer = await self._exchange.send(request)
-            location = answer.headers.get("location")
-            if 300 <= answer.status < 400 and location:
+            response = await self._exchange.send(request)
+            location = response.headers.get("location")
+            if 300 <= response.status < 400 and location:
                 # Of a path the host stays; any other address is checked by the transport like every address.
                 url = location if "://" in location else urljoin(f"/{url.lstrip('/')}", location)
-            elif answer.status in (404, 405, 410, 501):
+            elif response.status in (404, 405, 410, 501):
                 return None
-            elif not answer.ok:
-                raise error_of(request, answer)
+            elif not response.ok:
+                raise error_of(request, response)
             else:
-                return await asyncio.to_thread(Multistatus.read, answer, what)
-        raise MalformedAnswerError(f"Could not {what}: the server's redirects lead in a circle.")
+                return await asyncio.to_thread(Multistatus.read, response, what)
+        raise MalformedResponseError(f"Could not {what}: the server's redirects lead in a circle.")
 
     async def options(self, path: str, what: str) -> Mapping[str, str]:
         """Read what the server says of itself in the headers of its answers."""
         request = Request(what=what, method="OPTIONS", url=path, purpose=Purpose.READ)
-        answer = await self._exchange.send(request)
-        if not answer.ok:
-            raise error_of(request, answer)
-        return answer.headers
+        response = await self._exchange.send(request)
+        if not response.ok:
+            raise error_of(request, response)
+        return response.headers
 
     async def _multistatus(self, request: Request) -> Multistatus:
-        answer = await self._exchange.send(request)
-        if not answer.ok:
-            raise error_of(request, answer)
+        response = await self._exchange.send(request)
+        if not response.ok:
+            raise error_of(request, response)
         # Long answers are common; an event loop has others to serve meanwhile.
-        return await asyncio.to_thread(Multistatus.read, answer, request.what)
+        return await asyncio.to_thread(Multistatus.read, response, request.what)
 
 
 class SyncTokenEnded(RejectedByServiceError):  # noqa: N818 - handled within the service
     """The server no longer knows the token of a report of changes (RFC 6578, section 3.2)."""
 
 
-def error_of(request: Request, answer: Answer) -> RsvpError:
+def error_of(request: Request, response: Response) -> RsvpError:
     """Return the error that an answer stands for."""
-    named = conditions(answer) if answer.body else frozenset()
-    said = f"HTTP {answer.status}"
+    named = conditions(response) if response.body else frozenset()
+    said = f"HTTP {response.status}"
     if named:
         said += f", {excerpt(', '.join(sorted(name.rpartition('}')[2] for name in named)))}"
     could_not = f"Could not {request.what}: the server says {said}"
     if f"{DAV}valid-sync-token" in named:
         return SyncTokenEnded(f"{could_not}.")
-    if answer.status == 507:
+    if response.status == 507:
         return RejectedByServiceError(
             f"{could_not}. It is out of space, or the window holds too many events."
         )
-    failed = server_error(SERVICE, request, answer, said)
+    failed = server_error(SERVICE, request, response, said)
     if failed is not None:
         return failed
-    match answer.status:
+    match response.status:
         case 401:
             return CredentialsError(
                 f"{could_not}. The user and password, or the token, are not accepted. Where signing in takes a second "
@@ -196,7 +198,7 @@ def error_of(request: Request, answer: Answer) -> RsvpError:
                 f"{could_not}. The id or the calendar is wrong, or the event was deleted."
             )
         case 412:
-            return EventChangedError(f"{could_not}. The event was changed meanwhile; nothing was written.")
+            return EditConflictError(f"{could_not}. The event was changed meanwhile; nothing was written.")
         case 423:
             return ServiceUnavailableError(f"{could_not}. The event is locked at the moment.")
         case _:

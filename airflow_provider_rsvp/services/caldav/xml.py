@@ -14,8 +14,8 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
-from airflow_provider_rsvp.exceptions import MalformedAnswerError
-from airflow_provider_rsvp.services.wire import Answer, content_type
+from airflow_provider_rsvp.exceptions import MalformedResponseError
+from airflow_provider_rsvp.services.wire import Response, content_type
 
 DAV = "{DAV:}"
 CALDAV = "{urn:ietf:params:xml:ns:caldav}"
@@ -30,7 +30,7 @@ _NUMBERED = re.compile("&#(?:x([0-9A-Fa-f]{1,20})|([0-9]{1,20}));")
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class ResourceResponse:
     """
     One resource of a multistatus answer.
 
@@ -64,44 +64,44 @@ class Multistatus:
     :param sync_token: the token for the next report of changes (RFC 6578, section 6.4)
     """
 
-    responses: tuple[Response, ...]
+    responses: tuple[ResourceResponse, ...]
     sync_token: str | None
 
     @classmethod
-    def read(cls, answer: Answer, what: str) -> Multistatus:
+    def read(cls, response: Response, what: str) -> Multistatus:
         """
         Return what an answer holds.
 
         :param what: the request in words
-        :raises MalformedAnswerError: it is no multistatus
+        :raises MalformedResponseError: it is no multistatus
         """
-        root = parse(answer, what)
+        root = parse(response, what)
         if root.tag != f"{DAV}multistatus":
-            raise _not_dav(answer, what)
+            raise _not_dav(response, what)
         responses = tuple(_response(each, what) for each in root.findall(f"{DAV}response"))
         token = (root.findtext(f"{DAV}sync-token") or "").strip()
         return cls(responses, token or None)
 
 
-def parse(answer: Answer, what: str) -> Element:
+def parse(response: Response, what: str) -> Element:
     """
     Return the root of an XML body.
 
     Where the body is not well-formed, it is read again without the characters that XML forbids: a stranger can bring
     one into an object of a calendar, and must not hide the others with it.
 
-    :raises MalformedAnswerError: it is none, or declares a document type
+    :raises MalformedResponseError: it is none, or declares a document type
     """
     try:
-        return _tree(answer.body)
+        return _tree(response.body)
     except expat.ExpatError:
-        allowed = _allowed(answer.body)
+        allowed = _allowed(response.body)
     except _NO_TREE:
-        raise _not_dav(answer, what) from None
+        raise _not_dav(response, what) from None
     try:
         return _tree(allowed)
     except _NO_TREE:
-        raise _not_dav(answer, what) from None
+        raise _not_dav(response, what) from None
 
 
 def _allowed(body: bytes) -> bytes:
@@ -147,11 +147,11 @@ def _tree(body: bytes) -> Element:
     return builder.close()
 
 
-def conditions(answer: Answer) -> frozenset[str]:
+def conditions(response: Response) -> frozenset[str]:
     """Return the names of the preconditions that an error names (RFC 4918, section 16); none if it names none."""
     try:
-        root = parse(answer, "read the error")
-    except MalformedAnswerError:
+        root = parse(response, "read the error")
+    except MalformedResponseError:
         return frozenset()
     return frozenset(each.tag for each in root.iter() if each is not root)
 
@@ -193,10 +193,10 @@ def sync_collection(token: str) -> bytes:
 _OBJECT = (f"{DAV}getetag", f"{CALDAV}schedule-tag", f"{CALDAV}calendar-data")
 
 
-def _not_dav(answer: Answer, what: str) -> MalformedAnswerError:
-    return MalformedAnswerError(
-        f"Could not {what}: the answer (HTTP {answer.status}, {content_type(answer)}, {len(answer.body)} bytes) is "
-        "not what CalDAV documents. Is the host in the connection a CalDAV server, and is nothing in between?"
+def _not_dav(response: Response, what: str) -> MalformedResponseError:
+    return MalformedResponseError(
+        f"Could not {what}: the response (HTTP {response.status}, {content_type(response)}, {len(response.body)} "
+        "bytes) is not what CalDAV documents. Is the host in the connection a CalDAV server, and is nothing in between?"
     )
 
 
@@ -226,16 +226,16 @@ def _named(name: str) -> str:
     return f"{{{name}" if "}" in name else name
 
 
-def _response(element: Element, what: str) -> Response:
+def _response(element: Element, what: str) -> ResourceResponse:
     href = (element.findtext(f"{DAV}href") or "").strip()
     if not href:
-        raise MalformedAnswerError(f"Could not {what}: the answer holds a resource without an address.")
+        raise MalformedResponseError(f"Could not {what}: the answer holds a resource without an address.")
     properties: dict[str, Element] = {}
     for propstat in element.findall(f"{DAV}propstat"):
         if _status(propstat) in (200, None):
             for prop in propstat.findall(f"{DAV}prop"):
                 properties |= {each.tag: each for each in prop}
-    return Response(href, _status(element), properties)
+    return ResourceResponse(href, _status(element), properties)
 
 
 def _status(element: Element) -> int | None:

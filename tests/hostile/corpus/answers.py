@@ -42,7 +42,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class HostileAnswer:
+class HostileResponse:
     """
     One hostile answer.
 
@@ -218,77 +218,77 @@ def _lists_of(value: Any) -> Callable[[Asked], Any]:
 _TEXT = "Gone \x1b[2J\x1b]0;owned\x07 \u202egnp\u202c \b\b\x9b31m\nFORGED line {{ 41999 + 2 }} [x](https://evil.example)"
 
 LOAD = (
-    HostileAnswer("load: no Retry-After", _throttled(None)),
-    HostileAnswer("load: Retry-After 0", _throttled("0")),
-    HostileAnswer("load: Retry-After is negative", _throttled("-5")),
-    HostileAnswer("load: Retry-After has passed", _throttled("Sun, 06 Nov 1994 08:49:37 GMT")),
-    HostileAnswer("load: Retry-After is a fraction", _throttled("0.0001")),
-    HostileAnswer("load: Retry-After is garbage", _throttled("soon\x09")),
-    HostileAnswer("load: Retry-After is huge", _throttled("9" * 400)),
-    HostileAnswer("load: Retry-After is no number", _throttled("nan")),
-    HostileAnswer("load: Retry-After is infinite", _throttled("inf")),
-    HostileAnswer("load: Retry-After is far away", _throttled("Fri, 31 Dec 9999 23:59:59 GMT")),
-    HostileAnswer("load: operating_reset_at has passed", _operating(1.0), services=frozenset({"bitrix24"})),
-    HostileAnswer(
+    HostileResponse("load: no Retry-After", _throttled(None)),
+    HostileResponse("load: Retry-After 0", _throttled("0")),
+    HostileResponse("load: Retry-After is negative", _throttled("-5")),
+    HostileResponse("load: Retry-After has passed", _throttled("Sun, 06 Nov 1994 08:49:37 GMT")),
+    HostileResponse("load: Retry-After is a fraction", _throttled("0.0001")),
+    HostileResponse("load: Retry-After is garbage", _throttled("soon\x09")),
+    HostileResponse("load: Retry-After is huge", _throttled("9" * 400)),
+    HostileResponse("load: Retry-After is no number", _throttled("nan")),
+    HostileResponse("load: Retry-After is infinite", _throttled("inf")),
+    HostileResponse("load: Retry-After is far away", _throttled("Fri, 31 Dec 9999 23:59:59 GMT")),
+    HostileResponse("load: operating_reset_at has passed", _operating(1.0), services=frozenset({"bitrix24"})),
+    HostileResponse(
         "load: operating_reset_at is negative", _operating(-1e300), services=frozenset({"bitrix24"})
     ),
-    HostileAnswer(
+    HostileResponse(
         "load: operating_reset_at is no number", _operating(float("nan")), services=frozenset({"bitrix24"})
     ),
-    HostileAnswer(
+    HostileResponse(
         "load: operating_reset_at is infinite", _operating(float("inf")), services=frozenset({"bitrix24"})
     ),
 )
 
 PAGES = (
-    HostileAnswer("pages: another one without end", _next(_own_page(None)), ("list",), needs_real=True),
-    HostileAnswer("pages: the same one without end", _next(_own_page(1)), ("list",), needs_real=True),
-    HostileAnswer(
+    HostileResponse("pages: another one without end", _next(_own_page(None)), ("list",), needs_real=True),
+    HostileResponse("pages: the same one without end", _next(_own_page(1)), ("list",), needs_real=True),
+    HostileResponse(
         "pages: on another host",
         _next(lambda asked: f"{asked.evil}/next"),
         ("list",),
         needs_real=True,
         services=frozenset({"graph", "cronofy"}),
     ),
-    HostileAnswer(
+    HostileResponse(
         "pages: on another host, without a scheme",
         _next(lambda asked: f"//{asked.evil.partition('//')[2]}/next"),
         ("list",),
         needs_real=True,
         services=frozenset({"graph", "cronofy"}),
     ),
-    HostileAnswer(
+    HostileResponse(
         "pages: behind a user that looks like the host",
         _next(lambda asked: f"http://{asked.request.host}@{asked.evil.partition('//')[2]}/next"),
         ("list",),
         needs_real=True,
         services=frozenset({"graph", "cronofy"}),
     ),
-    HostileAnswer(
+    HostileResponse(
         "pages: a file",
         _next(lambda asked: "file:///etc/passwd"),
         ("list",),
         needs_real=True,
         services=frozenset({"graph", "cronofy"}),
     ),
-    HostileAnswer(
+    HostileResponse(
         "pages: a line end",
         _next(lambda asked: f"{asked.request.url}\r\nX-Injected: 1"),
         ("list",),
         needs_real=True,
         services=frozenset({"graph", "cronofy"}),
     ),
-    HostileAnswer("pages: link as a number", _next(lambda asked: 7), ("list",), needs_real=True),  # type: ignore[arg-type, return-value]
+    HostileResponse("pages: link as a number", _next(lambda asked: 7), ("list",), needs_real=True),  # type: ignore[arg-type, return-value]
 )
 
 SIZES = (
-    HostileAnswer(
+    HostileResponse(
         "size: gzip of 200 MB",
         lambda asked: web.Response(
             body=_bomb(200), headers={"Content-Type": "application/json", "Content-Encoding": "gzip"}
         ),
     ),
-    HostileAnswer(
+    HostileResponse(
         "size: gzip of 200 MB in an error",
         lambda asked: web.Response(
             status=400,
@@ -296,23 +296,23 @@ SIZES = (
             headers={"Content-Type": "application/json", "Content-Encoding": "gzip"},
         ),
     ),
-    HostileAnswer("size: without end", _flood),
-    HostileAnswer("size: without end, slowly", _drip),
-    HostileAnswer("size: 10 MB of brackets", _fixed(body=b"[" * 10_000_000)),
-    HostileAnswer("size: 10 MB of objects", _fixed(body=b'{"value":' * 1_000_000)),
-    HostileAnswer("size: a number of 5 MB", _fixed(body=b'{"value": ' + b"9" * 5_000_000 + b"}")),
-    HostileAnswer("size: a header of 100 KB", _oversized),
-    HostileAnswer("size: 5,000 headers", _many_headers),
+    HostileResponse("size: without end", _flood),
+    HostileResponse("size: without end, slowly", _drip),
+    HostileResponse("size: 10 MB of brackets", _fixed(body=b"[" * 10_000_000)),
+    HostileResponse("size: 10 MB of objects", _fixed(body=b'{"value":' * 1_000_000)),
+    HostileResponse("size: a number of 5 MB", _fixed(body=b'{"value": ' + b"9" * 5_000_000 + b"}")),
+    HostileResponse("size: a header of 100 KB", _oversized),
+    HostileResponse("size: 5,000 headers", _many_headers),
 )
 
 ECHOES = tuple(
-    HostileAnswer(f"echo: {status} as {shape}", _echo(status, shape))
+    HostileResponse(f"echo: {status} as {shape}", _echo(status, shape))
     for status in (200, 400, 401, 403, 404, 500, 503)
     for shape in ("description", "code", "nested", "html")
 )
 
 REDIRECTS = tuple(
-    HostileAnswer(f"redirect: {status} to {name}", _fixed(status, Location=place))
+    HostileResponse(f"redirect: {status} to {name}", _fixed(status, Location=place))
     for status in (302, 307, 308)
     for name, place in {
         "another host": f"{EVIL}/stolen",
@@ -324,15 +324,15 @@ REDIRECTS = tuple(
 
 SHAPES = (
     *(
-        HostileAnswer(f"shape: {json.dumps(value)[:40]}", _json(value))
+        HostileResponse(f"shape: {json.dumps(value)[:40]}", _json(value))
         for value in (None, [], "text", 7, True, {}, [[]], [None], {"": None})
     ),
     *(
-        HostileAnswer(f"shape: lists as {json.dumps(value)[:40]}", _lists_of(value), ("list", "send"))
+        HostileResponse(f"shape: lists as {json.dumps(value)[:40]}", _lists_of(value), ("list", "send"))
         for value in (None, 7, "text", {}, [None], [7], ["x"], [[]], [{}], [{"id": {}}])
     ),
     *(
-        HostileAnswer(f"shape: token as {json.dumps(value)[:60]}", _json(value), ("token",))
+        HostileResponse(f"shape: token as {json.dumps(value)[:60]}", _json(value), ("token",))
         for value in (
             {"access_token": None},
             {"access_token": 7, "expires_in": 3600, "token_type": "Bearer"},
@@ -347,21 +347,23 @@ SHAPES = (
             {"access_token": "x", "expires_in": [], "token_type": "Bearer", "refresh_token": 7},
         )
     ),
-    HostileAnswer("shape: not a number", _fixed(body="NaN")),
-    HostileAnswer("shape: empty", _fixed()),
-    HostileAnswer("shape: cut off", _fixed(body=b'{"value": [{"id": "')),
-    HostileAnswer("shape: shorter than promised", _short),
-    HostileAnswer("shape: a page", _fixed(body="<html><body>Sign in</body></html>", kind="text/html")),
-    HostileAnswer("shape: a page that says it is JSON", _fixed(body="<html><body>Sign in</body></html>")),
-    HostileAnswer("shape: not UTF-8", _fixed(body=b'{"value": ["\xff\xfe\xed\xa0\x80"]}')),
-    HostileAnswer("shape: UTF-16", _fixed(body='{"value": []}'.encode("utf-16"))),
-    HostileAnswer("shape: a charset that is none", _fixed(body=b"{}", kind="application/json; charset=evil")),
-    HostileAnswer("shape: a status that is none", _fixed(599, b"{}")),
-    HostileAnswer("shape: no content", _fixed(204)),
+    HostileResponse("shape: not a number", _fixed(body="NaN")),
+    HostileResponse("shape: empty", _fixed()),
+    HostileResponse("shape: cut off", _fixed(body=b'{"value": [{"id": "')),
+    HostileResponse("shape: shorter than promised", _short),
+    HostileResponse("shape: a page", _fixed(body="<html><body>Sign in</body></html>", kind="text/html")),
+    HostileResponse("shape: a page that says it is JSON", _fixed(body="<html><body>Sign in</body></html>")),
+    HostileResponse("shape: not UTF-8", _fixed(body=b'{"value": ["\xff\xfe\xed\xa0\x80"]}')),
+    HostileResponse("shape: UTF-16", _fixed(body='{"value": []}'.encode("utf-16"))),
+    HostileResponse(
+        "shape: a charset that is none", _fixed(body=b"{}", kind="application/json; charset=evil")
+    ),
+    HostileResponse("shape: a status that is none", _fixed(599, b"{}")),
+    HostileResponse("shape: no content", _fixed(204)),
 )
 
 WORDS = tuple(
-    HostileAnswer(f"words: {status} as {shape}", _json(value, status))
+    HostileResponse(f"words: {status} as {shape}", _json(value, status))
     for status in (200, 400, 403, 429, 500)
     for shape, value in {
         "text": {"error": _TEXT, "error_description": _TEXT, "message": _TEXT},
@@ -374,4 +376,4 @@ WORDS = tuple(
     }.items()
 )
 
-ANSWERS: tuple[HostileAnswer, ...] = (*LOAD, *PAGES, *SIZES, *ECHOES, *REDIRECTS, *SHAPES, *WORDS)
+ANSWERS: tuple[HostileResponse, ...] = (*LOAD, *PAGES, *SIZES, *ECHOES, *REDIRECTS, *SHAPES, *WORDS)

@@ -185,7 +185,7 @@ def hook(run: Run) -> Seen:
             },
             "invitation",
         )
-        for answer in each.answers or ():
+        for answer in each.attendees or ():
             run.evidence.log(f"{answer.person}")
         run.evidence.log(f"{each.reference} {each.organizer}")
     return run.seen_in([each.to_dict() for each in found], lists=True)
@@ -213,7 +213,7 @@ def policy(run: Run) -> dict[str, Any]:
                 "when": {"organizer": {"address": "boss@*"}, "category": "urgent*"},
                 "then": "leave",
             },
-            {"name": "big", "when": {"attendees": {"min": 10_000}}, "then": "leave"},
+            {"name": "big", "when": {"attendee_count": {"min": 10_000}}, "then": "leave"},
             {"name": "all", "when": {"subject": r"(\w|\W|^$)"}, "then": accept},
         ]
     }
@@ -363,7 +363,9 @@ async def _first_event(trigger: Any) -> Any:
 
 def _announced(run: Run, **options: Any) -> list[dict[str, Any]]:
     async def first() -> Any:
-        trigger = NewInvitationTrigger(conn_id=run.box.conn_id, patience=0.0, poll_interval=0.01, **options)
+        trigger = NewInvitationTrigger(
+            conn_id=run.box.conn_id, failure_timeout=0.0, poll_interval=0.01, **options
+        )
         trigger.asset_state_store = _AssetStateStore()
         return await _first_event(run.logging(trigger))
 
@@ -387,7 +389,9 @@ def trigger_with_filter(run: Run) -> Seen:
 
 def invitation_sensor(run: Run) -> Seen:
     """``InvitationSensor`` that pokes."""
-    sensor = InvitationSensor(task_id="sensor", conn_id=run.box.conn_id, deferrable=False, patience=0.0)
+    sensor = InvitationSensor(
+        task_id="sensor", conn_id=run.box.conn_id, deferrable=False, failure_timeout=0.0
+    )
     poked = run.logging(sensor).poke(run.context())
     run.evidence.xcom(poked.xcom_value)
     return run.seen_in(poked.xcom_value or ())
@@ -395,7 +399,7 @@ def invitation_sensor(run: Run) -> Seen:
 
 def deferred_sensor(run: Run) -> Seen:
     """``InvitationSensor`` that waits in the triggerer and is woken."""
-    sensor = InvitationSensor(task_id="sensor", conn_id=run.box.conn_id, existing=False, patience=0.0)
+    sensor = InvitationSensor(task_id="sensor", conn_id=run.box.conn_id, existing=False, failure_timeout=0.0)
     run.logging(sensor)
     try:
         sensor.execute(run.context())
@@ -610,7 +614,7 @@ def status_sensor(run: Run) -> Seen:
             conn_id=run.box.conn_id,
             event_id=event["event_id"],
             attendees="me",
-            patience=0.0,
+            failure_timeout=0.0,
             status="accepted",
         )
         try:

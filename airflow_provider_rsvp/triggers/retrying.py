@@ -1,4 +1,4 @@
-"""Riding out failures."""
+"""Retrying looks that fail."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LONGEST_REST = 900.0
 log = logging.getLogger(__name__)
 
 
-async def patiently(look: Callable[[], Awaitable[T]], *, patience: float) -> T:
+async def retry_passing(look: Callable[[], Awaitable[T]], *, failure_timeout: float) -> T:
     """
     Return what ``look`` returns; while it fails in a way that may pass, look again after growing pauses.
 
-    :param patience: seconds after the first failure for which to try again; with 0, the first failure counts
+    :param failure_timeout: seconds after the first failure for which to try again; with 0, the first failure counts
     :raises PassingError: it still fails after that time
     :raises PermanentError: at once
     """
@@ -34,7 +34,7 @@ async def patiently(look: Callable[[], Awaitable[T]], *, patience: float) -> T:
         try:
             return await look()
         except PassingError as error:
-            give_up = clock() + patience if give_up is None else give_up
+            give_up = clock() + failure_timeout if give_up is None else give_up
             left = give_up - clock()
             if left <= 0:
                 raise
@@ -43,29 +43,31 @@ async def patiently(look: Callable[[], Awaitable[T]], *, patience: float) -> T:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-async def tirelessly(look: Callable[[], Awaitable[T]], *, patience: float, rest: float, what: str) -> T:
+async def retry_forever(
+    look: Callable[[], Awaitable[T]], *, failure_timeout: float, rest: float, what: str
+) -> T:
     """
     Return what ``look`` returns, however long it fails.
 
-    For what Airflow would begin again a second after its end, and so ask the service again and again. A failure that
-    may pass is first ridden out as :func:`patiently` does. Whatever fails then, or for good, is an error in the log;
-    the next look comes after a rest, which doubles each time, up to a quarter of an hour.
+    For what Airflow would begin again a second after its end, and so ask the service again and again. A passing
+    failure is first retried as :func:`retry_passing` does. Whatever fails then, or for good, is logged as an error; the
+    next look comes after a rest, which doubles each time, up to a quarter of an hour.
 
-    :param patience: seconds for which a failure that may pass is none yet
+    :param failure_timeout: seconds for which a failure that may pass is none yet
     :param rest: seconds of the first rest; a longer one than a quarter of an hour does not grow
     :param what: names it in the log
     """
     while True:
         try:
-            return await patiently(look, patience=patience)
+            return await retry_passing(look, failure_timeout=failure_timeout)
         except Exception as error:
             pause = _spread(rest)
-            log.error("%s: %s Looking again in %.0f s.", what, told(error), pause)
+            log.error("%s: %s Looking again in %.0f s.", what, redacted(error), pause)
         await asyncio.sleep(pause)
-        patience, rest = 0.0, min(2 * rest, max(rest, _LONGEST_REST))
+        failure_timeout, rest = 0.0, min(2 * rest, max(rest, _LONGEST_REST))
 
 
-def told(error: Exception) -> str:
+def redacted(error: Exception) -> str:
     """Return an error as the log may hold it: the text of an unforeseen one may hold anything, a secret included."""
     if isinstance(error, RsvpError):
         return f"{type(error).__name__}: {error}"
