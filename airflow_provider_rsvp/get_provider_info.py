@@ -294,7 +294,7 @@ def get_provider_info() -> dict[str, Any]:
             {"class-name": "airflow_provider_rsvp.decorators.rsvp.rsvp_task", "name": "rsvp"},
         ],
         "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR, _GOOGLE_CALENDAR, _CALDAV],
-        "extra-links": ["airflow_provider_rsvp.operators.links.EventLink"],
+        "extra-links": ["airflow_provider_rsvp._tasks.links.EventLink"],
         "config": {
             "rsvp": {
                 "description": "Answering calendar invitations.",

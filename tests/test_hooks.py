@@ -49,7 +49,7 @@ def conn_id(request, sandbox):
 
 @pytest.fixture
 def hook(conn_id):
-    with get_calendar_hook(conn_id, settle_timeout=2) as hook:
+    with get_calendar_hook(conn_id) as hook:
         yield hook
 
 

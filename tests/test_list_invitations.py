@@ -11,7 +11,7 @@ import pytest
 from airflow.sdk import DAG
 from dagruns import outcome, run
 
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.list_invitations import ListInvitationsOperator
 from airflow_provider_rsvp.sandbox import Sandbox
 

@@ -186,7 +186,7 @@ class TestForms:
         ("hooks", {"connection_type": "google_calendar", "package_name": "airflow-provider-rsvp"}),
         ("hooks", {"connection_type": "caldav", "package_name": "airflow-provider-rsvp"}),
         ("notifications", {"notification_class_name": INFO["notifications"][0]}),
-        ("links", {"extra_link_class_name": "airflow_provider_rsvp.operators.links.EventLink"}),
+        ("links", {"extra_link_class_name": "airflow_provider_rsvp._tasks.links.EventLink"}),
     ],
 )
 def test_airflow_sees_it(command, wanted, shown_by_airflow):

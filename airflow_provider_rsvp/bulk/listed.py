@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pendulum
 
-from airflow_provider_rsvp.exceptions import PermanentError, RsvpError
+from airflow_provider_rsvp.exceptions import RsvpError, SameEventError
 from airflow_provider_rsvp.model import (
     Account,
     EventReference,
@@ -37,10 +37,6 @@ Address = tuple[str | None, str | None, float]
 """Tells an event from all others of a connection, however its reference was written: mailbox, event id, start."""
 
 
-class SameEventError(PermanentError):
-    """Two replies lead to the same event; the second must not go out."""
-
-
 class ListedCalendar:
     """
     A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for some replies on one calendar.
@@ -50,7 +46,6 @@ class ListedCalendar:
 
     :param replies: of one mailbox and calendar; :meth:`leave` is called at the end of each
     :param taken: the events that the connection's replies have come to, and how each was addressed
-    :param sent: called once, when none of them is left to be sent
     """
 
     def __init__(
@@ -58,7 +53,6 @@ class ListedCalendar:
         client: CalendarClient,
         replies: Sequence[PlannedReply],
         taken: dict[Address, tuple[EventReference, Scope]],
-        sent: Callable[[], None],
     ) -> None:
         self.service = client.service
         self.capabilities = client.capabilities
@@ -69,7 +63,8 @@ class ListedCalendar:
         self._expected = {_key(each.reference) for each in replies if each.planned is not None}
         self._found: dict[_Key, Invitation] = {}
         self._under_way = len(replies)
-        self._sent: Callable[[], None] | None = sent
+        self.all_sent = asyncio.Event()
+        """Set when none of the replies is left to be sent."""
         self._waiting: list[tuple[Invitation, asyncio.Future[ParticipationStatus | None]]] = []
         self._looks: set[asyncio.Task[None]] = set()
 
@@ -141,9 +136,7 @@ class ListedCalendar:
     def _read_back_if_all_wait(self) -> None:
         if len(self._waiting) < self._under_way:
             return
-        if self._sent is not None:
-            self._sent()
-            self._sent = None
+        self.all_sent.set()
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []

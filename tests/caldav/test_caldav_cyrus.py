@@ -363,7 +363,7 @@ class TestListing:
         (found,) = mine(listing(CONN, *JANUARY), event)
         assert (
             found == look(CONN, event_id=event.event_id)
-            or found.to_dict() == look(CONN, event_id=event.event_id).to_dict()
+            or found.to_plain() == look(CONN, event_id=event.event_id).to_plain()
         )
         assert found.pending
         assert found.subject == "Planning"

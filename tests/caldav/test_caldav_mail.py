@@ -25,8 +25,8 @@ from airflow_provider_rsvp.exceptions import (
     UnsupportedByServiceError,
 )
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.model import Result
-from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 
 pytestmark = pytest.mark.any_airflow

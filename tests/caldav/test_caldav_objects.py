@@ -449,7 +449,7 @@ class TestTimes:
 
     def test_all_day(self):
         obj = read(event(start="DTSTART;VALUE=DATE:20400105", end=None), floating=BERLIN)
-        assert obj.events[0].time.to_dict() == {"start": "2040-01-05", "end": "2040-01-06"}
+        assert obj.events[0].time.to_plain() == {"start": "2040-01-05", "end": "2040-01-06"}
         assert starts(obj, "2040-01-05T22:30:00Z", "2040-01-06T00:00:00Z", BERLIN) == ["2040-01-05"]
         assert starts(obj, "2040-01-05T23:30:00Z", "2040-01-06T00:00:00Z", BERLIN) == []
 
@@ -565,7 +565,7 @@ class TestWhatIsNone:
         try:
             with reading("read it"):
                 for invitation in reader().within(b"\r\n".join(lines), "/home/work/a.ics", window):
-                    invitation.to_dict()
+                    invitation.to_plain()
         except RsvpError:
             pass
 

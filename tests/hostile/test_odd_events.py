@@ -266,7 +266,7 @@ class TestListing:
         assert unread[0].cannot_respond.startswith("it cannot be read: ")
         assert not unread[0].can_respond
         assert by_id([each for each in found if each.is_readable]) == by_id(good)
-        json.dumps(unread[0].to_dict())
+        json.dumps(unread[0].to_plain())
 
     @pytest.mark.parametrize(
         ("service", "changes"),
@@ -341,7 +341,7 @@ class TestOperators:
         assert unread[0]["reply"] is None
         assert unread[0]["reason"].startswith("It takes no reply: it cannot be read: ")
         assert [each for each in found["decisions"] if each not in unread] == good["decisions"]
-        assert "cannot be read" in Plan.from_dict(found).as_markdown()
+        assert "cannot be read" in Plan.from_plain(found).as_markdown()
 
     @EACH_ODD
     def test_the_others_are_answered(self, service, sandbox, odd):
@@ -541,7 +541,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=6,
 )
-EVERYBODY = Policy.from_dict(
+EVERYBODY = Policy.from_plain(
     {
         "availability": {"timezone": "Pacific/Apia", "working_hours": {"mon-sun": "00:00-24:00"}},
         "rules": [
@@ -590,8 +590,8 @@ def test_whatever_one_event_is_like_the_others_are_read_unchanged(real, name, da
         assert [each for each in others if each not in found] == []
         assert len(found) <= len(good) + 1
     planned = plan(EVERYBODY, found, found, NOW)
-    stored = json.loads(json.dumps(planned.to_dict()))
-    assert Plan.from_dict(stored).to_dict() == stored
+    stored = json.loads(json.dumps(planned.to_plain()))
+    assert Plan.from_plain(stored).to_plain() == stored
     listed(found, frozenset(Kind))
     statuses = read_statuses(name, rows)
     assert {each.reference.event_id: each.status for each in others}.items() <= statuses.items()
@@ -635,14 +635,14 @@ class TestFarTimes:
             )
             for event_id, when in times.items()
         ]
-        plain = EVERYBODY.to_dict()
+        plain = EVERYBODY.to_plain()
         plain["availability"]["timezone"] = zone
         begun = time.process_time()
-        made = plan(Policy.from_dict(plain), events, events, NOW)
+        made = plan(Policy.from_plain(plain), events, events, NOW)
         assert time.process_time() - begun < 20
         assert {each.invitation.subject: each.reply is not None for each in made.decisions}["near"]
         assert made.as_text()
-        assert Plan.from_dict(made.to_dict()) == made
+        assert Plan.from_plain(made.to_plain()) == made
         assert len(listed(events)) == 2
 
     def test_no_slot_is_sought_for_what_lasts_for_years(self):

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from policy_model import NOW, all_day, invite
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.model import Person
-from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator, reply_arguments
 from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.policies import Policy, PolicyError, plan
@@ -49,7 +49,7 @@ def made(policy, *invitations):
 
 
 def with_comment(comment):
-    return Policy.from_dict(rules(then={"action": "accept", "comment": comment}))
+    return Policy.from_plain(rules(then={"action": "accept", "comment": comment}))
 
 
 class TestRegularExpressions:
@@ -77,14 +77,14 @@ class TestRegularExpressions:
     def test_so_do_conditions_and_filters(self):
         hostile = invite(subject="a" * 1_000, body="a" * 20_000)
         with soon():
-            policy = Policy.from_dict(rules({"any": [{"subject": "(a|aa)+:$"}, {"body": "(a|aa)+:$"}]}))
+            policy = Policy.from_plain(rules({"any": [{"subject": "(a|aa)+:$"}, {"body": "(a|aa)+:$"}]}))
             assert made(policy, hostile).replies == ()
             assert not Filter.parse({"body": r"(\w+\s?)+:$"}).matches(hostile, NOW)
 
     @pytest.mark.parametrize("subject", ["team lunch", "team" * 200 + " lunch"])
     def test_say_what_they_found(self, subject):
         (decision,) = made(
-            Policy.from_dict(rules({"subject": "(team|t.am)+.*lunch"})), invite(subject=subject)
+            Policy.from_plain(rules({"subject": "(team|t.am)+.*lunch"})), invite(subject=subject)
         ).decisions
         assert (
             f"the subject says '{subject}'" in decision.reason
@@ -115,15 +115,15 @@ class TestRegularExpressions:
     )
     def test_that_are_not_bounded_are_refused_with_what_to_write(self, pattern, problem):
         with soon(), pytest.raises(PolicyError, match=rf"rules\[0\].when.any\[0\].subject: .*{problem}"):
-            Policy.from_dict(rules({"any": [{"subject": pattern}]}))
+            Policy.from_plain(rules({"any": [{"subject": pattern}]}))
 
     def test_are_not_so_many_that_compiling_them_takes_long(self):
         wide = [f"[一-龠]{number}" for number in range(300)]
         with soon():
-            Policy.from_dict(rules({"subject": wide}))
+            Policy.from_plain(rules({"subject": wide}))
         for many in ([*wide, "x"], ["(a|b)?c*" * 120 + str(number) for number in range(60)]):
             with soon(), pytest.raises(PolicyError, match="regular expressions of"):
-                Policy.from_dict(rules({"all": [{"not": {"subject": many}}]}))
+                Policy.from_plain(rules({"all": [{"not": {"subject": many}}]}))
             with soon(), pytest.raises(PolicyError, match=r"^filter: holds .* regular expressions of"):
                 Filter.parse({"subject": many})
 
@@ -215,7 +215,7 @@ class TestGlobs:
     )
     def test_take_no_long_time(self, glob):
         with soon():
-            policy = Policy.from_dict(rules({"any": [{"category": glob}, {"organizer": {"address": glob}}]}))
+            policy = Policy.from_plain(rules({"any": [{"category": glob}, {"organizer": {"address": glob}}]}))
             person = Person("a" * 1_000, "a")
             assert made(policy, invite(organizer=person, categories=("a" * 1_000,) * 100)).replies == ()
 
@@ -223,9 +223,9 @@ class TestGlobs:
     def test_that_are_too_large_are_refused(self, glob):
         for when in ({"category": glob}, {"mailbox": glob}, {"organizer": {"address": glob}}):
             with pytest.raises(PolicyError, match="or ranges of more than"):
-                Policy.from_dict(rules(when))
+                Policy.from_plain(rules(when))
         with pytest.raises(PolicyError, match="my_domains: "):
-            Policy.from_dict(rules(my_domains=glob))
+            Policy.from_plain(rules(my_domains=glob))
 
 
 class TestAComment:
@@ -274,7 +274,7 @@ class TestAComment:
             "{{ invitation['__init__']['__globals__'] }}",
             "{{ invitation | attr('__class__') }}",
             "{{ rule.when }}",
-            "{{ invitation.to_dict() }}",
+            "{{ invitation.to_plain() }}",
             "{{ now.__reduce__() }}",
             "{{ lipsum(9) }}",
             "{{ cycler.__init__.__globals__ }}",
@@ -361,13 +361,13 @@ class TestAComment:
         assert problem in odd.unsupported
         assert not odd.sendable
         assert usual.sendable
-        assert len(reply_arguments(found.to_dict())) == 1
+        assert len(reply_arguments(found.to_plain())) == 1
         assert found.summary().endswith("1 cannot be sent.")
-        assert Plan.from_dict(found.to_dict()).to_dict() == found.to_dict()
+        assert Plan.from_plain(found.to_plain()).to_plain() == found.to_plain()
         assert problem in found.as_text()
 
     def test_that_fails_holds_no_time(self):
-        policy = Policy.from_dict(
+        policy = Policy.from_plain(
             {
                 "rules": [
                     {"name": "busy", "when": {"conflict": True}, "then": "decline"},
@@ -445,13 +445,13 @@ class TestATextOfAPolicy:
     def test_is_refused_for_times_beyond_all_calendars(self, availability):
         policy = rules({"during_leave": True}, {"action": "decline", "scope": "instance"})
         with soon(), pytest.raises(PolicyError, match=r"^availability\.") as caught:
-            Policy.from_dict({**policy, "availability": {"timezone": "UTC", **availability}})
+            Policy.from_plain({**policy, "availability": {"timezone": "UTC", **availability}})
         assert len(str(caught.value)) < 500
 
     def test_that_is_large_and_honest_is_read(self):
         many = {f"person{number}@example.com": {"timezone": "Europe/Berlin"} for number in range(2_000)}
         with soon(10):
-            policy = Policy.from_dict(rules(availability={"timezone": "UTC"}, mailboxes=many))
+            policy = Policy.from_plain(rules(availability={"timezone": "UTC"}, mailboxes=many))
         assert policy.availability_of("person7@example.com").timezone == "Europe/Berlin"
 
     def test_anchors_are_read(self):
@@ -592,12 +592,12 @@ class TestFiles:
 
     def test_that_never_end_are_not_read(self):
         with soon(), pytest.raises(PolicyError, match="it is not a file"):
-            Policy.from_dict(naming("/dev/zero"))
+            Policy.from_plain(naming("/dev/zero"))
 
     def test_of_the_author_are_read_as_ever(self, folder, tmp_path):
         (folder / "policy.yaml").write_text(naming("../outside.ics", str))
         assert Policy.load(folder / "policy.yaml").availability.holidays
-        assert Policy.from_dict(naming("link.ics"), directory=folder).availability.holidays
+        assert Policy.from_plain(naming("link.ics"), directory=folder).availability.holidays
 
 
 class TestTheOperator:
@@ -714,6 +714,6 @@ class TestALineThatCannotBeWritten:
         with pytest.raises(AirflowFailException, match="The comment of the rule 'r' cannot be written"):
             PlanRepliesOperator(**arguments).execute(context)
         result = PlanRepliesOperator(**arguments, on_unsupported="skip").execute(context)
-        assert len(Plan.from_dict(result).unsupported) == 1
+        assert len(Plan.from_plain(result).unsupported) == 1
         assert reply_arguments(result) == []
         assert "cannot be written" in pushed["markdown"]

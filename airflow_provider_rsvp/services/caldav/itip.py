@@ -105,7 +105,7 @@ class Letter:
         named = [
             line.value for name in ("UID", "RECURRENCE-ID", "SEQUENCE") for line in event if line.name == name
         ]
-        parts = [*named, self.sender.casefold(), self.reply.to_dict(), self.previous]
+        parts = [*named, self.sender.casefold(), self.reply.to_plain(), self.previous]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
     def message(self) -> EmailMessage:
