@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pendulum
 import pytest
-from bulk import SERVICES, Task, accounts, plans
 from hypothesis import given
 from hypothesis import strategies as st
+from support.bulk import SERVICES, Task, accounts, plans
 
 from airflow_provider_rsvp.exceptions import NotAsPlannedError
 from airflow_provider_rsvp.model import (
