@@ -28,7 +28,7 @@ test-oldest: ## run the tests that depend on Airflow on the oldest one that is s
 	@$(MAKE) --no-print-directory test AIRFLOW=$(OLDEST) ARGS="-m 'not any_airflow'"
 
 faults: $(READY) ## run every fault at every step, print what became of each reply, write docs/reliability.md
-	@$(BIN)/python tests/print_faults.py
+	@PYTHONPATH=tests $(BIN)/python -m support.print_faults
 
 # An environment of its own: what is compared with must not get near the tests.
 bench: ## measure the speed side by side with other ways, print it, write docs/benchmarks.md; ARGS="planning" for a part

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from running_airflow import RunningAirflow, running_airflow, wait_until
+from support.running_airflow import RunningAirflow, running_airflow, wait_until
 
 from benchmarks.contenders.replies import FIRST, connection, targets
 from benchmarks.sandbox import SandboxProcess

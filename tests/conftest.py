@@ -10,13 +10,14 @@ import asyncio
 import copy
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
-import airflow_home  # noqa: F401 - before anything imports Airflow
 import pytest
 from hypothesis import HealthCheck, settings
-from stored_tokens import forget_stored_tokens
+from support import airflow_home  # noqa: F401 - before anything imports Airflow
 from support.clock import CLOCK, Policy
+from support.stored_tokens import forget_stored_tokens
 
 from airflow_provider_rsvp.redaction import forget_secrets
 from airflow_provider_rsvp.sandbox import Sandbox
@@ -33,26 +34,26 @@ _FIELDS = ("conn_type", "host", "login", "password", "port", "schema", "extra")
 
 
 _LONGEST = (
-    "test_secrets",
-    "test_deadline_alert",
-    "test_bulk_proof",
-    "test_crash",
-    "test_caldav_faults",
-    "test_simulation",
-    "test_event_driven",
-    "test_fault_matrix",
-    "test_approve_replies",
-    "test_example_dags",
-    "test_templates_running",
-    "test_corpus",
-    "test_hostile_answers",
+    "test_secrets.py",
+    "notifications/test_deadline_alert.py",
+    "bulk/test_proof.py",
+    "replying/test_crash.py",
+    "services/caldav/test_faults.py",
+    "replying/test_simulation.py",
+    "triggers/test_event_driven.py",
+    "replying/test_fault_matrix.py",
+    "operators/test_approve_replies.py",
+    "docs/test_example_dags.py",
+    "hostile/test_templates_running.py",
+    "hostile/test_corpus.py",
+    "hostile/test_hostile_responses.py",
 )
 """They begin first, so that none is left to one worker at the end; of those with an Airflow, not all at once."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = {name: place for place, name in enumerate(_LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+    order = {Path(__file__).parent / name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 @pytest.fixture(autouse=True)

@@ -22,10 +22,10 @@ from urllib.parse import quote, quote_plus
 import pendulum
 import pytest
 from airflow.sdk import DAG
-from bulk import Task
-from certificates import key_and_certificate
-from dagruns import run
-from state_store import StateStore
+from support.bulk import Task
+from support.certificates import key_and_certificate
+from support.dagruns import run
+from support.state_store import StateStore
 
 from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields

@@ -11,9 +11,9 @@ from uuid import uuid4
 
 import pendulum
 import pytest
-from bulk import SERVICES, Task, accounts, plans
 from hypothesis import given
 from hypothesis import strategies as st
+from support.bulk import SERVICES, Task, accounts, plans
 
 from airflow_provider_rsvp.exceptions import NotAsPlannedError
 from airflow_provider_rsvp.hooks.errors import AirflowFailException
@@ -27,7 +27,7 @@ from airflow_provider_rsvp.model import (
 )
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator
 from airflow_provider_rsvp.plans import Decision, Plan
-from airflow_provider_rsvp.replying import check_as_planned
+from airflow_provider_rsvp.preconditions import against_plan, check
 from airflow_provider_rsvp.sandbox import Sandbox
 
 START = pendulum.datetime(2040, 1, 2, 9)
@@ -222,7 +222,7 @@ class TestTheDigest:
         again = Plan.from_plain(json.loads(json.dumps(made.to_plain())))
         assert again == made
         assert again.digest == made.digest
-        check_as_planned(made.decisions[0].invitation, again.decisions[0].invitation)
+        check(against_plan(made.decisions[0].invitation, again.decisions[0].invitation))
 
     def test_tells_all_changes_apart(self) -> None:
         digests = {Plan.from_plain(plan).digest for plan in (a_plan(), *CHANGES.values())}
@@ -297,7 +297,7 @@ def test_of_a_series_the_name_and_the_organizer_are_compared_too() -> None:
             **changes,
         }
     )
-    check_as_planned(instance, series())
+    check(against_plan(instance, series()))
     for changes in ({"subject": OTHER}, {"organizer": Person("mallory@example.com")}, {"organizer": None}):
         with pytest.raises(NotAsPlannedError):
-            check_as_planned(instance, series(**changes))
+            check(against_plan(instance, series(**changes)))

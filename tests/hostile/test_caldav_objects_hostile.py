@@ -8,11 +8,11 @@ import time
 
 import pendulum
 import pytest
-from caldav_connections import set_connection, set_mail_connection
-from cyrus_server import ALICE
-from odd_caldav_server import OddServer
-from replies import listing, look, reply
-from smtp_sink import SmtpSink
+from support.caldav_connections import set_connection, set_mail_connection
+from support.cyrus_server import ALICE
+from support.odd_caldav_server import OddServer
+from support.replies import listing, look, reply
+from support.smtp_sink import SmtpSink
 
 from airflow_provider_rsvp.exceptions import MalformedResponseError, UnclearOutcomeError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook

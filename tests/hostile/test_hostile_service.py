@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from raw_server import RawServer, Received, response
+from support.raw_server import RawServer, Received, response
 
 from airflow_provider_rsvp.exceptions import (
     MalformedResponseError,

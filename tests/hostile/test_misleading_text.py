@@ -14,7 +14,7 @@ import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from replies import reply, sent
+from support.replies import reply, sent
 
 from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedResponseError, RsvpError
 from airflow_provider_rsvp.model import (

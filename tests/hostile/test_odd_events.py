@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 import pendulum
 import pytest
-from bulk import Task, counts, plans
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from replies import listing, reply
+from support.bulk import Task, counts, plans
+from support.replies import listing, reply
 
 from airflow_provider_rsvp.exceptions import (
     EventNotFoundError,

@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 
 import pendulum
 import pytest
-from dagruns import run
 from hypothesis import given
 from hypothesis import strategies as st
-from policy_model import NOW, all_day, invite
+from support.dagruns import run
+from support.policy_model import NOW, all_day, invite
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.hooks.errors import AirflowFailException

@@ -13,8 +13,8 @@ import pytest
 from airflow.sdk import DAG, BaseNotifier, BaseOperator, TaskGroup, task
 from airflow.sdk.definitions._internal.templater import Templater
 from airflow.triggers.base import BaseTrigger
-from dagruns import run
-from spoiling import EVALUATED, TEMPLATE
+from support.dagruns import run
+from support.spoiling import EVALUATED, TEMPLATE
 
 import airflow_provider_rsvp
 from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates, TemplatesOfEachCall

@@ -18,10 +18,10 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 import pytest
-from bulk import Task
-from certificates import key_and_certificate
-from raw_server import RawServer, Received, response
-from state_store import StateStore
+from support.bulk import Task
+from support.certificates import key_and_certificate
+from support.raw_server import RawServer, Received, response
+from support.state_store import StateStore
 
 from airflow_provider_rsvp.exceptions import CredentialsError, RsvpError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook

@@ -8,9 +8,9 @@ from typing import Any
 import pendulum
 import pytest
 from airflow.sdk import DAG, task
-from dagruns import outcome, run
-from mappings import ALL_SUBJECTS, CONN_ID, POLICY, REPLY, SUBJECTS, decorated, hostile, of_each
-from spoiling import PAYROLL, TEMPLATE, TEXTS, invite, leaks
+from support.dagruns import outcome, run
+from support.mappings import ALL_SUBJECTS, CONN_ID, POLICY, REPLY, SUBJECTS, decorated, hostile, of_each
+from support.spoiling import PAYROLL, TEMPLATE, TEXTS, invite, leaks
 
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
 from airflow_provider_rsvp.operators.plan_undo import PlanUndoOperator

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mappings
 import pytest
-from running_airflow import RunningAirflow, running_airflow, wait_until
-from spoiling import PAYROLL, SECRETS, TEMPLATE, invite, leaks, spoil
+from support import mappings
+from support.running_airflow import RunningAirflow, running_airflow, wait_until
+from support.spoiling import PAYROLL, SECRETS, TEMPLATE, invite, leaks, spoil
 
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator
 from airflow_provider_rsvp.plans.tables import escape_markdown
@@ -35,8 +35,8 @@ DAG_FILE = """
 import re
 from pathlib import Path
 
-import mappings
 from airflow.sdk import DAG, get_parsing_context
+from support import mappings
 
 # All in one file, which one process reads; a task reads its own DAG alone. They run at once, and soon again where
 # something fails for the moment.
@@ -87,7 +87,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         env["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] = "True"
         env["AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT"] = "300"
         env["AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT"] = "300"
-        env["PYTHONPATH"] = f"{Path(mappings.__file__).parent}:{Path(__file__).parents[2]}"
+        env["PYTHONPATH"] = f"{Path(mappings.__file__).parents[1]}:{Path(__file__).parents[2]}"
         examples = [str(EXAMPLES / f"{dag_id}.py") for dag_id in DAGS]
         file = DAG_FILE.format(ways=WAYS, examples=examples, by_hand=BY_HAND)
         with running_airflow(tmp_path_factory.mktemp("airflow"), {"hostile.py": file}, env) as airflow:

@@ -29,7 +29,7 @@ from airflow.sdk.execution_time.context import ConnectionAccessor, OutletEventAc
 from airflow.sdk.execution_time.xcom import XCom
 from hostile.corpus.evidence import Evidence
 from hostile.corpus.mailboxes import AFTER, BEFORE, Laid, Mailbox
-from state_store import StateStore
+from support.state_store import StateStore
 
 from airflow_provider_rsvp._tasks.links import EventLink
 from airflow_provider_rsvp._tasks.report_files import read_report

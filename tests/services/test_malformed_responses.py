@@ -1,0 +1,695 @@
+"""Malformed answers: one clear error of ours, and never a "replied" that reading back does not show."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pendulum
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from support.replies import listing, reply
+
+from airflow_provider_rsvp.exceptions import (
+    MalformedResponseError,
+    PassingError,
+    RsvpError,
+    ServiceUnavailableError,
+    UnclearOutcomeError,
+    UntrustedHostError,
+)
+from airflow_provider_rsvp.hooks.base import get_calendar_hook
+from airflow_provider_rsvp.hooks.fields import Fields
+from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result, Scope
+from airflow_provider_rsvp.replying import ReplyOptions, set_participation_status
+from airflow_provider_rsvp.sandbox.google import ids as google_ids
+from airflow_provider_rsvp.sandbox.graph import ids
+from airflow_provider_rsvp.services import bitrix24, cronofy, google_calendar, msgraph
+from airflow_provider_rsvp.services.client import Window
+from airflow_provider_rsvp.services.wire import Pages, Purpose, Request, Response, retry_after
+
+pytestmark = pytest.mark.any_airflow
+
+SERVICES = {
+    "cronofy": ("cronofy_default", "evt_external_release"),
+    "bitrix24": ("bitrix24_default", "671"),
+    "graph": ("msgraph_calendar_static", ids.default("alice", "release")),
+    "google": ("google_calendar_static", google_ids.event("alice", "release")),
+}
+LOOK = {"cronofy": "list", "bitrix24": "batch", "graph": "observe", "google": "observe"}
+"""What the sandbox calls the request with which each service is looked at; reading back is "observe"."""
+BEFORE = {"cronofy": 1, "bitrix24": 0, "graph": 1, "google": 1}
+"""How many looks come before reading back, under the same name."""
+
+PAGE = {"kind": "html"}
+NO_JSON = {"kind": "malformed"}
+EMPTY = {"kind": "empty"}
+CUT_OFF = {"kind": "truncated"}
+REDIRECT = {"kind": "redirect"}
+GOOD = {
+    "cronofy": {
+        "calendar_id": "cal_1",
+        "event_uid": "evt_external_1",
+        "start": "2026-01-01T10:00:00Z",
+        "end": "2026-01-01T11:00:00Z",
+    },
+    "bitrix24": {"ID": "651", "DATE_FROM_TS_UTC": "1767261600", "DATE_TO_TS_UTC": "1767265200"},
+    "graph": {
+        "id": "AAkALg=",
+        "start": {"dateTime": "2026-01-01T10:00:00.0000000", "timeZone": "UTC"},
+        "end": {"dateTime": "2026-01-01T11:00:00.0000000", "timeZone": "UTC"},
+    },
+    "google": {
+        "id": "0abcde",
+        "etag": '"1"',
+        "start": {"dateTime": "2026-01-01T10:00:00Z"},
+        "end": {"dateTime": "2026-01-01T12:00:00+01:00"},
+    },
+}
+"""The least that an event is made of."""
+
+MALFORMED = pytest.mark.parametrize("fault", [PAGE, NO_JSON, EMPTY], ids=lambda fault: fault["kind"])
+WRONG_TYPES = pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        "done",
+        7,
+        True,
+        {},
+        {"result": None},
+        {"result": "Y"},
+        {"result": []},
+        {"result": {"result": {"event": "a", "status": 1}}},
+        {"events": {}, "pages": []},
+        {"events": ["a"], "pages": {}},
+        {"events": [{"event_uid": "evt_external_release"}]},
+        {"value": "a"},
+        {"value": [1]},
+        {"id": 7, "start": "a"},
+        {"id": "a", "start": {"dateTime": "a"}, "end": {"dateTime": 1}},
+    ],
+    ids=json.dumps,
+)
+
+
+@pytest.fixture(params=SERVICES)
+def service(request, sandbox):
+    return request.param
+
+
+def answer(service, **options):
+    conn_id, event_id = SERVICES[service]
+    return reply(conn_id, "accepted", event_id=event_id, **{"settle": 0.05, **options})
+
+
+class TestTheLook:
+    @MALFORMED
+    def test_that_is_no_json(self, service, sandbox, fault):
+        sandbox.faults([{"operation": LOOK[service], **fault}])
+        with pytest.raises(MalformedResponseError, match=r"^Could not read event .* is not JSON"):
+            answer(service)
+        assert sandbox.mail() == []
+
+    @WRONG_TYPES
+    def test_of_other_types_than_documented(self, service, sandbox, body):
+        sandbox.faults([{"operation": LOOK[service], "kind": "status", "status": 200, "body": body}])
+        with pytest.raises(RsvpError):
+            answer(service)
+        assert sandbox.mail() == []
+
+    def test_that_was_cut_off(self, service, sandbox):
+        sandbox.faults([{"operation": LOOK[service], **CUT_OFF}])
+        with pytest.raises(ServiceUnavailableError, match="gave no whole answer"):
+            answer(service)
+        assert sandbox.mail() == []
+
+    def test_that_leads_elsewhere(self, service, sandbox):
+        sandbox.faults([{"operation": LOOK[service], **REDIRECT}])
+        with pytest.raises(UntrustedHostError, match=r"redirects to elsewhere\.example"):
+            answer(service)
+        assert sandbox.mail() == []
+
+
+class TestTheSending:
+    @MALFORMED
+    def test_that_had_no_effect_is_not_believed(self, service, sandbox, fault):
+        sandbox.faults([{"operation": "send", **fault}])
+        with pytest.raises(UnclearOutcomeError, match="did not show"):
+            answer(service)
+        assert sandbox.mail() == []
+
+    @pytest.mark.parametrize("fault", [PAGE, NO_JSON], ids=lambda fault: fault["kind"])
+    def test_that_is_not_the_services_is_read_back_even_without_verification(self, service, sandbox, fault):
+        sandbox.faults([{"operation": "send", **fault}])
+        with pytest.raises(UnclearOutcomeError, match="did not show"):
+            answer(service, verify=False)
+
+    @pytest.mark.parametrize("fault", [PAGE, NO_JSON, EMPTY, CUT_OFF], ids=lambda fault: fault["kind"])
+    def test_that_had_its_effect_is_seen_when_read_back(self, service, sandbox, fault):
+        sandbox.faults([{"operation": "send", "when": "after", **fault}])
+        outcome = answer(service, settle=2)
+        assert (outcome.result, outcome.after, outcome.verified) == (Result.REPLIED, "accepted", True)
+        assert len(sandbox.mail()) == 1
+
+    def test_that_was_cut_off_and_had_no_effect(self, service, sandbox):
+        sandbox.faults([{"operation": "send", **CUT_OFF}])
+        with pytest.raises(UnclearOutcomeError, match="may or may not have done so"):
+            answer(service)
+
+    def test_that_leads_elsewhere(self, service, sandbox):
+        sandbox.faults([{"operation": "send", **REDIRECT}])
+        with pytest.raises(UntrustedHostError, match=r"redirects to elsewhere\.example"):
+            answer(service)
+        assert sandbox.mail() == []
+
+
+class TestReadingBack:
+    @pytest.fixture(autouse=True)
+    def needed(self, service, sandbox):
+        """Google's answer to the sending shows the status, so that only an unclear one is read back."""
+        self.first = [{"operation": "send", **EMPTY, "when": "after"}] if service == "google" else []
+
+    @pytest.mark.parametrize("fault", [PAGE, NO_JSON, EMPTY, CUT_OFF], ids=lambda fault: fault["kind"])
+    def test_that_fails_at_first_is_tried_again(self, service, sandbox, fault):
+        sandbox.faults([*self.first, {"operation": "observe", "skip": BEFORE[service], **fault}])
+        outcome = answer(service, settle=2)
+        assert (outcome.result, outcome.verified) == (Result.REPLIED, True)
+        assert len(sandbox.mail()) == 1
+
+    @pytest.mark.parametrize(
+        "fault", [PAGE, NO_JSON, EMPTY, CUT_OFF, REDIRECT], ids=lambda fault: fault["kind"]
+    )
+    def test_that_fails_each_time_leaves_the_outcome_unclear(self, service, sandbox, fault):
+        sandbox.faults(
+            [*self.first, {"operation": "observe", "skip": BEFORE[service], "times": None, **fault}]
+        )
+        with pytest.raises(UnclearOutcomeError, match="The next try looks again before it sends"):
+            answer(service)
+
+    @WRONG_TYPES
+    def test_of_other_types_than_documented_is_no_proof(self, service, sandbox, body):
+        # Of Bitrix24's look, which is a batch, such a fault would strike the two commands.
+        before = 2 if service == "bitrix24" else BEFORE[service]
+        rule = {"operation": "observe", "kind": "status", "status": 200, "body": body, "times": None}
+        sandbox.faults([*self.first, {**rule, "skip": before}])
+        if (service, body) == ("bitrix24", {"result": "Y"}):
+            assert answer(service).result is Result.REPLIED
+        else:
+            with pytest.raises(UnclearOutcomeError, match="did not show"):
+                answer(service)
+
+
+class TestListing:
+    WINDOW = ("2040-01-01T00:00:00Z", "2040-01-02T00:00:00Z")
+
+    @MALFORMED
+    def test_that_is_no_json(self, service, sandbox, fault):
+        sandbox.faults([{"operation": "list", **fault}])
+        with pytest.raises(MalformedResponseError, match="Could not list the events"):
+            listing(SERVICES[service][0], *self.WINDOW)
+
+    @WRONG_TYPES
+    def test_of_other_types_than_documented(self, service, sandbox, body):
+        sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body}])
+        events = {"cronofy": "events", "bitrix24": "result", "graph": "value", "google": "items"}[service]
+        rows = body.get(events) if isinstance(body, dict) else None
+        if isinstance(rows, list):
+            found = listing(SERVICES[service][0], *self.WINDOW)
+            assert [each.is_readable for each in found] == [False] * len(rows)
+        else:
+            with pytest.raises(MalformedResponseError, match="Could not list the events"):
+                listing(SERVICES[service][0], *self.WINDOW)
+
+    @pytest.mark.parametrize(
+        ("service", "changes"),
+        [
+            ("cronofy", {"start": "2026-13-01"}),
+            ("cronofy", {"start": "2026-01-02T00:00:00"}),
+            ("cronofy", {"start": "2026-01-01"}),
+            ("cronofy", {"start": {"time": "2026-01-01T10:00:00", "tzid": "Nowhere/At All"}}),
+            ("cronofy", {"start": "9999-12-31T23:59:59Z", "end": "9999-12-31T23:59:59Z"}),
+            ("cronofy", {"event_uid": "two words"}),
+            ("cronofy", {"calendar_id": 7}),
+            ("cronofy", {"options": [], "organizer": "Olga"}),
+            ("bitrix24", {"DATE_FROM_TS_UTC": "soon"}),
+            ("bitrix24", {"DATE_FROM_TS_UTC": "1" * 30, "DATE_TO_TS_UTC": "1" * 30}),
+            ("bitrix24", {"DATE_TO_TS_UTC": "0"}),
+            ("bitrix24", {"TZ_FROM": "Nowhere/At All"}),
+            (
+                "bitrix24",
+                {
+                    "DT_SKIP_TIME": "Y",
+                    "DATE_FROM_FORMATTED": "Fri Dec 31 9999",
+                    "DATE_TO_FORMATTED": "Fri Dec 31 9999",
+                },
+            ),
+            ("bitrix24", {"DT_SKIP_TIME": "Y", "DATE_FROM_FORMATTED": "Someday"}),
+            ("graph", {"start": {"dateTime": "0001-01-01T00:00:00", "timeZone": "UTC"}}),
+            ("graph", {"start": {"dateTime": "2026-01-01T00:00:00", "timeZone": "Nowhere/At All"}}),
+            ("graph", {"end": {"dateTime": "2025-01-01T00:00:00", "timeZone": "UTC"}}),
+            ("graph", {"id": ""}),
+            ("graph", {"id": None}),
+            ("graph", {"attendees": "Olga"}),
+            ("graph", {"responseStatus": "accepted"}),
+            ("google", {"start": {"dateTime": "2026-01-01T10:00:00"}}),
+            ("google", {"start": {"dateTime": "2026-01-01T10:00:00", "timeZone": "Nowhere/At All"}}),
+            ("google", {"start": {"date": "2026-01-01"}}),
+            ("google", {"start": {"date": "2026-02-30"}, "end": {"date": "2026-03-01"}}),
+            ("google", {"start": "2026-01-01T10:00:00Z"}),
+            ("google", {"end": {"dateTime": "2025-01-01T00:00:00Z"}}),
+            ("google", {"end": {}}),
+            ("google", {"id": None}),
+            ("google", {"etag": 7}),
+            ("google", {"etag": '"1"\r\nX-Evil: 1'}),
+            ("google", {"attendees": "Olga"}),
+            ("google", {"attendees": ["Olga"]}),
+            ("google", {"organizer": "Olga"}),
+        ],
+        indirect=["service"],
+    )
+    def test_with_values_that_cannot_be(self, service, sandbox, changes):
+        event = {**GOOD[service], **changes}
+        body = {
+            "cronofy": {"events": [event]},
+            "bitrix24": {"result": [event]},
+            "graph": {"value": [event]},
+            "google": {"items": [event]},
+        }[service]
+        sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body}])
+        (found,) = listing(SERVICES[service][0], *self.WINDOW)
+        assert not found.can_respond
+        assert found.cannot_respond.startswith("it cannot be read: ")
+
+    def test_with_values_that_can_be(self, service, sandbox):
+        body = {
+            "cronofy": {"events": [GOOD[service]]},
+            "bitrix24": {"result": [GOOD[service]]},
+            "graph": {"value": [GOOD[service]]},
+            "google": {"items": [GOOD[service]]},
+        }[service]
+        sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body}])
+        (found,) = listing(SERVICES[service][0], "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z")
+        assert found.time.start == pendulum.datetime(2026, 1, 1, 10)
+
+    def test_that_was_cut_off(self, service, sandbox):
+        sandbox.faults([{"operation": "list", **CUT_OFF}])
+        with pytest.raises(ServiceUnavailableError, match="gave no whole answer"):
+            listing(SERVICES[service][0], *self.WINDOW)
+
+    def test_that_leads_elsewhere(self, service, sandbox):
+        sandbox.faults([{"operation": "list", **REDIRECT}])
+        with pytest.raises(UntrustedHostError):
+            listing(SERVICES[service][0], *self.WINDOW)
+
+    @pytest.mark.parametrize(
+        ("service", "further"),
+        [
+            ("cronofy", lambda link: {"events": [], "pages": {"next_page": link}}),
+            ("graph", lambda link: {"value": [], "@odata.nextLink": link}),
+            ("google", lambda link: {"items": [], "nextPageToken": link}),
+        ],
+        indirect=["service"],
+    )
+    def test_whose_pages_lead_in_a_circle(self, service, sandbox, further):
+        below = {"cronofy": "cronofy/v1/events", "graph": "graph/v1.0/me/events"}.get(service, "")
+        body = further(f"{sandbox.url}/{below}")
+        sandbox.faults([{"operation": "list", "kind": "status", "status": 200, "body": body, "times": None}])
+        with pytest.raises(MalformedResponseError, match="lead in a circle"):
+            listing(SERVICES[service][0], *self.WINDOW)
+
+
+@pytest.mark.airflow
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    "conn_id",
+    [
+        "cronofy_refresh",
+        "bitrix24_oauth",
+        "msgraph_calendar_default",
+        "msgraph_calendar_delegated",
+        "google_calendar_default",
+        "google_calendar_user",
+    ],
+)
+class TestTokens:
+    def press_test(self, conn_id):
+        with get_calendar_hook(conn_id) as hook:
+            return hook.test_connection()
+
+    @MALFORMED
+    def test_that_are_no_json(self, sandbox, conn_id, fault):
+        sandbox.faults([{"operation": "token", **fault}])
+        worked, message = self.press_test(conn_id)
+        assert not worked
+        assert "Could not get an access token" in message
+        assert "is not JSON" in message
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"access_token": None},
+            {"access_token": 7},
+            {"access_token": ""},
+            {"access_token": "sesame", "refresh_token": ["sesame"]},
+        ],
+        ids=json.dumps,
+    )
+    def test_of_other_types_than_documented(self, sandbox, conn_id, body):
+        sandbox.faults([{"operation": "token", "kind": "status", "status": 200, "body": body}])
+        worked, message = self.press_test(conn_id)
+        assert not worked
+        assert "answered without a token" in message
+        assert "sesame" not in message
+
+    def test_that_were_cut_off(self, sandbox, conn_id):
+        sandbox.faults([{"operation": "token", **CUT_OFF}])
+        worked, message = self.press_test(conn_id)
+        assert not worked
+        assert "gave no whole answer" in message
+
+    def test_that_lie_elsewhere(self, sandbox, conn_id):
+        sandbox.faults([{"operation": "token", **REDIRECT}])
+        worked, message = self.press_test(conn_id)
+        assert not worked
+        assert "redirects to elsewhere.example" in message
+
+
+# Any answer at all: the clients on top of an exchange that answers what it likes.
+
+
+class Replay:
+    """An exchange that gives prepared answers one after the other, and the last one from then on."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.given = []
+
+    async def send(self, request: Request) -> Response:
+        if len(self.given) > 40:
+            pytest.fail("The client does not come to an end.")
+        answer = self.answers[min(len(self.given), len(self.answers) - 1)]
+        self.given.append((request.purpose, answer))
+        return answer
+
+
+class Recording:
+    """An exchange that notes the answers of a real one."""
+
+    def __init__(self, exchange):
+        self.exchange = exchange
+        self.answers = []
+
+    async def send(self, request: Request) -> Response:
+        answer = await self.exchange.send(request)
+        self.answers.append(answer)
+        return answer
+
+
+CLIENTS = {
+    "cronofy": lambda exchange: cronofy.CronofyCalendar(exchange),
+    "bitrix24": lambda exchange: bitrix24.Bitrix24Calendar(exchange, portal="https://portal.example"),
+    "graph": lambda exchange: msgraph.GraphCalendar(exchange, mailbox="alice@contoso.example"),
+    "google": lambda exchange: google_calendar.GoogleCalendar(exchange),
+}
+WINDOW = Window(pendulum.now("UTC"), pendulum.now("UTC").add(days=2))
+
+
+TRAINING = pendulum.tomorrow("Europe/Berlin").at(13)
+"""When the sandbox's series begins."""
+
+
+async def answer_one(client, service):
+    reference = EventReference(event_id=SERVICES[service][1])
+    return await set_participation_status(
+        client, reference, Reply(status=ParticipationStatus.ACCEPTED), options=ReplyOptions(settle_timeout=0)
+    )
+
+
+async def find_one(client, service):
+    which = (
+        {"event_id": "evt_external_training-1"}
+        if service == "cronofy"
+        else {"ical_uid": "training@sandbox.example"}
+    )
+    reference = EventReference(**which, original_start=TRAINING)
+    return [
+        await client.observe(reference, Scope.INSTANCE if service in ("graph", "google") else Scope.SERIES)
+    ]
+
+
+async def list_all(client, service):
+    return [invitation async for invitation in client.list_invitations(WINDOW)]
+
+
+async def read_changes(client, service):
+    first = await client.changes(WINDOW, None)
+    second = await client.changes(WINDOW, first.token or "token")
+    return [*first.invitations, *second.invitations]
+
+
+async def read_account(client, service):
+    return (await client.account()).describe()
+
+
+DOINGS = {
+    "answer": answer_one,
+    "find": find_one,
+    "list": list_all,
+    "changes": read_changes,
+    "account": read_account,
+}
+
+
+@pytest.fixture(scope="module")
+def recorded(running_sandbox):
+    """What the services really answer to each doing."""
+    running_sandbox.faults([])
+    running_sandbox.reset(cronofy_settle=0)
+    answers = {}
+    with pytest.MonkeyPatch.context() as environment:
+        for conn_id, connection in running_sandbox.connections().items():
+            environment.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+        for service, (conn_id, _) in SERVICES.items():
+            hook = get_calendar_hook(conn_id)
+            for doing, do in DOINGS.items():
+                calendar = hook.build(Fields(hook.get_connection(conn_id), hook.conn_type))
+                recording = Recording(calendar.transport)
+
+                async def record(calendar=calendar, recording=recording, do=do, service=service):
+                    async with calendar.transport:
+                        await do(CLIENTS[service](recording), service)
+
+                asyncio.run(record())
+                answers[service, doing] = recording.answers
+    return answers
+
+
+ODD = st.sampled_from(
+    [
+        "",
+        "\ud800",
+        "a\nb",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+        "0001-01-01T00:00:00+14:00",
+        "2026-01-05T09:00:00.0000000",
+        "2026-01-05",
+        "9999-12-31",
+        "Pacific Standard Time",
+        "Nowhere/At All",
+        "-1",
+        "1e9",
+        "evt_external_release",
+        "accepted",
+        "Y",
+        10**400,
+        -(10**18),
+        float("nan"),
+        float("inf"),
+        1e300,
+    ]
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | ODD
+NAMES = st.text(max_size=4) | st.sampled_from(
+    ["events", "calendars", "result", "value", "id", "ID", "start", "end", "error", "calendar_id"]
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=5),
+    max_leaves=12,
+)
+STATUSES = st.sampled_from([200, 200, 200, 202, 204, 400, 401, 403, 404, 409, 422, 429, 500, 503])
+ANSWERS = st.builds(
+    lambda status, body: Response(status, {"content-type": "application/json"}, body),
+    STATUSES,
+    JSON.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=20),
+)
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+EACH = pytest.mark.parametrize("doing", DOINGS)
+EACH_SERVICE = pytest.mark.parametrize("name", SERVICES)
+
+
+def carry_out(name, doing, answers):
+    """Do it on these answers; only errors of ours may come out."""
+    exchange = Replay(answers)
+    try:
+        result = asyncio.run(DOINGS[doing](CLIENTS[name](exchange), name))
+    except RsvpError:
+        return None
+    if doing == "answer":
+        check_outcome(name, result, exchange.given)
+    if doing in ("find", "list", "changes"):
+        for invitation in result:
+            check_plain(invitation.to_plain())
+    return result
+
+
+def check_plain(shown):
+    for name, value in shown.items():
+        for each in value if isinstance(value, list) else [value]:
+            assert isinstance(each, str | bool | int | None), name
+
+
+def check_outcome(name, outcome, given):
+    """``replied`` only if something was sent, and the answer to the last look shows the status."""
+    json.dumps(outcome.to_plain())
+    sent = [index for index, (purpose, _) in enumerate(given) if purpose is Purpose.SEND]
+    if outcome.result is Result.UNCHANGED:
+        assert sent == []
+        return
+    assert (outcome.result, outcome.verified) == (Result.REPLIED, True)
+    assert len(sent) == 1
+    # What Google answers to the sending shows the event too.
+    looks = [json.loads(answer.body) for _, answer in given[sent[0] + (name != "google") :]]
+    assert looks
+    match name:
+        case "cronofy":
+            assert any(
+                event.get("participation_status") == "accepted" for look in looks for event in look["events"]
+            )
+        case "bitrix24":
+            assert looks[-1]["result"] in ("Y", "H")
+        case "graph":
+            assert looks[-1]["responseStatus"]["response"] in ("accepted", "organizer")
+        case "google":
+            mine = next(entry for entry in looks[-1]["attendees"] if entry.get("self") is True)
+            assert mine["responseStatus"] == "accepted"
+
+
+@EACH
+@EACH_SERVICE
+@QUICK
+@given(answers=st.lists(ANSWERS, min_size=1, max_size=4))
+@example(answers=[Response(200, {}, b"[" * 100_000)])
+def test_any_answer_ends_in_a_result_or_an_error_of_ours(name, doing, answers):
+    carry_out(name, doing, answers)
+
+
+@EACH
+@EACH_SERVICE
+@QUICK
+@given(data=st.data())
+def test_so_does_a_real_answer_that_was_tampered_with(recorded, name, doing, data):
+    answers = list(recorded[name, doing])
+    for _ in range(data.draw(st.integers(1, 3))):
+        index = data.draw(st.integers(0, len(answers) - 1))
+        answers[index] = tampered(answers[index], data)
+    carry_out(name, doing, answers)
+
+
+def tampered(answer, data):
+    """The answer with one value, anywhere in its body, replaced or taken away."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return Response(answer.status, answer.headers, data.draw(st.binary(max_size=20)))
+    holder, key = {"": body}, ""
+    while isinstance(holder[key], dict | list) and holder[key] and data.draw(st.booleans()):
+        holder = holder[key]
+        key = data.draw(st.sampled_from(sorted(holder) if isinstance(holder, dict) else range(len(holder))))
+    if key != "" and data.draw(st.booleans()):
+        del holder[key]
+        return Response(answer.status, answer.headers, json.dumps(body).encode())
+    if key == "":
+        body = data.draw(JSON)
+    else:
+        holder[key] = data.draw(JSON)
+    return Response(answer.status, answer.headers, json.dumps(body).encode())
+
+
+@EACH_SERVICE
+def test_untouched_answers_end_in_a_reply(recorded, name):
+    """So the tests above do not pass for want of a way to get that far."""
+    assert carry_out(name, "answer", recorded[name, "answer"]).result is Result.REPLIED
+    assert carry_out(name, "account", recorded[name, "account"])
+    assert carry_out(name, "list", recorded[name, "list"])
+    assert carry_out(name, "find", recorded[name, "find"])
+
+
+@QUICK
+@given(value=st.text() | st.floats().map(str) | st.from_regex(r"[A-Z][a-z]{2}, \d+ [A-Z][a-z]{2} \d+ .*"))
+@example(value="nan")
+@example(value="inf")
+@example(value="Wed, 21 Oct 2015 07:28:00 +99999999999999999")
+def test_any_retry_after_is_a_number_of_seconds_or_none(value):
+    seconds = retry_after(Response(429, {"retry-after": value}, b""))
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+@QUICK
+@given(link=JSON)
+def test_any_next_page_is_an_address_or_an_error(link):
+    try:
+        assert isinstance(Pages("list").following(link), str)
+    except MalformedResponseError:
+        assert not isinstance(link, str)
+
+
+TOKEN = Request(what="get an access token", method="POST", url="", purpose=Purpose.TOKEN)
+READERS = {
+    "cronofy": lambda answer: cronofy.read_token(TOKEN, answer, "sesame"),
+    "bitrix24": lambda answer: bitrix24.read_token(TOKEN, answer),
+    "graph": lambda answer: msgraph.read_token(TOKEN, answer),
+    "google": lambda answer: google_calendar.read_token(TOKEN, answer),
+}
+GRANTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "access_token": JSON | st.just("token"),
+        "refresh_token": JSON,
+        "expires_in": JSON,
+        "error": JSON,
+        "error_description": JSON,
+    },
+).map(lambda value: Response(200, {}, json.dumps(value).encode()))
+
+
+@EACH_SERVICE
+@QUICK
+@given(answer=ANSWERS | GRANTS)
+def test_any_answer_to_a_token_request_is_a_grant_or_an_error_of_ours(name, answer):
+    try:
+        grant = READERS[name](answer)
+    except RsvpError:
+        return
+    assert isinstance(grant.access_token, str)
+    assert grant.access_token
+    assert isinstance(grant.refresh_token, str | None)
+    assert grant.expires_at is None or 0 < grant.expires_at < 1e11
+
+
+@pytest.mark.parametrize("token", ["", "a", "a.b", "a.b.c", "..", "a.bnVsbA.c", "a.W10.c", "é.é.é"])
+def test_a_token_that_cannot_be_read_tells_nothing(token):
+    assert msgraph.token_claims(token) == {}
+
+
+@given(token=st.text())
+def test_any_token_tells_something_or_nothing(token):
+    assert isinstance(msgraph.token_claims(token), dict)
+
+
+def test_malformed_answers_are_retried():
+    assert issubclass(MalformedResponseError, PassingError)

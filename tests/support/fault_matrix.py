@@ -1,0 +1,281 @@
+"""
+The fault matrix: every service, every step of the reply protocol, every fault we can name.
+
+A cell runs the operator as Airflow does, try after try with the task's state store, against a sandbox that
+misbehaves once or for ever at one step, and holds what the task reported against what the organizer got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
+from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
+from airflow_provider_rsvp.sandbox import Sandbox
+from airflow_provider_rsvp.transport.tokens import forget_grants
+from support.state_store import StateStore
+from support.stored_tokens import forget_stored_tokens
+
+TRIES = 3
+ANSWER_TIMEOUT, SHORT_TIMEOUT = 20.0, 0.25
+"""Seconds to wait for an answer; the short one where none comes, so that a slow machine counts as none elsewhere."""
+SETTLE_TIMEOUT = 0.4
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Which reply is sent, and by which connection."""
+
+    name: str
+    service: str
+    conn_id: str
+    slug: str
+    status: str
+    calendar_id: str | None = None
+    steps: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
+    shows: bool = False
+    """Whether the answer to the sending shows the status, so that only an unclear one is read back."""
+
+
+_CRONOFY = {
+    "look": {"operation": "observe"},
+    "send": {"operation": "send"},
+    "read back": {"operation": "observe", "skip": 1},
+    "token": {"operation": "token"},
+}
+_BITRIX24 = {
+    "look": {"operation": "batch"},
+    "send": {"operation": "send"},
+    # The look is a batch of two commands, which count one by one.
+    "read back": {"operation": "observe", "skip": 2},
+    "token": {"operation": "token"},
+}
+_GRAPH = {
+    "look": {"operation": "observe"},
+    "send": {"operation": "send"},
+    "read back": {"operation": "observe", "skip": 1},
+    "token": {"operation": "token"},
+}
+_GOOGLE = {
+    "look": {"operation": "observe"},
+    "send": {"operation": "send"},
+    "read back": {"operation": "observe", "skip": 1},
+    "token": {"operation": "token"},
+}
+
+SUBJECTS = (
+    Subject("Cronofy, accept", "cronofy", "cronofy_refresh", "planning", "accepted", steps=_CRONOFY),
+    Subject(
+        "Cronofy on Exchange, decline",
+        "cronofy",
+        "cronofy_refresh",
+        "exchange-sync",
+        "declined",
+        calendar_id="cal_alice@exchange-main_02",
+        steps=_CRONOFY,
+    ),
+    Subject("Bitrix24, accept", "bitrix24", "bitrix24_oauth", "planning", "accepted", steps=_BITRIX24),
+    Subject("Bitrix24, decline", "bitrix24", "bitrix24_oauth", "planning", "declined", steps=_BITRIX24),
+    Subject("Graph, accept", "graph", "msgraph_calendar_default", "planning", "accepted", steps=_GRAPH),
+    Subject("Graph, decline", "graph", "msgraph_calendar_default", "planning", "declined", steps=_GRAPH),
+    Subject(
+        "Google, accept",
+        "google",
+        "google_calendar_default",
+        "planning",
+        "accepted",
+        steps=_GOOGLE,
+        shows=True,
+    ),
+    Subject(
+        "Google, decline", "google", "google_calendar_user", "planning", "declined", steps=_GOOGLE, shows=True
+    ),
+)
+
+_BEFORE: dict[str, dict[str, Any]] = {
+    "cut before the request": {"kind": "cut"},
+    "429 with Retry-After": {"kind": "status", "status": 429, "headers": {"Retry-After": "0.05"}},
+    "429 without": {"kind": "status", "status": 429},
+    "500": {"kind": "status", "status": 500},
+    "502": {"kind": "status", "status": 502},
+    "503 with Retry-After": {"kind": "status", "status": 503, "headers": {"Retry-After": "0.05"}},
+    "503 without": {"kind": "status", "status": 503, "body": {"message": "Service Unavailable"}},
+    "504": {"kind": "status", "status": 504},
+    "401": {"kind": "status", "status": 401},
+    "malformed body": {"kind": "malformed"},
+    "empty body": {"kind": "empty"},
+    "a page instead": {"kind": "html"},
+    "timeout": {"kind": "hang", "seconds": 0.5},
+    "slow response": {"kind": "slow", "seconds": 0.05},
+    "redirect elsewhere": {"kind": "redirect"},
+}
+_AFTER: dict[str, dict[str, Any]] = {
+    f"{name}, after it took effect": {**_BEFORE[name], "when": "after"}
+    for name in (
+        "500",
+        "502",
+        "503 without",
+        "504",
+        "malformed body",
+        "empty body",
+        "a page instead",
+        "timeout",
+        "slow response",
+    )
+} | {
+    "cut after it took effect": {"kind": "cut", "when": "after"},
+    "truncated response, after it took effect": {"kind": "truncated", "when": "after"},
+}
+_ONLY_SEND: dict[str, dict[str, Any]] = {"'done' for nothing done": {"kind": "no_effect"}}
+
+REFUSED = frozenset({"401", "redirect elsewhere"})
+"""Faults that say "you may not", which a task may take at their word."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    subject: Subject
+    step: str
+    fault: str
+    rule: dict[str, Any] = field(hash=False)
+    for_ever: bool = False
+
+    @property
+    def id(self) -> str:
+        return " | ".join((self.subject.name, self.step, self.fault, "for ever" if self.for_ever else "once"))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a cell showed: what the organizer got, what stands, and what the task said."""
+
+    cell: Cell
+    mails: int
+    stands: str
+    reported: str
+    message: str
+    tries: int
+    struck: int
+
+    @property
+    def duplicate(self) -> bool:
+        return self.mails > 1
+
+    @property
+    def lost(self) -> bool:
+        """Whether a fault that passed cost the reply, although nothing said that it may not be sent."""
+        passed = not self.cell.for_ever and self.cell.fault not in REFUSED
+        return passed and self.reported != "replied" and not self._lost_token
+
+    @property
+    def untrue(self) -> bool:
+        """Whether the report and the organizer's side contradict each other."""
+        wanted = self.cell.subject.status
+        if self.reported == "replied":
+            return self.mails != 1 or self.stands not in (wanted, "gone")
+        # "Gave up" claims nothing: the last message says that the service did not serve or that it is unclear.
+        return self.reported != "gave up" and self.mails > 0
+
+    @property
+    def _lost_token(self) -> bool:
+        """Bitrix24 ends a refresh token with its use: an answer that is lost loses the new one."""
+        return (
+            self.cell.subject.service == "bitrix24"
+            and self.cell.step == "token"
+            and self.cell.rule.get("when") == "after"
+            and self.cell.fault != "slow response, after it took effect"
+        )
+
+
+def cells(
+    subjects: Sequence[Subject] = SUBJECTS, only_send: Mapping[str, dict[str, Any]] | None = None
+) -> Iterator[Cell]:
+    """
+    All cells of the matrix.
+
+    :param only_send: further faults of the sending
+    """
+    for subject in subjects:
+        for step, place in subject.steps.items():
+            faults = dict(_BEFORE)
+            if step in ("send", "token"):
+                faults |= _AFTER
+            if step == "send":
+                faults |= {**_ONLY_SEND, **(only_send or {})}
+            for fault, rule in faults.items():
+                if fault == "429 without" and step != "send":
+                    continue
+                cell = {**place, **rule}
+                if subject.service == "bitrix24" and rule["kind"] != "status":
+                    # Only a status befalls single commands of the batch that is the look.
+                    cell.pop("skip", None)
+                yield Cell(subject, step, fault, cell)
+                if (
+                    step == "send"
+                    and "slow" not in fault
+                    and "429" not in fault
+                    and "with Retry" not in fault
+                ):
+                    yield Cell(subject, step, fault, {**cell, "times": None}, for_ever=True)
+
+
+def examine(sandbox: Sandbox, cell: Cell) -> Finding:
+    """Run one cell."""
+    sandbox.reset()
+    forget_grants()
+    forget_stored_tokens()
+    subject = cell.subject
+    event_id = sandbox.event_id(subject.service, subject.slug)
+    rules: list[dict[str, Any]] = [{"service": subject.service, **cell.rule}]
+    if subject.shows and cell.step == "read back":
+        rules.append({"service": subject.service, "operation": "send", "kind": "cut", "when": "after"})
+    sandbox.faults(rules)
+    operator = operator_for(subject, event_id, cell)
+    reported, message, tries = run_tries(operator)
+    struck = min(int(str(rule["struck"])) for rule in sandbox.faults())
+    sandbox.faults([])
+    mails = [mail for mail in sandbox.mail() if mail["event_id"] == event_id]
+    return Finding(cell, len(mails), _stands(sandbox, subject, event_id), reported, message, tries, struck)
+
+
+def operator_for(subject: Subject, event_id: str, cell: Cell | None = None) -> SetParticipationStatusOperator:
+    """Return the task that sends the reply, with little patience for what befalls it in a cell."""
+    hangs = cell is not None and cell.rule["kind"] == "hang"
+    return SetParticipationStatusOperator(
+        task_id="reply",
+        conn_id=subject.conn_id,
+        event_id=event_id,
+        calendar_id=subject.calendar_id,
+        status=subject.status,
+        request_timeout=SHORT_TIMEOUT if hangs else ANSWER_TIMEOUT,
+        throttle_timeout=2.0,
+        settle_timeout=SETTLE_TIMEOUT,
+    )
+
+
+def run_tries(operator: SetParticipationStatusOperator) -> tuple[str, str, int]:
+    """Run a task try after try; return what it reported, what it said, and the number of tries."""
+    store = StateStore()
+    message = ""
+    for number in range(1, TRIES + 1):
+        context: Any = {"task_state_store": store, "ti": SimpleNamespace(try_number=number)}
+        try:
+            outcome = operator.execute(context)
+            return outcome["outcome"], outcome["detail"], number
+        except AirflowFailException as error:
+            return "failed", str(error), number
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+    return "gave up", message, TRIES
+
+
+def _stands(sandbox: Sandbox, subject: Subject, event_id: str) -> str:
+    rows = [
+        row
+        for row in sandbox.invitations()
+        if row["service"] == subject.service and row["event_id"] == event_id
+    ]
+    return str(rows[0]["status"]) if rows else "gone"
