@@ -52,7 +52,7 @@ from airflow_provider_rsvp.model import (
     Result,
     Scope,
 )
-from airflow_provider_rsvp.services.client import CalendarClient, Sent
+from airflow_provider_rsvp.services.client import ReplyClient, Sent
 from airflow_provider_rsvp.text import same_wording
 from airflow_provider_rsvp.times import UTC, format_when, parse_instant
 
@@ -201,7 +201,7 @@ def proposal_as_comment(capabilities: Capabilities, reply: Reply) -> Reply:
     return replace(reply, comment=comment, proposed_time=None)
 
 
-def check_mailbox(client: CalendarClient, mailbox: str | None) -> None:
+def check_mailbox(client: ReplyClient, mailbox: str | None) -> None:
     """
     Check that a connection can act for a mailbox.
 
@@ -213,7 +213,7 @@ def check_mailbox(client: CalendarClient, mailbox: str | None) -> None:
         )
 
 
-def check_reference(client: CalendarClient, reference: EventReference) -> None:
+def check_reference(client: ReplyClient, reference: EventReference) -> None:
     """
     Check that a connection can find an event by what a reference gives.
 
@@ -226,7 +226,7 @@ def check_reference(client: CalendarClient, reference: EventReference) -> None:
     check_mailbox(client, reference.mailbox)
 
 
-def check_request(client: CalendarClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
+def check_request(client: ReplyClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
     """
     Check everything about a reply that can be checked without a request.
 
@@ -318,7 +318,7 @@ def _named(invitation: Invitation) -> str:
 
 
 async def set_participation_status(
-    client: CalendarClient,
+    client: ReplyClient,
     reference: EventReference,
     reply: Reply,
     *,
@@ -364,7 +364,7 @@ class _Protocol:
 
     def __init__(
         self,
-        client: CalendarClient,
+        client: ReplyClient,
         reply: Reply,
         verify: bool,
         memory: IntentMemory,

@@ -46,7 +46,7 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.services.bitrix24_batch import BATCHING, SHOWN
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.services.foreign import Search, event_fields, foreign_uid, read_attendees, read_row
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
@@ -202,9 +202,9 @@ def dialect(burst: int, per_second: float) -> Dialect:
     return replace(DIALECT, limits=replace(DIALECT.limits, buckets=(Bucket(burst, per_second),)))
 
 
-class Bitrix24Calendar:
+class Bitrix24Calendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one Bitrix24 user.
+    The calendar of one Bitrix24 user.
 
     :param exchange: carries requests to the portal's REST address
     :param portal: the portal's own address, for links
@@ -296,12 +296,6 @@ class Bitrix24Calendar:
                 seen.add(str(event_id))
             if invitation.recurrence is Recurrence.SERIES or _overlaps(invitation.time, window):
                 yield invitation
-
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events; they are listed whole."""
-        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,

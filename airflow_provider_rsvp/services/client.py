@@ -72,9 +72,9 @@ class Changes:
     complete: bool
 
 
-class CalendarClient(Protocol):
+class ReplyClient(Protocol):
     """
-    One account of a calendar service.
+    What a reply needs of a calendar service.
 
     Every method raises the errors of :mod:`airflow_provider_rsvp.exceptions` and no others.
     """
@@ -110,18 +110,33 @@ class CalendarClient(Protocol):
 
         To be called by the reply protocol only.
 
-        :raises UnclearOutcomeError: the request left and the service gave no clear answer
+        :raises UnclearOutcomeError: the request left and no clear response came
         """
+
+
+class CalendarClient(ReplyClient, Protocol):
+    """
+    One account of a calendar service.
+
+    Services inherit from it, for :meth:`list_statuses`.
+    """
 
     def list_invitations(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Invitation]:
         """Read the events of a window, page by page."""
 
-    def list_statuses(
+    async def list_statuses(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events, page by page, as cheaply as the service allows."""
+        """
+        Read back the statuses of a window's events, page by page, as cheaply as the service allows.
+
+        Events that cannot be read show none and are left out. By default the events are listed whole.
+        """
+        async for invitation in self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id):
+            if invitation.is_readable:
+                yield invitation.reference, invitation.status
 
     async def changes(
         self,
@@ -142,14 +157,3 @@ class CalendarClient(Protocol):
 
     async def account(self) -> Account:
         """Say who the connection is and what it may do, with one harmless request or two."""
-
-
-async def statuses_of(listing: AsyncIterator[Invitation]) -> AsyncIterator[Shown]:
-    """
-    Return the statuses that a listing shows; for services that list events whole or not at all.
-
-    Events that cannot be read show none and are left out.
-    """
-    async for invitation in listing:
-        if invitation.is_readable:
-            yield invitation.reference, invitation.status

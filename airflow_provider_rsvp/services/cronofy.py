@@ -39,7 +39,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.services.foreign import (
     Search,
     event_fields,
@@ -124,9 +124,9 @@ _TOKEN_ADVICE = {
 }
 
 
-class CronofyCalendar:
+class CronofyCalendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one Cronofy account.
+    The calendars of one Cronofy account.
 
     :param exchange: carries requests to the API of the account's data center
     :param calendar_id: which calendar, where a reference names none; None searches all of them
@@ -253,12 +253,6 @@ class CronofyCalendar:
         """Read the events of a window to the last page; instances of a series come one by one."""
         async for invitation in self._window(window, calendar_id, (), "list the events"):
             yield invitation
-
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events; they are listed whole."""
-        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,

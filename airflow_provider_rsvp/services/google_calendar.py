@@ -50,7 +50,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.services.foreign import (
     Search,
     event_fields,
@@ -181,9 +181,9 @@ class _SyncTokenEndedError(EventNotFoundError):
     """A sync token is no longer known, so that everything must be read anew."""
 
 
-class GoogleCalendar:
+class GoogleCalendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for Google Calendar.
+    The calendars that one connection to Google Calendar reaches.
 
     :param exchange: carries requests to ``{host}/calendar/v3/``
     :param mailbox: whose calendar, where a reference names none; None for the signed-in user
@@ -266,12 +266,6 @@ class GoogleCalendar:
         async for page in self._pages(url, query, what, mailbox):
             for row in _items(page, what):
                 yield self._listed(row, window, mailbox, calendar_id, what, page)
-
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events; they are listed whole."""
-        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,

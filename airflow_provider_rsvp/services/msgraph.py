@@ -47,7 +47,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Shown, Window
 from airflow_provider_rsvp.services.foreign import (
     Search,
     event_fields,
@@ -209,9 +209,9 @@ _OF_ONE_SERIES = (
 """What may go wrong with reading one series, and says nothing about the others."""
 
 
-class GraphCalendar:
+class GraphCalendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for Microsoft Graph.
+    The calendars that one connection to Microsoft Graph reaches.
 
     :param exchange: carries requests to ``{graph root}/{version}/``
     :param mailbox: whose calendar, where a reference names none; None for the signed-in user (``/me``)

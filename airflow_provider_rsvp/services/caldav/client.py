@@ -41,7 +41,7 @@ from airflow_provider_rsvp.services.caldav.xml import (
     query_by_uid,
     sync_collection,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.services.foreign import read_events
 from airflow_provider_rsvp.services.wire import Exchange, Pages, reading
 
@@ -52,9 +52,9 @@ _AT_ONCE = 50
 _SUBJECT = re.compile(r"^SUMMARY[^:\r\n]{0,100}:([^\r\n]{1,1000})", re.MULTILINE | re.IGNORECASE)
 
 
-class CalDAVCalendar:
+class CalDAVCalendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one user of a CalDAV server.
+    The calendars of one user of a CalDAV server.
 
     :param exchange: carries requests to the server's host
     :param start: the path at which the server is looked for; ``/`` for the host's own
@@ -144,12 +144,6 @@ class CalDAVCalendar:
         home = await self._home()
         for invitation in await self._window(home, home.calendar(calendar_id or self._calendar_id), window):
             yield invitation
-
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events; they are listed whole."""
-        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,
