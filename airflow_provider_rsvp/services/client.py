@@ -8,7 +8,7 @@ from typing import Protocol
 
 import pendulum
 
-from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.exceptions import EditConflictError, InvalidInputError
 from airflow_provider_rsvp.model import (
     Account,
     Capabilities,
@@ -72,6 +72,16 @@ class Changes:
     complete: bool
 
 
+def check_unchanged(seen: Invitation, now: Invitation) -> None:
+    """
+    Check that an event still stands as it was seen, where what was seen carries no version.
+
+    :raises EditConflictError: it does not; nothing was sent
+    """
+    if (now.status, now.time, now.is_cancelled) != (seen.status, seen.time, seen.is_cancelled):
+        raise EditConflictError(f"{seen.reference} was changed meanwhile; nothing was sent.")
+
+
 class ReplyClient(Protocol):
     """
     What a reply needs of a calendar service.
@@ -108,8 +118,9 @@ class ReplyClient(Protocol):
         """
         Ask the service once to set the participation status.
 
-        To be called by the reply protocol only.
+        To be called by the reply protocol only. An invitation without a version of this service is read again first.
 
+        :raises EditConflictError: the event is not as it was seen; nothing was sent
         :raises UnclearOutcomeError: the request left and no clear response came
         """
 

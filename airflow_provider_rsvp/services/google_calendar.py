@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -50,7 +50,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window, check_unchanged
 from airflow_provider_rsvp.services.foreign import (
     Search,
     event_fields,
@@ -164,17 +164,16 @@ _ASSERTION_ADVICE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Event(Invitation):
+@dataclass(frozen=True, slots=True)
+class _Version:
     """
-    An invitation with what a reply to it needs.
+    What a reply needs of the event as it was seen.
 
-    :param etag: the version that was seen
     :param own_entry: what of the mailbox's own attendee entry can be written; empty where there is none
     """
 
     etag: str
-    own_entry: Mapping[str, Any] = field(repr=False)
+    own_entry: Mapping[str, Any]
 
 
 class _SyncTokenEndedError(EventNotFoundError):
@@ -236,9 +235,9 @@ class GoogleCalendar(CalendarClient):
 
         :raises EditConflictError: there is a newer version; nothing was done
         """
-        assert isinstance(invitation, _Event)
         reference = invitation.reference
-        entry = {**invitation.own_entry, "responseStatus": _NAMES[reply.status]}
+        version = await self._version(invitation)
+        entry = {**version.own_entry, "responseStatus": _NAMES[reply.status]}
         if reply.comment:
             entry["comment"] = reply.comment
         request = Request(
@@ -247,7 +246,7 @@ class GoogleCalendar(CalendarClient):
             url=self._event_path(reference, str(reference.event_id)),
             purpose=Purpose.SEND,
             query=(("sendUpdates", "all" if reply.notify_organizer else "none"), ("maxAttendees", "1")),
-            headers={"If-Match": invitation.etag},
+            headers={"If-Match": version.etag},
             # Without attendeesOmitted the list would replace the event's, and uninvite everybody else.
             json={"attendeesOmitted": True, "attendees": [entry]},
             mailbox=self._owner(reference.mailbox),
@@ -308,6 +307,13 @@ class GoogleCalendar(CalendarClient):
         return Account(
             who=f"{who} (through a service account)" if self._delegated else who, notes=tuple(notes)
         )
+
+    async def _version(self, invitation: Invitation) -> _Version:
+        if not isinstance(invitation.version, _Version):
+            seen, invitation = invitation, await self.observe(invitation.reference, Scope.INSTANCE)
+            check_unchanged(seen, invitation)
+        assert isinstance(invitation.version, _Version)
+        return invitation.version
 
     async def _event(self, reference: EventReference) -> dict[str, Any]:
         if reference.event_id is None:
@@ -510,7 +516,7 @@ class GoogleCalendar(CalendarClient):
         etag = _text(event, "etag", what)
         if not _ETAG.fullmatch(etag):
             raise MalformedResponseError(f"Could not {what}: the answer's 'etag' is none.")
-        return _Event(
+        return Invitation(
             reference=EventReference(
                 event_id=_text(event, "id", what),
                 ical_uid=foreign_uid(event.get("iCalUID")),
@@ -538,8 +544,7 @@ class GoogleCalendar(CalendarClient):
             body=_plain_text(optional_text(event, "description")),
             sensitivity=_SENSITIVITIES.get(str(event.get("visibility"))),
             free_busy=_free_busy(event),
-            etag=etag,
-            own_entry={name: mine[name] for name in _OWN_ENTRY if name in mine} if mine else {},
+            version=_Version(etag, {name: mine[name] for name in _OWN_ENTRY if name in mine} if mine else {}),
         )
 
 

@@ -101,7 +101,8 @@ def reader(zone=UTC):
 def chosen(data, event_id="work/a.ics", scope=Scope.INSTANCE, zone=UTC, **reference):
     resource = Resource("/home/work/a.ics", '"1"', None, data)
     named = EventId.parse(event_id)
-    return reader(zone).chosen(resource, named, EventReference(event_id=event_id, **reference), scope)
+    reference = EventReference(event_id=event_id, **reference)
+    return reader(zone).chosen(resource, named, reference, scope).invitation
 
 
 # What an answer changes.

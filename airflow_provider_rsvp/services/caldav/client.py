@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from airflow_provider_rsvp.exceptions import (
     EventNotFoundError,
@@ -111,30 +112,21 @@ class CalDAVCalendar(CalendarClient):
                 "proposed_start: a time is proposed for one event, not for a whole series; answer one instance."
             )
 
-    async def observe(self, reference: EventReference, scope: Scope) -> HeldInvitation:
+    async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
         """Read one event; with ``series``, the series that an instance belongs to."""
-        what = f"read {reference}"
-        home = await self._home()
-        if reference.event_id is not None:
-            event_id = EventId.parse(reference.event_id)
-        else:
-            event_id = await self._find(home, reference)
-        resource = await self._store.get(home.path + event_id.path, what)
-        reader = self._reader(home)
-        with reading(what):
-            # An object may take longer to read than an event loop may stand still.
-            return await asyncio.to_thread(reader.chosen, resource, event_id, reference, scope)
+        held = await self._held(reference, scope)
+        return replace(held.invitation, version=held)
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
         """Read the object again."""
         series = invitation.recurrence is Recurrence.SERIES
         reference = EventReference(event_id=invitation.reference.event_id)
-        return (await self.observe(reference, Scope.SERIES if series else Scope.INSTANCE)).status
+        return (await self._held(reference, Scope.SERIES if series else Scope.INSTANCE)).invitation.status
 
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
         """Write the answer into the object; where the server sends no replies itself, mail one."""
         home = await self._home()
-        sending = Sending(self._store, self._reader(home), self._mailer, self.observe)
+        sending = Sending(self._store, self._reader(home), self._mailer, self._held)
         return await sending.send(invitation, reply)
 
     async def list_invitations(
@@ -208,6 +200,19 @@ class CalDAVCalendar(CalendarClient):
 
     def _reader(self, home: Home) -> Reader:
         return Reader(home, self._marks, self._is_own_link)
+
+    async def _held(self, reference: EventReference, scope: Scope) -> HeldInvitation:
+        what = f"read {reference}"
+        home = await self._home()
+        if reference.event_id is not None:
+            event_id = EventId.parse(reference.event_id)
+        else:
+            event_id = await self._find(home, reference)
+        resource = await self._store.get(home.path + event_id.path, what)
+        reader = self._reader(home)
+        with reading(what):
+            # An object may take longer to read than an event loop may stand still.
+            return await asyncio.to_thread(reader.chosen, resource, event_id, reference, scope)
 
     async def _find(self, home: Home, reference: EventReference) -> EventId:
         """Return where the object with a UID lies: in the calendar that is named, else in any, the default first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -48,17 +48,18 @@ _SENSITIVITIES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldInvitation(Invitation):
+@dataclass(frozen=True, slots=True)
+class HeldInvitation:
     """
-    An invitation with the object that says it, which a reply changes.
+    An invitation with the object that says it, which a reply changes; the ``version`` of those that were observed.
 
     :param occurrence: which instance of a series; None for a single event or the whole series
     """
 
-    resource: Resource = field(repr=False, compare=False)
-    object: CalendarObject = field(repr=False, compare=False)
-    occurrence: Occurrence | None = field(repr=False, compare=False)
+    invitation: Invitation
+    resource: Resource
+    object: CalendarObject
+    occurrence: Occurrence | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Reader:
         fields = self._fields(obj, event_id, event) | _place_of(
             event_id, event, time, occurrence, series=occurrence is None and not alone
         )
-        return HeldInvitation(**fields, resource=resource, object=obj, occurrence=occurrence)
+        return HeldInvitation(Invitation(**fields), resource, obj, occurrence)
 
     def within(self, data: bytes, path: str, window: Window) -> Iterator[Invitation]:
         """
