@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta, tzinfo
 from typing import Protocol
 
 import pendulum
@@ -17,7 +18,14 @@ from airflow_provider_rsvp.model import (
     ParticipationStatus,
     Reply,
     Scope,
+    TimeRange,
 )
+from airflow_provider_rsvp.times import UTC, beginning
+
+_FIRST_DAY_BEGINS = timedelta(hours=14)
+"""Before midnight in UTC, in Kiribati."""
+_LAST_DAY_ENDS = timedelta(hours=12)
+"""After midnight in UTC, on Baker Island."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,19 @@ class Window:
             raise InvalidInputError(
                 f"window: the end {self.end.isoformat()} is not after the start {self.start.isoformat()}."
             )
+
+    def covers(self, time: TimeRange, zone: tzinfo | None = None) -> bool:
+        """
+        Return whether an event lies in the window; one that takes no time does where it begins with the window, too.
+
+        :param zone: in which the days of an all-day event begin; None where it is not known. The event then lies in
+            the window if it does so anywhere on Earth: a day begins 14 hours before midnight in UTC at the earliest,
+            and ends 12 hours after it at the latest.
+        """
+        start, end = (beginning(each, zone or UTC) for each in (time.start, time.end))
+        if time.all_day and zone is None:
+            start, end = start - _FIRST_DAY_BEGINS, end + _LAST_DAY_ENDS
+        return start < self.end and (end > self.start or start >= self.start)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -62,6 +62,7 @@ from airflow_provider_rsvp.services.foreign import (
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Bucket,
+    ChangeTokenEndedError,
     Dialect,
     Exchange,
     Limits,
@@ -74,9 +75,10 @@ from airflow_provider_rsvp.services.wire import (
     optional_text,
     reading,
     refused_for_load,
+    required_text,
     server_error,
 )
-from airflow_provider_rsvp.times import UTC, parse_day, parse_instant
+from airflow_provider_rsvp.times import UTC, parse_day, parse_instant, utc_text
 
 SERVICE = "Google Calendar"
 HOST = "https://www.googleapis.com"
@@ -176,10 +178,6 @@ class _Version:
     own_entry: Mapping[str, Any]
 
 
-class _SyncTokenEndedError(EventNotFoundError):
-    """A sync token is no longer known, so that everything must be read anew."""
-
-
 class GoogleCalendar(CalendarClient):
     """
     The calendars that one connection to Google Calendar reaches.
@@ -203,7 +201,7 @@ class GoogleCalendar(CalendarClient):
         delegated: bool = False,
     ) -> None:
         self._exchange = exchange
-        self.mailbox = mailbox
+        self._mailbox = mailbox
         self._calendar_id = calendar_id
         self._delegated = delegated
 
@@ -216,7 +214,7 @@ class GoogleCalendar(CalendarClient):
         what = f"read {reference}"
         event = await self._event(reference)
         if scope is Scope.SERIES and event.get("recurringEventId"):
-            event = await self._read(reference, _text(event, "recurringEventId", what))
+            event = await self._read(reference, required_text(event, "recurringEventId", what))
         with reading(what):
             return self._invitation(event, reference.mailbox, reference.calendar_id, what, event)
 
@@ -285,13 +283,13 @@ class GoogleCalendar(CalendarClient):
         if since is not None:
             try:
                 return await self._changes(window, (("syncToken", since),), mailbox, calendar_id)
-            except _SyncTokenEndedError:
+            except ChangeTokenEndedError:
                 pass
         return await self._changes(window, _bounds(window), mailbox, calendar_id, complete=True)
 
     async def account(self) -> Account:
         """Open the calendar that tasks without a mailbox use, and say what may be done there."""
-        if self._delegated and self.mailbox is None:
+        if self._delegated and self._mailbox is None:
             raise ConfigurationError(
                 "mailbox: a service account has no calendar of its own. Name a user of the domain in the "
                 "connection (it is also whose calendar tasks without a mailbox use)."
@@ -370,8 +368,8 @@ class GoogleCalendar(CalendarClient):
         what = f"find {reference}"
         with reading(what):
             all_day = "date" in series["start"]
-        url = f"{self._event_path(reference, _text(series, 'id', what))}/instances"
-        query = (("originalStart", start.to_date_string() if all_day else _text_of(start)),)
+        url = f"{self._event_path(reference, required_text(series, 'id', what))}/instances"
+        query = (("originalStart", start.to_date_string() if all_day else utc_text(start)),)
         wanted = start.replace(tzinfo=UTC).start_of("day") if all_day else start
         search = Search(what)
         async for page in self._pages(url, query, what, reference.mailbox):
@@ -417,7 +415,7 @@ class GoogleCalendar(CalendarClient):
                 if isinstance(row, dict) and row.get("status") == "cancelled" and "start" not in row:
                     continue
                 invitation = self._listed(row, window, mailbox, calendar_id, what, page)
-                if complete or _within(invitation.time, window):
+                if complete or window.covers(invitation.time):
                     found.append(invitation)
             token = optional_text(page, "nextSyncToken")
         return Changes(tuple(found), token, complete)
@@ -454,7 +452,7 @@ class GoogleCalendar(CalendarClient):
         return response.json_object(request.what)
 
     def _owner(self, mailbox: str | None) -> str | None:
-        owner = mailbox or self.mailbox
+        owner = mailbox or self._mailbox
         if owner is None and self._delegated:
             raise ConfigurationError(
                 "mailbox: a service account answers for the users of a domain and has no calendar of its own. "
@@ -513,12 +511,12 @@ class GoogleCalendar(CalendarClient):
         person = Person(optional_text(organizer, "email"), optional_text(organizer, "displayName"))
         series = foreign_id(event.get("recurringEventId"))
         recurrence = Recurrence.INSTANCE if series else Recurrence.SINGLE
-        etag = _text(event, "etag", what)
+        etag = required_text(event, "etag", what)
         if not _ETAG.fullmatch(etag):
             raise MalformedResponseError(f"Could not {what}: the answer's 'etag' is none.")
         return Invitation(
             reference=EventReference(
-                event_id=_text(event, "id", what),
+                event_id=required_text(event, "id", what),
                 ical_uid=foreign_uid(event.get("iCalUID")),
                 original_start=_original_start(event) if series else None,
                 mailbox=self._owner(mailbox),
@@ -574,11 +572,9 @@ def assertion_form(assertion: str) -> dict[str, str]:
 
 
 def read_token(request: Request, response: Response) -> Grant:
-    """Return what was granted; where no new refresh token came along, the old one stays in use."""
-    form = request.form or {}
-    advice = _ASSERTION_ADVICE if "assertion" in form else _REFRESH_ADVICE
-    grant = read_grant("Google's token endpoint", request, response, advice=advice)
-    return grant if grant.refresh_token else replace(grant, refresh_token=form.get("refresh_token"))
+    """Return what was granted."""
+    advice = _ASSERTION_ADVICE if "assertion" in (request.form or {}) else _REFRESH_ADVICE
+    return read_grant("Google's token endpoint", request, response, advice=advice)
 
 
 def permissions(scope: str) -> tuple[str, ...]:
@@ -592,19 +588,7 @@ def may_answer(names: tuple[str, ...]) -> bool:
 
 
 def _bounds(window: Window) -> tuple[tuple[str, str], ...]:
-    return ("timeMin", _text_of(window.start)), ("timeMax", _text_of(window.end))
-
-
-def _text_of(value: pendulum.DateTime) -> str:
-    return value.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")
-
-
-def _within(time: TimeRange, window: Window) -> bool:
-    """Return whether an event lies in a window; of a whole day it is not known in which zone, so a day is added."""
-    start, end = time.start, time.end
-    if isinstance(start, pendulum.DateTime) and isinstance(end, pendulum.DateTime):
-        return bool(start < window.end and (end > window.start or start >= window.start))
-    return window.start.subtract(days=1).date() < end and start <= window.end.add(days=1).date()
+    return ("timeMin", utc_text(window.start)), ("timeMax", utc_text(window.end))
 
 
 def _items(page: Mapping[str, Any], what: str) -> list[object]:
@@ -719,8 +703,8 @@ def _error(request: Request, response: Response) -> RsvpError:
             return EventNotFoundError(
                 f"{could_not}. The id is wrong, of another calendar, or the calendar is not shared with you."
             )
-        case 410 if request.url.endswith("/events"):
-            return _SyncTokenEndedError(f"{could_not}.")
+        case 410 if any(name == "syncToken" for name, _ in request.query):
+            return ChangeTokenEndedError(f"{could_not}.")
         case 410:
             return EventNotFoundError(f"{could_not}. The event was deleted.")
         case 412:
@@ -756,10 +740,3 @@ def _forbidden(could_not: str, reasons: set[str]) -> RsvpError:
     else:
         advice = f"The token needs the scope {SCOPE}, and the calendar must be open to it for writing."
     return PermissionDeniedError(f"{could_not}. {advice}")
-
-
-def _text(event: Mapping[str, Any], name: str, what: str) -> str:
-    value: str = expect(event.get(name), str, what, f"a text '{name}'")
-    if not value:
-        raise MalformedResponseError(f"Could not {what}: the answer's '{name}' is empty.")
-    return value

@@ -25,13 +25,13 @@ from airflow_provider_rsvp.model import (
 from airflow_provider_rsvp.services.caldav import CAPABILITIES, SERVICE, Software
 from airflow_provider_rsvp.services.caldav.discovery import Collection, Home, Silence, discover
 from airflow_provider_rsvp.services.caldav.instances import instance_text
-from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
+from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, InvitationReader
 from airflow_provider_rsvp.services.caldav.itip import Mailer
 from airflow_provider_rsvp.services.caldav.lines import Document, unescaped
 from airflow_provider_rsvp.services.caldav.marks import Marks
 from airflow_provider_rsvp.services.caldav.places import EventId, below_home, path_of
 from airflow_provider_rsvp.services.caldav.sending import Sending
-from airflow_provider_rsvp.services.caldav.store import Store, SyncTokenEnded
+from airflow_provider_rsvp.services.caldav.store import Store
 from airflow_provider_rsvp.services.caldav.xml import (
     CALDAV,
     CALENDAR_SERVER,
@@ -44,7 +44,7 @@ from airflow_provider_rsvp.services.caldav.xml import (
 )
 from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.services.foreign import read_events
-from airflow_provider_rsvp.services.wire import Exchange, Pages, reading
+from airflow_provider_rsvp.services.wire import ChangeTokenEndedError, Exchange, Pages, reading
 
 _DATA = f"{CALDAV}calendar-data"
 _TOKENS = (f"{DAV}sync-token", f"{CALENDAR_SERVER}getctag")
@@ -155,7 +155,7 @@ class CalDAVCalendar(CalendarClient):
         if since is not None and since.startswith(_SYNC):
             try:
                 return await self._changed(home, calendar, window, since.removeprefix(_SYNC))
-            except SyncTokenEnded:
+            except ChangeTokenEndedError:
                 since = None
         # The token first: what changes in between comes again with the next report.
         token = await self._token(calendar)
@@ -198,8 +198,8 @@ class CalDAVCalendar(CalendarClient):
             self._known = await discover(self._store, self._start, self._software, self._addresses)
         return self._known
 
-    def _reader(self, home: Home) -> Reader:
-        return Reader(home, self._marks, self._is_own_link)
+    def _reader(self, home: Home) -> InvitationReader:
+        return InvitationReader(home, self._marks, self._is_own_link)
 
     async def _held(self, reference: EventReference, scope: Scope) -> HeldInvitation:
         what = f"read {reference}"
@@ -298,7 +298,7 @@ class CalDAVCalendar(CalendarClient):
 
 
 def _events(
-    reader: Reader, response: ResourceResponse, calendar: Collection, window: Window, what: str
+    reader: InvitationReader, response: ResourceResponse, calendar: Collection, window: Window, what: str
 ) -> Sequence[Invitation]:
     data = response.text(_DATA)
 

@@ -50,9 +50,9 @@ from airflow_provider_rsvp.services.caldav.edits import (
     with_status,
     without_strange_marks,
 )
-from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
+from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, InvitationReader
 from airflow_provider_rsvp.services.caldav.itip import Letter, Mailer
-from airflow_provider_rsvp.services.caldav.lines import Document, Line
+from airflow_provider_rsvp.services.caldav.lines import ContentLine, Document
 from airflow_provider_rsvp.services.caldav.marks import MARK, Marks
 from airflow_provider_rsvp.services.caldav.store import Store
 from airflow_provider_rsvp.services.client import Sent, check_unchanged
@@ -93,7 +93,9 @@ class Sending:
     :param observe: reads an event anew
     """
 
-    def __init__(self, store: Store, reader: Reader, mailer: Mailer | None, observe: Observe) -> None:
+    def __init__(
+        self, store: Store, reader: InvitationReader, mailer: Mailer | None, observe: Observe
+    ) -> None:
         self._store = store
         self._reader = reader
         self._mailer = mailer
@@ -213,7 +215,7 @@ class Sending:
             return document, (place,)
         return obj.document, (occurrence.event.place,)
 
-    def _organizer(self, held: HeldInvitation) -> Line:
+    def _organizer(self, held: HeldInvitation) -> ContentLine:
         event = held.occurrence.event if held.occurrence else held.object.master or held.object.events[0]
         line = event.first("ORGANIZER")
         assert line is not None, "without an organizer it is no invitation"
@@ -315,7 +317,7 @@ class Sending:
             "status with notify_organizer=False, and write to the organizer."
         )
 
-    def _noted(self, document: Document, places: tuple[int, ...]) -> tuple[Line, str | None]:
+    def _noted(self, document: Document, places: tuple[int, ...]) -> tuple[ContentLine, str | None]:
         """Return my ``ATTENDEE`` line, and what its mark says; None if there is none of ours."""
         mine = document.lines[attendee_lines(document, places[0], self._mine)[0]]
         return mine, self._marks.found(document.own_lines(document.blocks("VEVENT")[places[0]]), mine)
