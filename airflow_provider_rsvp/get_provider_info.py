@@ -100,7 +100,7 @@ _BITRIX24: dict[str, Any] = {
 
 _MSGRAPH_CALENDAR: dict[str, Any] = {
     "connection-type": "msgraph_calendar",
-    "hook-name": "Microsoft Graph Calendar",
+    "hook-name": "Microsoft Graph",
     "hook-class-name": "airflow_provider_rsvp.hooks.msgraph.MSGraphCalendarHook",
     "ui-field-behaviour": {
         "hidden-fields": ["schema", "port"],

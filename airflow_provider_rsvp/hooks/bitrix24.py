@@ -27,7 +27,7 @@ class Bitrix24Hook(CalendarHook):
     """
 
     conn_type = "bitrix24"
-    hook_name = "Bitrix24"
+    hook_name = bitrix24.SERVICE
     default_conn_name = "bitrix24_default"
     capabilities = bitrix24.CAPABILITIES
 

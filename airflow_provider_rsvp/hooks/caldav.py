@@ -8,7 +8,7 @@ from airflow_provider_rsvp.exceptions import ConfigurationError
 from airflow_provider_rsvp.hooks.base import Calendar, CalendarHook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.hooks.mail import AirflowMailer
-from airflow_provider_rsvp.services.caldav import CAPABILITIES, DIALECT, Software
+from airflow_provider_rsvp.services.caldav import CAPABILITIES, DIALECT, SERVICE, Software
 from airflow_provider_rsvp.transport.session import Transport
 from airflow_provider_rsvp.transport.tokens import Auth, StaticToken, UserPassword
 
@@ -26,7 +26,7 @@ class CalDAVHook(CalendarHook):
     """
 
     conn_type = "caldav"
-    hook_name = "CalDAV"
+    hook_name = SERVICE
     default_conn_name = "caldav_default"
     capabilities = CAPABILITIES
 

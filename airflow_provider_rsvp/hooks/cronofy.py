@@ -21,7 +21,7 @@ class CronofyHook(CalendarHook):
     """
 
     conn_type = "cronofy"
-    hook_name = "Cronofy"
+    hook_name = cronofy.SERVICE
     default_conn_name = "cronofy_default"
     capabilities = cronofy.CAPABILITIES
 

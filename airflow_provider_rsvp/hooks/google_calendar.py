@@ -32,7 +32,7 @@ class GoogleCalendarHook(CalendarHook):
     """
 
     conn_type = "google_calendar"
-    hook_name = "Google Calendar"
+    hook_name = google_calendar.SERVICE
     default_conn_name = "google_calendar_default"
     capabilities = google_calendar.CAPABILITIES
 

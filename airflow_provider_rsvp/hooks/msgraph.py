@@ -31,7 +31,7 @@ class MSGraphCalendarHook(CalendarHook):
     """
 
     conn_type = "msgraph_calendar"
-    hook_name = "Microsoft Graph Calendar"
+    hook_name = msgraph.SERVICE
     default_conn_name = "msgraph_calendar_default"
     capabilities = msgraph.CAPABILITIES
 
