@@ -425,6 +425,8 @@ class Invitation:
     :param free_busy: how the event counts towards the mailbox's time; None where the service does not say
     :param attendees: who is invited and how they answered; None where the service does not show it; not in
         :meth:`to_plain`
+    :param version: what the service's own client needs to change exactly this state of the event; opaque to all
+        others, not in :meth:`to_plain`, and not kept in plans
     """
 
     reference: EventReference
@@ -452,6 +454,7 @@ class Invitation:
     sensitivity: Sensitivity | None = None
     free_busy: FreeBusy | None = None
     attendees: tuple[Attendee, ...] | None = None
+    version: object | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _clean(self, "subject", "cannot_respond")

@@ -231,6 +231,11 @@ class TestInvitation:
         assert (shown["organizer"], shown["organizer_name"]) == ("o@example.com", "Olga")
         assert (shown["status"], shown["recurrence"]) == ("needs-action", "instance")
 
+    def test_keeps_its_version_to_itself(self):
+        seen = self.invitation(version="etag")
+        assert seen == self.invitation()
+        assert "etag" not in f"{seen!r} {seen.to_plain()}"
+
 
 def test_an_outcome_is_plain_values_outside():
     outcome = Outcome(

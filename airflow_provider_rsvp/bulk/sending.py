@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_rsvp.bulk.listed import Address, ListedCalendar
+from airflow_provider_rsvp.bulk.looking import Address, ListedCalendar
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
     EventCancelledError,

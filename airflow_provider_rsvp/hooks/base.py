@@ -35,7 +35,6 @@ from airflow_provider_rsvp.replying import ReplyMemory, ReplyOptions, set_partic
 from airflow_provider_rsvp.services.client import CalendarClient, Window
 from airflow_provider_rsvp.times import UTC, parse_moment
 from airflow_provider_rsvp.transport.session import Timeouts, Transport
-from airflow_provider_rsvp.transport.tokens import RenewedToken
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -111,12 +110,10 @@ class CalendarHook(BaseHook, ABC):
     async def describe(self, calendar: Calendar) -> Account:
         """Return who the connection is; asks the service."""
         account = await calendar.client.account()
-        auth = calendar.transport.auth
-        if isinstance(auth, RenewedToken):
-            ends = (await auth.grant()).expires_at
-            if ends is not None:
-                account = replace(account, token_expires_at=pendulum.from_timestamp(ends))
-        return account
+        grant = await calendar.transport.granted()
+        if grant is None or grant.expires_at is None:
+            return account
+        return replace(account, token_expires_at=pendulum.from_timestamp(grant.expires_at))
 
     @asynccontextmanager
     async def calendar(self, *, batched: bool = False) -> AsyncIterator[Calendar]:

@@ -51,7 +51,7 @@ from airflow_provider_rsvp.preconditions import (
 )
 from airflow_provider_rsvp.replying.memory import Intent, NoMemory, ReplyMemory
 from airflow_provider_rsvp.replying.options import ReplyOptions
-from airflow_provider_rsvp.services.client import CalendarClient, Sent
+from airflow_provider_rsvp.services.client import ReplyClient, Sent
 from airflow_provider_rsvp.text import same_wording
 from airflow_provider_rsvp.times import UTC
 
@@ -63,7 +63,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 """Seconds between two looks while reading back."""
 
 
-def check_request(client: CalendarClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
+def check_request(client: ReplyClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
     """
     Check everything about a reply that can be checked without a request.
 
@@ -76,7 +76,7 @@ def check_request(client: CalendarClient, reference: EventReference, reply: Repl
 
 
 async def set_participation_status(
-    client: CalendarClient,
+    client: ReplyClient,
     reference: EventReference,
     reply: Reply,
     *,
@@ -117,7 +117,7 @@ class _Protocol:
 
     def __init__(
         self,
-        client: CalendarClient,
+        client: ReplyClient,
         reply: Reply,
         options: ReplyOptions,
         memory: ReplyMemory,

@@ -40,6 +40,14 @@ MOST_EVENTS = 100_000
 _LONGEST_WAIT = 366 * 86400.0
 
 
+class ChangeTokenEndedError(ServiceUnavailableError):
+    """
+    The service no longer takes the token of an earlier list of changes, so its client reads everything anew.
+
+    Where there was no token, the service fails on its side.
+    """
+
+
 class Purpose(Enum):
     """What a request is for; decides what may be repeated and whose credentials go along."""
 
@@ -306,6 +314,19 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     """Return a text of an answer; None where it is absent, empty or of another type."""
     value = fields.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def required_text(fields: Mapping[str, Any], name: str, what: str) -> str:
+    """
+    Return a text of a response.
+
+    :param what: the request in words
+    :raises MalformedResponseError: it is absent, empty or of another type
+    """
+    value: str = expect(fields.get(name), str, what, f"a text '{name}'")
+    if not value:
+        raise MalformedResponseError(f"Could not {what}: the response's '{name}' is empty.")
+    return value
 
 
 class Pages:

@@ -24,6 +24,7 @@ from airflow_provider_rsvp.exceptions import (
     UnclearOutcomeError,
 )
 from airflow_provider_rsvp.redaction import keep_out
+from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Dialect, Purpose, Request, Response
 from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
 from airflow_provider_rsvp.transport.body import ACCEPTED_ENCODINGS, UnreadableBodyError, read_body
@@ -133,6 +134,10 @@ class Transport:
         """The service and the addresses that this transport talks to, by which its grants are told from others."""
         origins = (self._origin, self._token_origin)
         return (self._dialect.service, *(origin.base if origin else "" for origin in origins))
+
+    async def granted(self) -> Grant | None:
+        """Return what the connection is granted now; None where it has no access token."""
+        return await self.auth.granted() if self.auth is not None else None
 
     def token_address(self, request: Request) -> str:
         """Return the address that a ``TOKEN`` request goes to, which its assertion has to name."""

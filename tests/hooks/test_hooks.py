@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_rsvp.exceptions import ConfigurationError, EventNotFoundError, RsvpError
 from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
 from airflow_provider_rsvp.hooks.bitrix24 import Bitrix24Hook
+from airflow_provider_rsvp.hooks.caldav import CalDAVHook
 from airflow_provider_rsvp.hooks.cronofy import CronofyHook
 from airflow_provider_rsvp.hooks.google_calendar import GoogleCalendarHook
 from airflow_provider_rsvp.hooks.msgraph import MSGraphCalendarHook
@@ -20,6 +21,7 @@ from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Rep
 from airflow_provider_rsvp.sandbox.google import ids as google_ids
 from airflow_provider_rsvp.sandbox.graph import ids
 from airflow_provider_rsvp.services import bitrix24, cronofy, google_calendar, msgraph
+from airflow_provider_rsvp.services.caldav.client import CalDAVCalendar
 
 RELEASE = {
     "cronofy_default": EventReference(event_id="evt_external_release"),
@@ -84,6 +86,21 @@ def test_a_connection_of_another_type_is_refused(connection):
 )
 def test_capabilities_are_known_without_a_request(hook, capabilities):
     assert hook.capabilities is capabilities
+
+
+@pytest.mark.parametrize(
+    ("hook", "client"),
+    [
+        (CronofyHook, cronofy.CronofyCalendar),
+        (Bitrix24Hook, bitrix24.Bitrix24Calendar),
+        (MSGraphCalendarHook, msgraph.GraphCalendar),
+        (GoogleCalendarHook, google_calendar.GoogleCalendar),
+        (CalDAVHook, CalDAVCalendar),
+    ],
+)
+def test_a_service_has_one_name(hook, client):
+    """The hook's is the one in Airflow's UI and in plans, the client's the one in outcomes and errors."""
+    assert hook.hook_name == client.service
 
 
 class TestTwins:

@@ -31,7 +31,7 @@ from airflow_provider_rsvp.policies import Policy, plan
 from airflow_provider_rsvp.sensors.invitation import InvitationSensor
 from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor
 from airflow_provider_rsvp.services import bitrix24, cronofy, foreign, google_calendar, msgraph
-from airflow_provider_rsvp.services.client import Window, statuses_of
+from airflow_provider_rsvp.services.client import CalendarClient, Window
 from airflow_provider_rsvp.services.foreign import MOST_ATTENDEES
 from airflow_provider_rsvp.services.wire import Request, Response
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
@@ -845,11 +845,12 @@ class TestGraphRounds:
 
 
 def test_a_reading_back_leaves_out_what_cannot_be_read():
-    async def rows():
-        yield foreign.unreadable(WINDOW, event_id="AAMkOdd=", why="it cannot be read.")
+    class Listing(CalendarClient):
+        async def list_invitations(self, window, **_):
+            yield foreign.unreadable(window, event_id="AAMkOdd=", why="it cannot be read.")
 
     async def read():
-        return [each async for each in statuses_of(rows())]
+        return [each async for each in Listing().list_statuses(WINDOW)]
 
     assert asyncio.run(read()) == []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -39,6 +40,7 @@ from airflow_provider_rsvp.model import (
     Recurrence,
     Reply,
     Result,
+    Scope,
     Sensitivity,
 )
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
@@ -192,6 +194,35 @@ class TestWhatAReplyChanges:
         reply(SIGNED_IN, "accepted", event_id=event_id("release"))
         (request,) = sent(sandbox)
         assert request["headers"]["If-Match"].startswith('"')
+
+    def send_without_its_version(self, version, change=lambda: None):
+        """Send a reply to an invitation that was handed on with no version, or that of another service."""
+
+        async def observe_and_send():
+            async with get_calendar_hook(SIGNED_IN).calendar() as calendar:
+                client = calendar.client
+                reference = EventReference(event_id=event_id("release"))
+                invitation = await client.observe(reference, Scope.INSTANCE)
+                change()
+                return await client.send(
+                    replace(invitation, version=version), Reply(status=ParticipationStatus.ACCEPTED)
+                )
+
+        return asyncio.run(observe_and_send())
+
+    @pytest.mark.parametrize("version", [None, "of another service"])
+    def test_what_comes_without_its_version_is_looked_at_again(self, sandbox, version):
+        assert self.send_without_its_version(version).status is ParticipationStatus.ACCEPTED
+        assert [request["operation"] for request in sandbox.requests()] == ["observe", "observe", "send"]
+        assert sent(sandbox)[0]["headers"]["If-Match"].startswith('"')
+
+    def test_what_comes_without_its_version_and_changed_is_not_answered(self, sandbox):
+        def change():
+            sandbox.answer("google", event_id("release"), ALICE, "declined")
+
+        with pytest.raises(EditConflictError, match=r"was changed meanwhile; nothing was sent"):
+            self.send_without_its_version(None, change)
+        assert sent(sandbox) == []
 
     def test_a_silent_reply_mails_nobody(self, sandbox):
         outcome = reply(SIGNED_IN, "accepted", event_id=event_id("release"), notify_organizer=False)

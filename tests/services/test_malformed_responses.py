@@ -650,7 +650,7 @@ def test_any_next_page_is_an_address_or_an_error(link):
 
 TOKEN = Request(what="get an access token", method="POST", url="", purpose=Purpose.TOKEN)
 READERS = {
-    "cronofy": lambda answer: cronofy.read_token(TOKEN, answer, "sesame"),
+    "cronofy": lambda answer: cronofy.read_token(TOKEN, answer),
     "bitrix24": lambda answer: bitrix24.read_token(TOKEN, answer),
     "graph": lambda answer: msgraph.read_token(TOKEN, answer),
     "google": lambda answer: google_calendar.read_token(TOKEN, answer),

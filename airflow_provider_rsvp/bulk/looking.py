@@ -10,7 +10,6 @@ import pendulum
 
 from airflow_provider_rsvp.exceptions import RsvpError, SameEventError
 from airflow_provider_rsvp.model import (
-    Account,
     EventReference,
     Invitation,
     ParticipationStatus,
@@ -20,7 +19,7 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.plans.planned_reply import PlannedReply
-from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Shown, Window
+from airflow_provider_rsvp.services.client import CalendarClient, Sent, Shown, Window
 from airflow_provider_rsvp.times import UTC, timestamp
 
 _T = TypeVar("_T")
@@ -39,7 +38,7 @@ Address = tuple[str | None, str | None, float]
 
 class ListedCalendar:
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for some replies on one calendar.
+    A :class:`~airflow_provider_rsvp.services.client.ReplyClient` for some replies on one calendar.
 
     Looks, and reads back, by listing the days on which their invitations lie; what a listing does not show, it asks
     for one by one. Reading back waits until all replies that are still under way have come to it.
@@ -105,33 +104,6 @@ class ListedCalendar:
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
         """Send one reply."""
         return await self._client.send(invitation, reply)
-
-    def list_invitations(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Invitation]:
-        """Read the events of a window."""
-        return self._client.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id)
-
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read the statuses of a window's events."""
-        return self._client.list_statuses(window, mailbox=mailbox, calendar_id=calendar_id)
-
-    async def changes(
-        self,
-        window: Window,
-        since: str | None,
-        *,
-        mailbox: str | None = None,
-        calendar_id: str | None = None,
-    ) -> Changes:
-        """Read what changed."""
-        return await self._client.changes(window, since, mailbox=mailbox, calendar_id=calendar_id)
-
-    async def account(self) -> Account:
-        """Say who the connection is."""
-        return await self._client.account()
 
     def _read_back_if_all_wait(self) -> None:
         if len(self._waiting) < self._under_way:
