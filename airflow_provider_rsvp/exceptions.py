@@ -28,6 +28,7 @@
     │   └── RejectedByServiceError     the service refused for a reason of its own
     └── PassingError                   a later try may succeed; Airflow's retries apply
         ├── ServiceUnavailableError    not reachable, or failing on its side
+        │   └── ChangeTokenExpiredError  a list of changes has to be read anew from the start
         ├── ThrottledError             too many requests, for longer than we may wait
         ├── MalformedResponseError     the response is not what the service documents
         ├── EditConflictError          the event changed between the look and the sending; nothing was sent
@@ -193,6 +194,10 @@ class RejectedByServiceError(PermanentError):
 
 class ServiceUnavailableError(PassingError):
     """The service is not reachable or fails on its side."""
+
+
+class ChangeTokenExpiredError(ServiceUnavailableError):
+    """A service no longer takes a change token; everything is read anew, and a new token is given out."""
 
 
 class ThrottledError(PassingError):

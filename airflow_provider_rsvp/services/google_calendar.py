@@ -19,6 +19,7 @@ import pendulum
 
 from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
+    ChangeTokenExpiredError,
     ConfigurationError,
     CredentialsError,
     EditConflictError,
@@ -62,7 +63,6 @@ from airflow_provider_rsvp.services.foreign import (
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
     Bucket,
-    ChangeTokenEndedError,
     Dialect,
     Exchange,
     Limits,
@@ -283,7 +283,7 @@ class GoogleCalendar(CalendarClient):
         if since is not None:
             try:
                 return await self._changes(window, (("syncToken", since),), mailbox, calendar_id)
-            except ChangeTokenEndedError:
+            except ChangeTokenExpiredError:
                 pass
         return await self._changes(window, _bounds(window), mailbox, calendar_id, complete=True)
 
@@ -704,7 +704,7 @@ def _error(request: Request, response: Response) -> RsvpError:
                 f"{could_not}. The id is wrong, of another calendar, or the calendar is not shared with you."
             )
         case 410 if any(name == "syncToken" for name, _ in request.query):
-            return ChangeTokenEndedError(f"{could_not}.")
+            return ChangeTokenExpiredError(f"{could_not}.")
         case 410:
             return EventNotFoundError(f"{could_not}. The event was deleted.")
         case 412:

@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pendulum
 
 from airflow_provider_rsvp.exceptions import (
+    ChangeTokenExpiredError,
     ConfigurationError,
     CredentialsError,
     EventNotFoundError,
@@ -60,7 +61,6 @@ from airflow_provider_rsvp.services.foreign import (
 from airflow_provider_rsvp.services.msgraph_batch import BATCHING, SIZE
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
-    ChangeTokenEndedError,
     Dialect,
     Exchange,
     Limits,
@@ -202,7 +202,7 @@ _OF_ONE_SERIES = (
     MailboxNotFoundError,
     PermissionDeniedError,
     RejectedByServiceError,
-    ChangeTokenEndedError,
+    ChangeTokenExpiredError,
 )
 """What may go wrong with reading one series, and says nothing about the others."""
 
@@ -337,7 +337,7 @@ class GraphCalendar(CalendarClient):
                 return await self._round(
                     window, (("$deltatoken", since),), mailbox, calendar_id, complete=False
                 )
-            except ChangeTokenEndedError:
+            except ChangeTokenExpiredError:
                 pass
         return await self._round(window, _bounds(window), mailbox, calendar_id, complete=True)
 
@@ -371,7 +371,7 @@ class GraphCalendar(CalendarClient):
         """
         Read one round of changes to its last page, whose link carries the token for the next round.
 
-        :raises ChangeTokenEndedError: the token has ended
+        :raises ChangeTokenExpiredError: the token has ended
         """
         what = f"read the changes of {self._owner(mailbox) or 'the signed-in user'}"
         request = self._get(
@@ -759,7 +759,7 @@ def _error(request: Request, response: Response) -> RsvpError:
     if failed is not None:
         return failed
     if response.status == 410 or kind in _SYNC_STATE_ENDED:
-        return ChangeTokenEndedError(f"{could_not}. The changes have to be read anew from the start.")
+        return ChangeTokenExpiredError(f"{could_not}. The changes have to be read anew from the start.")
     if response.status == 401:
         return CredentialsError(f"{could_not}. The access token is not accepted; get a new one.")
     if response.status == 403:

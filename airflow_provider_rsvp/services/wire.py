@@ -40,14 +40,6 @@ MOST_EVENTS = 100_000
 _LONGEST_WAIT = 366 * 86400.0
 
 
-class ChangeTokenEndedError(ServiceUnavailableError):
-    """
-    The service no longer takes the token of an earlier list of changes, so its client reads everything anew.
-
-    Where there was no token, the service fails on its side.
-    """
-
-
 class Purpose(Enum):
     """What a request is for; decides what may be repeated and whose credentials go along."""
 

@@ -106,9 +106,8 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=self._timeouts.request, sock_connect=self._timeouts.connect),
             headers={"Accept-Encoding": ACCEPTED_ENCODINGS},
             auto_decompress=False,
+            middlewares=(_sent_once,),
         )
-        # Else aiohttp sends a PUT again by itself when the connection breaks after it had left.
-        self._client._retry_connection = False
         return self
 
     async def __aexit__(
@@ -312,6 +311,25 @@ class Transport:
         return ServiceUnavailableError(
             f"Could not {request.what}: {self._dialect.service} gave no whole answer ({unanswered.reason})."
         )
+
+
+async def _sent_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """
+    Send a request, once.
+
+    aiohttp itself sends some of them again, a PUT too, when the connection breaks after they have left: at these two
+    errors, so that they become another.
+    """
+    import aiohttp
+
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
 
 
 def _encode(request: Request) -> tuple[bytes | None, dict[str, str]]:

@@ -14,6 +14,7 @@ import pytest
 from support.fault_matrix import StateStore
 from support.replies import listing, look, reply, sent
 
+from airflow_provider_rsvp._tasks.memory import task_memory
 from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
     ConfigurationError,
@@ -420,7 +421,7 @@ class TestAVersionThatChangedMeanwhile:
         )
         with pytest.raises(EditConflictError):
             operator.execute({"task_state_store": store, "ti": SimpleNamespace(try_number=1)})
-        assert store == {}
+        assert task_memory({"task_state_store": store}).intent("reply") is None
 
 
 class TestPreconditions:

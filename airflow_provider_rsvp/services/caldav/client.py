@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from dataclasses import replace
 
 from airflow_provider_rsvp.exceptions import (
+    ChangeTokenExpiredError,
     EventNotFoundError,
     InvalidInputError,
     MalformedResponseError,
@@ -44,7 +45,7 @@ from airflow_provider_rsvp.services.caldav.xml import (
 )
 from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.services.foreign import read_events
-from airflow_provider_rsvp.services.wire import ChangeTokenEndedError, Exchange, Pages, reading
+from airflow_provider_rsvp.services.wire import Exchange, Pages, reading
 
 _DATA = f"{CALDAV}calendar-data"
 _TOKENS = (f"{DAV}sync-token", f"{CALENDAR_SERVER}getctag")
@@ -155,7 +156,7 @@ class CalDAVCalendar(CalendarClient):
         if since is not None and since.startswith(_SYNC):
             try:
                 return await self._changed(home, calendar, window, since.removeprefix(_SYNC))
-            except ChangeTokenEndedError:
+            except ChangeTokenExpiredError:
                 since = None
         # The token first: what changes in between comes again with the next report.
         token = await self._token(calendar)

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
+    ChangeTokenExpiredError,
     CredentialsError,
     EditConflictError,
     EventNotFoundError,
@@ -22,7 +23,6 @@ from airflow_provider_rsvp.exceptions import (
 from airflow_provider_rsvp.services.caldav import SERVICE
 from airflow_provider_rsvp.services.caldav.xml import CALDAV, DAV, Multistatus, conditions, propfind
 from airflow_provider_rsvp.services.wire import (
-    ChangeTokenEndedError,
     Exchange,
     Purpose,
     Request,
@@ -179,7 +179,7 @@ def error_of(request: Request, response: Response) -> RsvpError:
         said += f", {excerpt(', '.join(sorted(name.rpartition('}')[2] for name in named)))}"
     could_not = f"Could not {request.what}: the server says {said}"
     if f"{DAV}valid-sync-token" in named:
-        return ChangeTokenEndedError(f"{could_not}.")
+        return ChangeTokenExpiredError(f"{could_not}.")
     if response.status == 507:
         return RejectedByServiceError(
             f"{could_not}. It is out of space, or the window holds too many events."
