@@ -30,7 +30,10 @@
         ├── ServiceUnavailableError    not reachable, or failing on its side
         │   └── ChangeTokenExpiredError  a list of changes has to be read anew from the start
         ├── ThrottledError             too many requests, for longer than we may wait
+        │   └── SendRefusedError       a reply was refused for load; it is sent again only after a look
         ├── MalformedResponseError     the response is not what the service documents
+        ├── TurnTakenError             another task is answering the same event
+        ├── TurnsUnavailableError      whose turn it is cannot be found out
         ├── EditConflictError          the event changed between the look and the sending; nothing was sent
         └── UnclearOutcomeError        a reply may or may not have been sent
 
@@ -204,8 +207,30 @@ class ThrottledError(PassingError):
     """The service asks for fewer requests, for longer than this task may wait."""
 
 
+class SendRefusedError(ThrottledError):
+    """
+    A service refused a reply because it asks for fewer requests; the reply may have taken effect all the same.
+
+    :param pause: seconds that the service asks to wait
+    :param limit: seconds that one reply may wait in all
+    """
+
+    def __init__(self, message: str = "", *, pause: float = 0.0, limit: float = 0.0) -> None:
+        super().__init__(message)
+        self.pause = pause
+        self.limit = limit
+
+
 class MalformedResponseError(PassingError):
     """The response is not what the service documents: not JSON, cut off, or of another type."""
+
+
+class TurnTakenError(PassingError):
+    """Another task is answering the same event, and did not end in time; nothing was sent."""
+
+
+class TurnsUnavailableError(PassingError):
+    """What keeps the turns cannot be reached, so nothing may be sent."""
 
 
 class EditConflictError(PassingError):

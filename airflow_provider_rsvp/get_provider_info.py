@@ -307,7 +307,29 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "/opt/airflow/policy_files",
                         "default": "",
-                    }
+                    },
+                    "turns_folder": {
+                        "description": (
+                            "A folder on a disk of this machine for the locks that let one task at a time answer an "
+                            "event. All Airflow processes of the machine use the same one. Empty: rsvp_turns below "
+                            "Airflow's home.\n"
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/var/lib/airflow/rsvp_turns",
+                        "default": "",
+                    },
+                    "coordinator_conn_id": {
+                        "description": (
+                            "A connection of the type redis to a Redis that all machines share, so that one task at a "
+                            "time answers an event in the whole cluster; needs the extra [redis]. Empty: turns are "
+                            "taken on each machine by itself.\n"
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "redis_default",
+                        "default": "",
+                    },
                 },
             }
         },

@@ -527,7 +527,8 @@ class Outcome:
     :param time: when the event takes place, as far as it was seen
     :param before: the status that was seen before
     :param after: the status that was seen afterwards; None when it was not read back or the event is gone
-    :param organizer_notified: whether this reply told the organizer
+    :param gone: whether the event was seen to be gone from the calendar after it was declined
+    :param organizer_notified: whether this reply told the organizer; None where that is not known
     :param verified: whether the result was seen at the service after the sending
     :param detail: one sentence for a person
     """
@@ -540,8 +541,9 @@ class Outcome:
     time: TimeRange | None = None
     before: ParticipationStatus | None = None
     after: ParticipationStatus | None = None
-    organizer_notified: bool = False
+    organizer_notified: bool | None = False
     verified: bool = False
+    gone: bool = False
     detail: str = ""
     link: str | None = None
 
@@ -550,7 +552,7 @@ class Outcome:
 
     def describe(self) -> str:
         """Return the outcome as one line for a log."""
-        after = self.after or "gone" if self.verified else self.reply.status
+        after = "gone" if self.gone else self.after or self.reply.status
         return (
             f"{self.result.upper()}: {(self.subject or str(self.reference))!r} on {self.service}, "
             f"{self.before or 'not shown'} → {after}. {self.detail}"
@@ -568,6 +570,7 @@ class Outcome:
             "status_after": self.after.value if self.after else None,
             "organizer_notified": self.organizer_notified,
             "verified": self.verified,
+            "gone": self.gone,
             "reply": self.reply.to_plain(),
             "detail": self.detail,
             "link": self.link,

@@ -27,6 +27,7 @@ LAYERS = (
     ("preconditions",),
     ("plans",),
     ("listing", "policies", "attendance"),
+    ("turns",),
     ("replying",),
     ("bulk", "watching"),
     ("hooks",),
@@ -51,6 +52,7 @@ WITHOUT_AIRFLOW = {
     "listing",
     "policies",
     "attendance",
+    "turns",
     "replying",
     "bulk",
     "watching",
@@ -160,7 +162,7 @@ def test_the_package_asks_for_airflow_its_http_provider_and_pendulum():
 
 
 def test_whatever_else_it_imports_comes_along_with_them_or_with_an_extra():
-    installed = {"airflow-provider-rsvp", "icalendar"}
+    installed = {"airflow-provider-rsvp", "icalendar", "redis"}
     todo = set(installed)
     while todo:
         with suppress(metadata.PackageNotFoundError):  # for another platform or Python

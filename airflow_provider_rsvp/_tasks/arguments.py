@@ -25,7 +25,7 @@ EVENT_ARGUMENTS = (
 )
 REPLY_ARGUMENTS = ("status", "comment", "notify_organizer", "proposed_start", "proposed_end")
 OPTION_ARGUMENTS = ("force", "verify", "degrade", "dry_run")
-TIMEOUT_ARGUMENTS = ("request_timeout", "throttle_timeout", "settle_timeout")
+TIMEOUT_ARGUMENTS = ("request_timeout", "throttle_timeout", "settle_timeout", "turn_timeout")
 
 
 def event_reference(task: Any) -> EventReference:
@@ -81,14 +81,14 @@ def reply_options(task: Any) -> ReplyOptions:
     """
     Return how a task sends its replies.
 
-    :param task: has :data:`OPTION_ARGUMENTS` and ``settle_timeout`` as attributes
+    :param task: has :data:`OPTION_ARGUMENTS`, ``settle_timeout`` and ``turn_timeout`` as attributes
     :raises InvalidInputError: an option is neither true nor false
     """
     from airflow_provider_rsvp.model import parse_flag
     from airflow_provider_rsvp.replying import ReplyOptions
 
     flags = {name: parse_flag(getattr(task, name), name) for name in OPTION_ARGUMENTS}
-    return ReplyOptions(**flags, settle_timeout=task.settle_timeout)
+    return ReplyOptions(**flags, settle_timeout=task.settle_timeout, turn_timeout=task.turn_timeout)
 
 
 def calendar_hook(task: Any, conn_id: str | None = None) -> CalendarHook:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pendulum
 
-from airflow_provider_rsvp.exceptions import RsvpError, SameEventError
+from airflow_provider_rsvp.exceptions import SameEventError
 from airflow_provider_rsvp.model import (
     EventReference,
     Invitation,
@@ -20,7 +20,8 @@ from airflow_provider_rsvp.model import (
 )
 from airflow_provider_rsvp.plans.planned_reply import PlannedReply
 from airflow_provider_rsvp.services.client import CalendarClient, Sent, Shown, Window
-from airflow_provider_rsvp.times import UTC, timestamp
+from airflow_provider_rsvp.times import UTC
+from airflow_provider_rsvp.turns import Turns
 
 _T = TypeVar("_T")
 _FEWEST = 3
@@ -32,8 +33,8 @@ _READ_AT_A_TIME = 50
 """Events that are read before others get a turn: what is ready to be sent need not wait for all to be read."""
 
 _Key = tuple[str | None, pendulum.DateTime | None]
-Address = tuple[str | None, str | None, float]
-"""Tells an event from all others of a connection, however its reference was written: mailbox, event id, start."""
+Claims = dict[str, tuple[str, EventReference, Scope]]
+"""Events that a task's replies have come to, on whatever connection, to the connection and reference of the reply."""
 
 
 class ListedCalendar:
@@ -44,26 +45,33 @@ class ListedCalendar:
     for one by one. Reading back waits until all replies that are still under way have come to it.
 
     :param replies: of one mailbox and calendar; :meth:`leave` is called at the end of each
-    :param taken: the events that the connection's replies have come to, and how each was addressed
+    :param claims: the events that the task's replies have come to
+    :param turns: names the events
+    :param conn_id: the connection of these replies
+    :param all_sent: set when none of the replies is left to be sent
     """
 
     def __init__(
         self,
         client: CalendarClient,
         replies: Sequence[PlannedReply],
-        taken: dict[Address, tuple[EventReference, Scope]],
+        claims: Claims,
+        turns: Turns,
+        conn_id: str,
+        all_sent: asyncio.Event,
     ) -> None:
         self.service = client.service
         self.capabilities = client.capabilities
         self._client = client
-        self._taken = taken
+        self._claims = claims
+        self._turns = turns
+        self._conn_id = conn_id
         self._reference = replies[0].reference
         self._window = _window([each.planned.time for each in replies if each.planned is not None])
         self._expected = {_key(each.reference) for each in replies if each.planned is not None}
         self._found: dict[_Key, Invitation] = {}
         self._under_way = len(replies)
-        self.all_sent = asyncio.Event()
-        """Set when none of the replies is left to be sent."""
+        self._all_sent = all_sent
         self._waiting: list[tuple[Invitation, asyncio.Future[ParticipationStatus | None]]] = []
         self._looks: set[asyncio.Task[None]] = set()
 
@@ -75,6 +83,14 @@ class ListedCalendar:
         """Wait no longer for one of the replies: it has come to its end."""
         self._under_way -= 1
         self._read_back_if_all_wait()
+
+    def turn_of(self, reference: EventReference) -> str:
+        """Return what tells an event from others, for taking turns."""
+        return self._client.turn_of(reference)
+
+    def identity(self, invitation: Invitation) -> str:
+        """Return what tells an event that was looked at from all others."""
+        return self._client.identity(invitation)
 
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
         """Check what can be checked without a request."""
@@ -89,8 +105,9 @@ class ListedCalendar:
         found = self._found.pop(_key(reference), None)
         if found is None or not _stands_for(found.recurrence, scope):
             found = await self._client.observe(reference, scope)
-        address = (found.reference.mailbox, found.reference.event_id, timestamp(found.time.start))
-        if self._taken.setdefault(address, (reference, scope)) != (reference, scope):
+        event = self._turns.name(f"identity {self._client.identity(found)}")
+        claim = (self._conn_id, reference, scope)
+        if self._claims.setdefault(event, claim) != claim:
             raise SameEventError("Another of the replies is for the same event, so this one was not sent.")
         return found
 
@@ -108,7 +125,7 @@ class ListedCalendar:
     def _read_back_if_all_wait(self) -> None:
         if len(self._waiting) < self._under_way:
             return
-        self.all_sent.set()
+        self._all_sent.set()
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
@@ -182,7 +199,7 @@ class ListedCalendar:
                     found[key] = shown
                 if others < 0:
                     break
-        except RsvpError:
+        except Exception:
             # What went wrong shows again, and with better words, when each is looked at.
             return {}
         return {key: shown for key, shown in found.items() if key not in twice}

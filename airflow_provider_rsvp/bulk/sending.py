@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_rsvp.bulk.looking import Address, ListedCalendar
+from airflow_provider_rsvp.bulk.looking import Claims, ListedCalendar
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
     EventCancelledError,
@@ -24,15 +25,14 @@ from airflow_provider_rsvp.exceptions import (
     NotAsPlannedError,
     RsvpError,
     SameEventError,
+    UnclearOutcomeError,
     UntrustedHostError,
 )
 from airflow_provider_rsvp.model import (
-    EventReference,
     Invitation,
     Outcome,
     ParticipationStatus,
     Result,
-    Scope,
     TimeRange,
 )
 from airflow_provider_rsvp.plans.plain import time_range_from_plain
@@ -42,6 +42,9 @@ from airflow_provider_rsvp.plans.report import ReportLine
 from airflow_provider_rsvp.replying import NoMemory, ReplyMemory, ReplyOptions, set_participation_status
 from airflow_provider_rsvp.services.client import CalendarClient
 from airflow_provider_rsvp.times import timestamp
+from airflow_provider_rsvp.turns import ProcessReach, Turn, Turns
+
+log = logging.getLogger(__name__)
 
 _CHUNK = 100
 """Replies that are looked at, sent and read back together."""
@@ -63,6 +66,8 @@ async def send_replies(
     *,
     options: ReplyOptions | None = None,
     memory: ReplyMemory | None = None,
+    turns: Turns | None = None,
+    claims: Claims | None = None,
     progress: Callable[[ReportLine], None] | None = None,
     conn_id: str = "",
 ) -> list[ReportLine]:
@@ -73,6 +78,8 @@ async def send_replies(
     the second of two replies to the same event.
 
     :param memory: what the task's earlier tries noted; what they settled is not touched again
+    :param turns: whose turn it is to answer an event; by default, turns are taken within this process
+    :param claims: the events that other replies of the same task, on whatever connection, have come to
     :param progress: called once for each reply, when it is settled
     :param conn_id: passed through to the lines
     """
@@ -81,6 +88,8 @@ async def send_replies(
         client,
         options,
         NoMemory() if memory is None or options.dry_run else memory,
+        turns or Turns(client.service, [ProcessReach()]),
+        {} if claims is None else claims,
         progress or (lambda line: None),
         conn_id,
     )
@@ -93,6 +102,8 @@ class _Sender:
         client: CalendarClient,
         options: ReplyOptions,
         memory: ReplyMemory,
+        turns: Turns,
+        claims: Claims,
         progress: Callable[[ReportLine], None],
         conn_id: str,
     ) -> None:
@@ -100,19 +111,20 @@ class _Sender:
         self._client = client
         self._options = options
         self._memory = memory
+        self._turns = turns
+        self._claims = claims
         self._progress = progress
         self._lines: dict[str, ReportLine] = {}
-        self._taken: dict[Address, tuple[EventReference, Scope]] = {}
         self._broken: RsvpError | None = None
 
     async def send(self, replies: Sequence[PlannedReply]) -> list[ReportLine]:
-        calendars: dict[tuple[str | None, str | None], list[PlannedReply]] = defaultdict(list)
+        calendars: dict[tuple[str, str | None], list[PlannedReply]] = defaultdict(list)
         for each in {each.key: each for each in replies}.values():
             noted = self._memory.outcome(each.key)
             if noted is not None:
                 self._settle(each, self._line(each, self._outcome_from_plain(each, noted), earlier=True))
             else:
-                calendars[each.reference.mailbox, each.reference.calendar_id].append(each)
+                calendars[(each.reference.mailbox or "").casefold(), each.reference.calendar_id].append(each)
         at_once = asyncio.Semaphore(_SIDE_BY_SIDE)
         async with asyncio.TaskGroup() as group:
             for calendar in calendars.values():
@@ -133,33 +145,67 @@ class _Sender:
                     places.release()
                     self._give_up(chunk, self._broken)
                     continue
-                listed = ListedCalendar(self._client, chunk, self._taken)
-                group.create_task(self._answer_chunk(chunk, listed))
-                group.create_task(_release_when(listed.all_sent, places))
+                all_sent = asyncio.Event()
+                group.create_task(self._answer_chunk(chunk, all_sent))
+                group.create_task(_release_when(all_sent, places))
 
     def _give_up(self, chunk: Sequence[PlannedReply], error: RsvpError) -> None:
         for each in chunk:
             self._settle(each, self._failed(each, error, "Not tried, as others failed before it. "))
 
-    async def _answer_chunk(self, chunk: Sequence[PlannedReply], calendar: ListedCalendar) -> None:
-        await calendar.look()
+    async def _answer_chunk(self, chunk: Sequence[PlannedReply], all_sent: asyncio.Event) -> None:
+        """
+        Answer the events together whose turns are free; one that another task is answering holds up none of them.
+
+        :param all_sent: set when no reply is left to be sent, but for those that wait for their turn
+        """
+        names = {each.key: self._turns.name(self._client.turn_of(each.reference)) for each in chunk}
+        free = await self._turns.take_free(names.values())
+        had = {key: turn for key, name in names.items() if (turn := free.pop(name, None)) is not None}
+        try:
+            await self._answer_all(chunk, had, all_sent)
+        finally:
+            for turn in had.values():
+                await turn.give_back()
+        try:
+            await self._memory.write()
+        except Exception as error:
+            # Without the notes, a later try looks at these events again; the report must not be lost.
+            log.warning("The outcomes could not be noted for a later try (%s).", type(error).__name__)
+
+    async def _answer_all(
+        self, chunk: Sequence[PlannedReply], had: Mapping[str, Turn], all_sent: asyncio.Event
+    ) -> None:
+        together = [each for each in chunk if each.key in had]
         async with asyncio.TaskGroup() as group:
             for each in chunk:
-                group.create_task(self._answer(each, calendar))
-        await self._memory.write()
+                if each.key not in had:
+                    group.create_task(self._answer(each, self._calendar([each], asyncio.Event()), None))
+            if together:
+                calendar = self._calendar(together, all_sent)
+                await calendar.look()
+                for each in together:
+                    group.create_task(self._answer(each, calendar, had[each.key]))
+            else:
+                all_sent.set()
 
-    async def _answer(self, each: PlannedReply, calendar: ListedCalendar) -> None:
+    def _calendar(self, replies: Sequence[PlannedReply], all_sent: asyncio.Event) -> ListedCalendar:
+        return ListedCalendar(self._client, replies, self._claims, self._turns, self._conn_id, all_sent)
+
+    async def _answer(self, each: PlannedReply, calendar: ListedCalendar, turn: Turn | None) -> None:
         try:
-            line = await self._outcome(each, calendar)
+            line = await self._outcome(each, calendar, turn)
         finally:
             calendar.leave()
+            if turn is not None:
+                await turn.give_back()
         if line.error is None:
             self._memory.settle(each.key, _outcome_to_plain(each, line.outcome))
         elif isinstance(line.error, _ENDS_CONNECTION):
             self._broken = line.error
         self._settle(each, line)
 
-    async def _outcome(self, each: PlannedReply, calendar: ListedCalendar) -> ReportLine:
+    async def _outcome(self, each: PlannedReply, calendar: ListedCalendar, turn: Turn | None) -> ReportLine:
         try:
             outcome = await set_participation_status(
                 calendar,
@@ -170,6 +216,8 @@ class _Sender:
                 planned=each.planned,
                 memory=self._memory,
                 key=each.key,
+                turns=self._turns,
+                turn=turn,
                 steps_at=logging.DEBUG,
             )
         except (NotAsPlannedError, SameEventError) as reason:
@@ -181,6 +229,21 @@ class _Sender:
             return self._line(each, self._without_effect(each, Result.SKIPPED, detail))
         except RsvpError as error:
             return self._failed(each, error)
+        except Exception as error:
+            # Others have been sent, of which the report must tell. What the error says may hold a secret.
+            log.warning(
+                "%s: an unforeseen %s.\n%s",
+                each.reference,
+                type(error).__name__,
+                "".join(traceback.format_tb(error.__traceback__)),
+            )
+            return self._failed(
+                each,
+                UnclearOutcomeError(
+                    f"An unforeseen {type(error).__name__}; the task's log says where. The reply may or may not have "
+                    "been sent; the next try looks first."
+                ),
+            )
         return self._line(each, outcome if each.planned is None else _sharing(outcome, each.planned))
 
     def _settle(self, each: PlannedReply, line: ReportLine) -> None:
@@ -235,6 +298,7 @@ class _Sender:
             after=ParticipationStatus(note["after"]) if note["after"] else None,
             organizer_notified=note["notified"],
             verified=note["verified"],
+            gone=note["gone"],
             detail=note["detail"],
             link=planned.link if planned else None,
         )
@@ -274,6 +338,7 @@ def _outcome_to_plain(each: PlannedReply, outcome: Outcome) -> dict[str, Any]:
         "after": outcome.after.value if outcome.after else None,
         "notified": outcome.organizer_notified,
         "verified": outcome.verified,
+        "gone": outcome.gone,
         "detail": outcome.detail[:_LONGEST_DETAIL],
     }
 

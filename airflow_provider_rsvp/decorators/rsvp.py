@@ -50,6 +50,7 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
+    :param turn_timeout: seconds to wait while another task answers the same event
     :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_plain` gives it; where the function
         returned None, its ``outcome`` is ``skipped`` and its ``reply`` is None
     :raises AirflowFailException: it cannot be done; Airflow does not retry
@@ -95,6 +96,7 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
+        turn_timeout: float = 120.0,
         **kwargs: Any,
     ) -> None:
         # The invitation's place among the arguments, so that Airflow finds the function can be called.
@@ -115,6 +117,7 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
+        self.turn_timeout = turn_timeout
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at the invitation, call the function, and answer as it says."""

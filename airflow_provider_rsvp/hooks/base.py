@@ -7,7 +7,7 @@ import threading
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from asgiref.sync import sync_to_async
 from airflow_provider_rsvp.exceptions import ConfigurationError, RsvpError
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.hooks.secrets import hide
+from airflow_provider_rsvp.hooks.turns import open_turns
 from airflow_provider_rsvp.model import (
     Account,
     Capabilities,
@@ -39,17 +40,29 @@ from airflow_provider_rsvp.transport.session import Timeouts, Transport
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
+    from airflow_provider_rsvp.bulk.looking import Claims
     from airflow_provider_rsvp.plans import PlannedReply, ReportLine
+    from airflow_provider_rsvp.turns import Turns
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """A client and the transport it speaks through; entered before use."""
+    """
+    A client and the transport it speaks through; entered before use.
+
+    :param account: whose events these are, where ids of events do not say it
+    """
 
     client: CalendarClient
     transport: Transport
+    account: str = ""
+
+    @property
+    def place(self) -> str:
+        """Tells the events of this calendar from all others; the same through whatever connection."""
+        return f"{self.transport.place} {self.account.casefold()}"
 
 
 class CalendarHook(BaseHook, ABC):
@@ -164,7 +177,7 @@ class CalendarHook(BaseHook, ABC):
     ) -> Outcome:
         """Answer one invitation; see :meth:`set_participation_status`."""
         async with self.calendar() as calendar:
-            return await _reply(calendar, reference, reply, scope, options, planned, memory)
+            return await self._reply(calendar, reference, reply, scope, options, planned, memory)
 
     def set_participation_status(
         self,
@@ -186,7 +199,9 @@ class CalendarHook(BaseHook, ABC):
         :raises UnclearOutcomeError: a reply may have gone out; try again, which begins with a look
         :raises PassingError: the service did not serve; try again
         """
-        return self._run(lambda calendar: _reply(calendar, reference, reply, scope, options, planned, memory))
+        return self._run(
+            lambda calendar: self._reply(calendar, reference, reply, scope, options, planned, memory)
+        )
 
     async def asend_replies(
         self,
@@ -194,6 +209,7 @@ class CalendarHook(BaseHook, ABC):
         *,
         options: ReplyOptions | None = None,
         memory: ReplyMemory | None = None,
+        claims: Claims | None = None,
         progress: Callable[[ReportLine], None] | None = None,
     ) -> list[ReportLine]:
         """
@@ -204,12 +220,15 @@ class CalendarHook(BaseHook, ABC):
         # Most tasks send one reply, and need not pay for the import of all that plans and sends many.
         from airflow_provider_rsvp.bulk import send_replies
 
-        async with self.calendar(batched=True) as calendar:
+        options = options or ReplyOptions()
+        async with self.calendar(batched=True) as calendar, self._turns(calendar, options) as turns:
             return await send_replies(
                 calendar.client,
                 replies,
                 options=options,
                 memory=memory,
+                turns=turns,
+                claims=claims,
                 progress=progress,
                 conn_id=self.conn_id,
             )
@@ -296,6 +315,36 @@ class CalendarHook(BaseHook, ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    async def _reply(
+        self,
+        calendar: Calendar,
+        reference: EventReference,
+        reply: Reply,
+        scope: Scope | str,
+        options: ReplyOptions | None,
+        planned: Invitation | None,
+        memory: ReplyMemory | None,
+    ) -> Outcome:
+        options = options or ReplyOptions()
+        async with self._turns(calendar, options) as turns:
+            return await set_participation_status(
+                calendar.client,
+                reference,
+                reply,
+                scope=Scope.parse(scope),
+                options=options,
+                planned=planned,
+                memory=memory,
+                turns=turns,
+            )
+
+    def _turns(self, calendar: Calendar, options: ReplyOptions) -> AbstractAsyncContextManager[Turns]:
+        return open_turns(
+            calendar.place,
+            turn_timeout=options.turn_timeout,
+            request_timeout=calendar.transport.request_timeout,
+        )
 
     def _run(self, work: Callable[[Calendar], Coroutine[Any, Any, T]]) -> T:
         if self._connection is None:
@@ -415,26 +464,6 @@ def _window(start: str | datetime, end: str | datetime, timezone: str | tzinfo |
     return Window(
         parse_moment(start, field="start", timezone=timezone).in_timezone(UTC),
         parse_moment(end, field="end", timezone=timezone).in_timezone(UTC),
-    )
-
-
-async def _reply(
-    calendar: Calendar,
-    reference: EventReference,
-    reply: Reply,
-    scope: Scope | str,
-    options: ReplyOptions | None,
-    planned: Invitation | None,
-    memory: ReplyMemory | None,
-) -> Outcome:
-    return await set_participation_status(
-        calendar.client,
-        reference,
-        reply,
-        scope=Scope.parse(scope),
-        options=options,
-        planned=planned,
-        memory=memory,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from urllib.parse import urlsplit
 
 from airflow_provider_rsvp.exceptions import ConfigurationError
@@ -62,7 +63,9 @@ class CalDAVHook(CalendarHook):
             software=Software(fields.choice("server", list(Software), Software.AUTO)),
             mailer=AirflowMailer(mail, fields.conn_id) if mail else None,
         )
-        return Calendar(client, transport)
+        # Each user has events of their own under the same ids.
+        whose = fields.login or hashlib.sha256(auth.secrets()[0].encode()).hexdigest()
+        return Calendar(client, transport, account=whose)
 
 
 def _auth(fields: Fields) -> Auth:

@@ -44,6 +44,7 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
+    :param turn_timeout: seconds to wait while another task answers the same event
     :raises PermanentError: it cannot be done; nothing was sent
     :raises PassingError: the service did not serve, or the outcome is unclear
     """
@@ -91,6 +92,7 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
         request_timeout: float = 30.0,
         throttle_timeout: float = 60.0,
         settle_timeout: float = 30.0,
+        turn_timeout: float = 120.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -114,6 +116,7 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
+        self.turn_timeout = turn_timeout
 
     def notify(self, context: Context) -> None:
         """Answer the invitation."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_rsvp.bulk.looking import Claims
     from airflow_provider_rsvp.hooks.base import CalendarHook
     from airflow_provider_rsvp.plans import Plan, PlannedReply, Report, ReportLine
     from airflow_provider_rsvp.replying import ReplyOptions
@@ -49,6 +50,7 @@ class SendRepliesOperator(AuthorsTemplates):
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until replies show
+    :param turn_timeout: seconds to wait while another task answers the same event
     :return: the report, as :meth:`airflow_provider_rsvp.plans.Report.to_plain` gives it
     :raises AirflowFailException: it cannot be done, or no retry can mend what failed; Airflow does not retry
     :raises PassingError: some replies failed for reasons that may pass; Airflow retries these
@@ -84,6 +86,7 @@ class SendRepliesOperator(AuthorsTemplates):
         request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
+        turn_timeout: float = 120.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -101,6 +104,7 @@ class SendRepliesOperator(AuthorsTemplates):
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
+        self.turn_timeout = turn_timeout
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the replies."""
@@ -241,6 +245,7 @@ class SendRepliesOperator(AuthorsTemplates):
         from airflow_provider_rsvp.plans import Report
 
         progress = self._progress(sum(len(asked) for _, asked in checked))
+        claims: Claims = {}
 
         async def send_all() -> list[list[ReportLine]]:
             async with asyncio.TaskGroup() as group:
@@ -250,6 +255,7 @@ class SendRepliesOperator(AuthorsTemplates):
                             asked,
                             options=options,
                             memory=task_memory(context, hook.conn_id),
+                            claims=claims,
                             progress=progress,
                         )
                     )

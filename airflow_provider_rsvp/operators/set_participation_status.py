@@ -43,6 +43,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
+    :param turn_timeout: seconds to wait while another task answers the same event
     :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_plain` gives it
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     :raises PassingError: the service did not serve, or the outcome is unclear; Airflow retries, and the next
@@ -94,6 +95,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
         request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
+        turn_timeout: float = 120.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -118,6 +120,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
+        self.turn_timeout = turn_timeout
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Answer the invitation."""

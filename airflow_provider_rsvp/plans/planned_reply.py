@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
@@ -115,7 +115,9 @@ def without_repeats(replies: Iterable[PlannedReply]) -> list[PlannedReply]:
     """
     kept: dict[tuple[EventReference, Scope], PlannedReply] = {}
     for each in replies:
-        first = kept.setdefault((each.reference, each.scope), each)
+        # Services tell mailboxes apart whatever their case.
+        mailbox = each.reference.mailbox.casefold() if each.reference.mailbox else None
+        first = kept.setdefault((replace(each.reference, mailbox=mailbox), each.scope), each)
         if first.reply != each.reply:
             raise InvalidInputError(
                 f"replies: {each.reference} is to be answered with '{first.reply.status}' and with "

@@ -130,8 +130,13 @@ class ReportLine:
                     time=time_range_from_plain(reader) if text("start") else None,
                     before=status("status_before"),
                     after=status("status_after"),
-                    organizer_notified=flag_from_plain(reader, "organizer_notified"),
+                    organizer_notified=(
+                        None
+                        if plain.get("organizer_notified", False) is None
+                        else flag_from_plain(reader, "organizer_notified")
+                    ),
                     verified=flag_from_plain(reader, "verified"),
+                    gone=flag_from_plain(reader, "gone"),
                     detail=text("detail") or "",
                     link=text("link"),
                 ),

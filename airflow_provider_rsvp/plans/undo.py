@@ -80,7 +80,7 @@ class _Planner:
             return self._left(line, f"Nothing was sent: {outcome.result}.")
         if outcome.before is sent:
             return self._left(line, f"'{sent}' stood before as well.")
-        if outcome.verified and outcome.after is None:
+        if outcome.gone:
             return self._left(
                 line, f"It was {outcome.before or 'not shown'}, then {sent}.", unsupported=_GONE
             )

@@ -15,6 +15,7 @@ class ReplyOptions:
     :param degrade: write a proposed time into the comment where the service carries comments but no proposed times
     :param dry_run: look and check, and send nothing; the outcome is ``skipped`` where it would have been sent
     :param settle_timeout: seconds to read back until a reply shows
+    :param turn_timeout: seconds to wait while another task answers the same event
     """
 
     force: bool = False
@@ -22,3 +23,4 @@ class ReplyOptions:
     degrade: bool = False
     dry_run: bool = False
     settle_timeout: float = 30.0
+    turn_timeout: float = 120.0

@@ -3,12 +3,13 @@ The reply protocol: one reply, provably.
 
 .. code-block:: text
 
-    observe ─ gone, and this task had declined it ─────────────► replied
+    take the turn for the event, however it is named; keep it until the outcome is settled
+    observe ─ gone, and this task was about to decline it ─────► replied, not verified
         │─── already so ───────────────────────────────────────► unchanged
         │─── not allowed ──────────────────────────────────────► permanent error
         ▼
     note the intent ─► send once ─► settled ─► read back ──────► replied
-                            ├─────► changed since the look, and refused for it ─► observe again
+                            ├─────► refused: changed since the look, or for load ─► observe again
                             └─────► unclear ─► read back ─ seen ► replied
                                                    └─ not seen ─► passing error; the next try observes again
 
@@ -29,6 +30,8 @@ from airflow_provider_rsvp.exceptions import (
     EventNotFoundError,
     MalformedResponseError,
     RsvpError,
+    SendRefusedError,
+    ThrottledError,
     UnclearOutcomeError,
 )
 from airflow_provider_rsvp.model import (
@@ -54,13 +57,21 @@ from airflow_provider_rsvp.replying.options import ReplyOptions
 from airflow_provider_rsvp.services.client import ReplyClient, Sent
 from airflow_provider_rsvp.text import same_wording
 from airflow_provider_rsvp.times import UTC
+from airflow_provider_rsvp.turns import ProcessReach, Turn, Turns
 
 log = logging.getLogger(__name__)
 
 _BEGINNINGS = 3
 """How often the protocol begins, if the event changes between the look and the sending."""
+_GONE = "The event is gone from the calendar, as declined events are here."
+_NAMES = 3
+"""How many names one event may have: as asked for, as found, and as found under that name."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
 """Seconds between two looks while reading back."""
+_MOST_REFUSALS = 50
+"""How often one reply is sent that is refused for load."""
+_REFUSAL_PAUSE = 0.05
+"""Seconds to wait at least after the first refusal, doubled; it doubles with each, as some services ask for no wait."""
 
 
 def check_request(client: ReplyClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
@@ -85,6 +96,8 @@ async def set_participation_status(
     planned: Invitation | None = None,
     memory: ReplyMemory | None = None,
     key: str = "reply",
+    turns: Turns | None = None,
+    turn: Turn | None = None,
     steps_at: int = logging.INFO,
 ) -> Outcome:
     """
@@ -94,9 +107,12 @@ async def set_participation_status(
         ``options.force``
     :param memory: what the task's earlier tries noted
     :param key: under which the memory keeps this reply
+    :param turns: whose turn it is to answer; by default, turns are taken within this process
+    :param turn: the event's turn, if the caller has taken it; it stays the caller's
     :param steps_at: the level at which the steps are logged
     :raises PermanentError: it cannot be done; nothing was sent
     :raises UnclearOutcomeError: a reply may have gone out; try again later, beginning with a look
+    :raises TurnTakenError: another replier has answered this event for too long
     :raises PassingError: the service did not serve; try again later
     """
     options = options or ReplyOptions()
@@ -105,7 +121,8 @@ async def set_participation_status(
         reply = proposal_as_comment(client.capabilities, asked)
     check_request(client, reference, reply, scope)
     protocol = _Protocol(client, reply, options, memory or NoMemory(), key, steps_at)
-    outcome = await protocol.run(reference, scope, planned)
+    turns = turns or Turns(client.service, [ProcessReach()])
+    outcome = await protocol.run(reference, scope, planned, turns, turn)
     if reply is asked or outcome.result is not Result.REPLIED:
         return outcome
     degraded = f"{client.service} carries no proposed times, so the proposed time is in the comment."
@@ -130,26 +147,81 @@ class _Protocol:
         self._memory = memory
         self._key = key
         self._steps_at = steps_at
-        self._began_again = False
+        self._found: EventReference | None = None
+        """How the event is named on its calendar."""
+        self._before: ParticipationStatus | None = None
+        self._refusal: RsvpError | None = None
+        """Why the service refused what was sent last."""
 
-    async def run(self, reference: EventReference, scope: Scope, planned: Invitation | None) -> Outcome:
-        for _ in range(_BEGINNINGS - 1):
+    async def run(
+        self,
+        reference: EventReference,
+        scope: Scope,
+        planned: Invitation | None,
+        turns: Turns,
+        turn: Turn | None,
+    ) -> Outcome:
+        if turn is not None:
+            outcome = await self._run_in_turn(reference, scope, planned, turns, turn)
+            if outcome is not None:
+                return outcome
+        for _ in range(_NAMES):
+            turn = await turns.take(turns.name(self._client.turn_of(self._found or reference)))
             try:
-                return await self._run_once(reference, scope, planned)
-            except EditConflictError as error:
-                log.log(self._steps_at, "%s Beginning again with a look.", error)
-                self._began_again = True
-        return await self._run_once(reference, scope, planned)
+                outcome = await self._run_in_turn(reference, scope, planned, turns, turn)
+            finally:
+                await turn.give_back()
+            if outcome is not None:
+                return outcome
+        raise EditConflictError(
+            f"{reference} leads to another event each time it is looked at; nothing was sent."
+        )
 
-    async def _run_once(self, reference: EventReference, scope: Scope, planned: Invitation | None) -> Outcome:
+    async def _run_in_turn(
+        self,
+        reference: EventReference,
+        scope: Scope,
+        planned: Invitation | None,
+        turns: Turns,
+        turn: Turn,
+    ) -> Outcome | None:
+        """Return the outcome; None where it is to be sent, and the turn that was taken is not the event's."""
+        beginnings, refusals, refused = 1, 0, 0.0
+        while True:
+            try:
+                invitation = await self._client.observe(reference, scope)
+            except EventNotFoundError as error:
+                return self._gone_before(reference, error)
+            self._found = invitation.reference
+            own = turns.name(self._client.turn_of(invitation.reference)) == turn.name
+            try:
+                return await self._answer(invitation, scope, planned, turn, own)
+            except EditConflictError as error:
+                if beginnings == _BEGINNINGS:
+                    raise
+                beginnings += 1
+                log.log(self._steps_at, "%s Looking again.", error)
+                self._refusal = error
+            except SendRefusedError as error:
+                refusals += 1
+                pause = min(_REFUSAL_PAUSE * 2.0**refusals, _LONGEST_PAUSE)
+                refused += max(error.pause, pause)
+                if refused > error.limit or refusals == _MOST_REFUSALS:
+                    raise ThrottledError(
+                        f"{error} It did so {refusals} times, and asked for waits of {refused:.0f} s in all; this task "
+                        f"may wait {error.limit:.0f} s. The reply may have been sent all the same: the next try looks "
+                        "before it sends."
+                    ) from None
+                log.log(self._steps_at, "%s Looking again before it is sent again.", error)
+                self._refusal = error
+                # What the service asks for is waited for before its next request.
+                await asyncio.sleep(pause)
+
+    async def _answer(
+        self, invitation: Invitation, scope: Scope, planned: Invitation | None, turn: Turn, own: bool
+    ) -> Outcome | None:
         force = self._options.force
-        intent = self._memory.intent(self._key)
-        if intent is not None and intent.status is not self._reply.status:
-            intent = None
-        try:
-            invitation = await self._client.observe(reference, scope)
-        except EventNotFoundError as error:
-            return self._gone_before(reference, intent, error)
+        intent = self._noted_intent()
         log.log(
             self._steps_at,
             "Looked at %r (%s): my status is %s.",
@@ -160,10 +232,10 @@ class _Protocol:
         if invitation.obstacle in (Obstacle.OWN, Obstacle.NOT_INVITED):
             check(against_event(invitation))
         stands = invitation.status is self._reply.status and not self._comment_differs(invitation)
+        if stands and self._refusal is not None:
+            return self._shown_after_all(invitation, self._refusal)
         if stands and intent is not None:
             return self._sent_earlier(invitation, intent)
-        if stands and self._began_again:
-            return self._shown_after_all(invitation)
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
         if planned is not None and not force:
@@ -172,26 +244,34 @@ class _Protocol:
         check(against_reply(invitation, self._reply, scope))
         if self._options.dry_run:
             return self._not_sent(invitation)
-        if (
-            intent is not None
-            and invitation.status is not self._reply.status
-            and self._may_still_show(intent)
-        ):
+        if not own:
+            return None
+        may_show = intent is not None and self._refusal is None and self._may_still_show(intent)
+        if intent is not None and may_show and invitation.status is not self._reply.status:
             log.log(self._steps_at, "An earlier try was about to send it; looking whether it shows.")
             seen = await self._seen(invitation)
             if seen is not None:
                 return self._sent_earlier(invitation, intent, seen)
-        return await self._send(invitation, intent)
+        return await self._send(invitation, intent, turn)
 
-    async def _send(self, invitation: Invitation, earlier: Intent | None) -> Outcome:
+    def _noted_intent(self) -> Intent | None:
+        intent = self._memory.intent(self._key)
+        return intent if intent is not None and intent.status is self._reply.status else None
+
+    async def _send(self, invitation: Invitation, earlier: Intent | None, turn: Turn) -> Outcome:
+        self._before = invitation.status
         intent = Intent(self._reply.status, invitation.status, pendulum.now(UTC))
         await self._memory.note_intent(self._key, intent)
         log.log(self._steps_at, "Sending '%s' for %r.", self._reply.status, invitation.subject)
         try:
-            sent = await self._client.send(invitation, self._reply)
+            async with turn.sending():
+                sent = await self._client.send(invitation, self._reply)
         except (UnclearOutcomeError, MalformedResponseError) as unclear:
             log.warning("%s Reading back to find out.", unclear)
             return await self._settle_unclear(invitation, unclear)
+        except SendRefusedError:
+            # It may have taken effect all the same, so the intent stays.
+            raise
         except RsvpError:
             # The service refused, or was never reached: this try sent nothing. What an earlier one sent still counts.
             if earlier is None:
@@ -201,16 +281,19 @@ class _Protocol:
             raise
         if not self._options.verify and self._client.capabilities.response_is_proof:
             return self._replied(invitation, sent, invitation.status, "", verified=False)
-        shown = _Seen(sent.status, "") if sent.status is self._reply.status else None
-        seen = shown or await self._seen(invitation)
+        seen = _Seen(sent.status) if sent.status is self._reply.status else await self._seen(invitation)
         if seen is None:
             raise self._not_seen(invitation)
+        if seen.status is None:
+            # The response alone says that it was this reply that the event went away with.
+            proven = self._client.capabilities.response_is_proof
+            return self._replied(invitation, sent, invitation.status, _GONE, verified=proven, gone=True)
         if invitation.status is self._reply.status and not self._client.capabilities.response_is_proof:
             stood = "The status stood before, so reading back cannot tell whether the reply went out again."
             return self._replied(
                 invitation, sent, invitation.status, stood, after=seen.status, verified=False
             )
-        return self._replied(invitation, sent, invitation.status, seen.detail, after=seen.status)
+        return self._replied(invitation, sent, invitation.status, "", after=seen.status)
 
     async def _settle_unclear(self, invitation: Invitation, unclear: RsvpError) -> Outcome:
         if invitation.status is self._reply.status:
@@ -224,8 +307,23 @@ class _Protocol:
                 f"{unclear} It did not show within {self._options.settle_timeout:g} s. "
                 "The next try looks again before it sends."
             )
-        detail = f"The service's answer was unclear, but reading back shows it. {seen.detail}".strip()
-        return self._replied(invitation, None, invitation.status, detail, after=seen.status)
+        if seen.status is None:
+            return self._replied(
+                invitation,
+                None,
+                invitation.status,
+                f"The response was unclear. {_GONE} Or somebody else deleted it; whether the organizer was told is "
+                "not known.",
+                verified=False,
+                gone=True,
+            )
+        return self._replied(
+            invitation,
+            None,
+            invitation.status,
+            "The response was unclear, but reading back shows it.",
+            after=seen.status,
+        )
 
     async def _seen(self, invitation: Invitation) -> _Seen | None:
         """Return what proves that the reply took effect, or None if nothing did in time."""
@@ -235,14 +333,17 @@ class _Protocol:
                 status = await self._client.read_status(invitation)
             except EventNotFoundError:
                 if self._reply.status is ParticipationStatus.DECLINED:
-                    return _Seen(None, "The event is gone from the calendar, as declined events are here.")
+                    return _Seen(None)
                 status = None
             except RsvpError as error:
-                # A reply may be out: whatever goes wrong now must not pass for "nothing was sent".
                 log.log(self._steps_at, "Could not read back yet: %s", error)
                 status = None
+            except Exception as error:
+                # A reply may be out: whatever goes wrong now must not pass for "nothing was sent".
+                log.warning("Could not read back yet, for an unforeseen reason (%s).", type(error).__name__)
+                status = None
             if status is self._reply.status:
-                return _Seen(status, "")
+                return _Seen(status)
             pause = next(pauses, None)
             if pause is None:
                 return None
@@ -262,9 +363,8 @@ class _Protocol:
             return False
         return not same_wording(wanted, present)
 
-    def _gone_before(
-        self, reference: EventReference, intent: Intent | None, error: EventNotFoundError
-    ) -> Outcome:
+    def _gone_before(self, reference: EventReference, error: EventNotFoundError) -> Outcome:
+        intent = self._noted_intent()
         if self._reply.status is not ParticipationStatus.DECLINED:
             raise error
         if intent is None:
@@ -279,9 +379,11 @@ class _Protocol:
             reference=reference,
             reply=self._reply,
             before=intent.before,
-            organizer_notified=self._reply.notify_organizer,
-            verified=True,
-            detail="An earlier try of this task declined it; the event is gone from the calendar since.",
+            organizer_notified=None,
+            verified=False,
+            gone=True,
+            detail="This task was about to decline it, and the event is gone from the calendar since: declined, or "
+            "deleted by somebody else. Whether the organizer was told is not known.",
         )
 
     def _may_still_show(self, intent: Intent) -> bool:
@@ -307,16 +409,24 @@ class _Protocol:
             detail=detail,
         )
 
-    def _shown_after_all(self, invitation: Invitation) -> Outcome:
-        """Return the outcome where a proxy may have repeated the sending, and was told that the event had changed."""
+    def _shown_after_all(self, invitation: Invitation, refusal: RsvpError) -> Outcome:
+        """
+        Return the outcome where a sending was refused, and the status stands all the same.
+
+        A service that asks for fewer requests may have served this one. One that found a newer version has not, so that
+        somebody else answered, unless a proxy repeated the request.
+        """
+        changed = isinstance(refusal, EditConflictError)
+        how = "as the event had changed" if changed else "as it asks for fewer requests"
         return self._outcome(
             invitation,
-            Result.REPLIED,
-            before=None,
+            Result.UNCHANGED if changed else Result.REPLIED,
+            before=self._before,
             after=invitation.status,
-            notified=self._reply.notify_organizer,
-            verified=True,
-            detail="The service said that the event had changed meanwhile; it shows the reply now.",
+            notified=None,
+            verified=self._before is not self._reply.status,
+            detail=f"The service refused '{self._reply.status}' {how}, and shows it now. Whether this reply told the "
+            "organizer is not known.",
         )
 
     def _unchanged(self, invitation: Invitation) -> Outcome:
@@ -353,15 +463,21 @@ class _Protocol:
         *,
         after: ParticipationStatus | None = None,
         verified: bool = True,
+        gone: bool = False,
     ) -> Outcome:
+        if sent is not None:
+            notified: bool | None = sent.organizer_notified
+        else:
+            notified = None if gone else self._reply.notify_organizer
         notes = [sent.note if sent else None, detail]
         return self._outcome(
             invitation,
             Result.REPLIED,
             before=before,
             after=after,
-            notified=sent.organizer_notified if sent else self._reply.notify_organizer,
+            notified=notified,
             verified=verified,
+            gone=gone,
             detail=" ".join(note for note in notes if note)
             or ("Sent, and seen when read back." if verified else "Sent; not read back."),
         )
@@ -373,9 +489,10 @@ class _Protocol:
         *,
         before: ParticipationStatus | None,
         after: ParticipationStatus | None,
-        notified: bool,
+        notified: bool | None,
         verified: bool,
         detail: str,
+        gone: bool = False,
     ) -> Outcome:
         return Outcome(
             result=result,
@@ -388,6 +505,7 @@ class _Protocol:
             after=after,
             organizer_notified=notified,
             verified=verified,
+            gone=gone,
             detail=detail,
             link=invitation.link,
         )
@@ -405,7 +523,6 @@ def _pauses(within: float) -> Iterator[float]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What proves that a reply took effect; no status where the event is gone."""
+    """What reading back showed: the status that was sent, or none where a declined event is gone."""
 
     status: ParticipationStatus | None
-    detail: str

@@ -223,6 +223,11 @@ class Bitrix24Calendar(CalendarClient):
         if reference.event_id is not None:
             _number(reference.event_id)
 
+    def turn_of(self, reference: EventReference) -> str:
+        """Return the id of the user's own copy as the portal spells it; a series has one for all its instances."""
+        event_id = reference.event_id or ""
+        return str(int(event_id)) if event_id.isdecimal() else super().turn_of(reference)
+
     async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
         """Read one event and the user's own status in one request."""
         if reference.event_id is None:

@@ -113,6 +113,20 @@ class ReplyClient(Protocol):
     service: str
     capabilities: Capabilities
 
+    def turn_of(self, reference: EventReference) -> str:
+        """
+        Return what tells an event from others of the service, for taking turns; whoever asks gets the same.
+
+        Two references to one event may have two such names. That of the reference which a look returns is then the
+        event's own. Two events may share one: their replies then wait for each other.
+        """
+        start = reference.original_start
+        return f"{reference.event_id or reference.ical_uid} {start.in_timezone(UTC).isoformat() if start else ''}"
+
+    def identity(self, invitation: Invitation) -> str:
+        """Return what tells an event that was looked at from all others of the account, however it was named."""
+        return self.turn_of(invitation.reference)
+
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
         """
         Check what can be checked without a request, beyond :attr:`capabilities`.

@@ -154,6 +154,10 @@ class CronofyCalendar(CalendarClient):
                 f"'{_EXTERNAL}'."
             )
 
+    def identity(self, invitation: Invitation) -> str:
+        """Return the calendar, the event's id, which its copies on other calendars share, and the instance's start."""
+        return f"{invitation.reference.calendar_id} {self.turn_of(invitation.reference)}"
+
     async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
         """
         Find one event among those of the account: there is no request for a single one.

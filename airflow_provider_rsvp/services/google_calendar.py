@@ -209,6 +209,17 @@ class GoogleCalendar(CalendarClient):
         """Check that it is known whose calendar is meant."""
         self._owner(reference.mailbox)
 
+    def turn_of(self, reference: EventReference) -> str:
+        """Return the mailbox and the event's id, which is the same in all mailboxes; an instance has its own."""
+        return f"{(reference.mailbox or '').casefold()} {reference.event_id or super().turn_of(reference)}"
+
+    def identity(self, invitation: Invitation) -> str:
+        """Return who is invited, in Google's own spelling, and the event's id."""
+        version = invitation.version
+        if not isinstance(version, _Version):
+            return super().identity(invitation)
+        return f"{str(version.own_entry.get('email', '')).casefold()} {invitation.reference.event_id}"
+
     async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
         """Read one event; with ``series``, the series that an instance belongs to."""
         what = f"read {reference}"

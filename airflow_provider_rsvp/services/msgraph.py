@@ -82,13 +82,8 @@ from airflow_provider_rsvp.times import UTC, parse_instant, utc_text
 SERVICE = "Microsoft Graph"
 
 
-def _refused_for_load(response: Response) -> bool:
-    # No request of ours depends on another, so 424 says that its batch was throttled (Throttling guidance).
-    return response.status == 424 or refused_for_load(response)
-
-
 DIALECT = Dialect(
-    SERVICE, Limits(per_mailbox=4, at_once=32), refused_for_load=_refused_for_load, batching=BATCHING
+    SERVICE, Limits(per_mailbox=4, at_once=32), refused_for_load=refused_for_load, batching=BATCHING
 )
 """Outlook takes four requests at once for one app and mailbox (Throttling limits, Outlook service)."""
 
@@ -232,6 +227,10 @@ class GraphCalendar(CalendarClient):
                 "drop the comment or set notify_organizer=True."
             )
         self._owner(reference.mailbox)
+
+    def turn_of(self, reference: EventReference) -> str:
+        """Return the event's id, which is its mailbox's own, an instance's too."""
+        return reference.event_id or super().turn_of(reference)
 
     async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
         """Read one event; with ``series``, the series that an occurrence belongs to."""

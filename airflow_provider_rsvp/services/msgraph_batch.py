@@ -48,14 +48,19 @@ def _item(number: int, request: Request) -> dict[str, Any]:
     return item
 
 
+_FAILED_DEPENDENCY = 424
+_THROTTLED = Response(429, {}, b"")
+
+
 def _unpack(requests: Sequence[Request], response: Response) -> Sequence[Response | None]:
-    if not response.ok:
-        # The batch as a whole failed, and so did each request in it.
-        return [response] * len(requests)
     body = response.json_or_none()
     responses = body.get("responses") if isinstance(body, dict) else None
     if not isinstance(responses, list):
-        return [None] * len(requests)
+        if response.status == _FAILED_DEPENDENCY:
+            # Some of its requests were throttled, and it does not say which: others may have been served.
+            return [None if each.purpose is Purpose.SEND else _THROTTLED for each in requests]
+        # The batch as a whole failed, and so did each request in it.
+        return [None if response.ok else response] * len(requests)
     found = {str(each.get("id")): each for each in responses if isinstance(each, dict)}
     return [_answer(found.get(str(number))) for number in range(len(requests))]
 
@@ -64,6 +69,9 @@ def _answer(response: dict[str, Any] | None) -> Response | None:
     status = response.get("status") if response else None
     if response is None or not isinstance(status, int):
         return None
+    if status == _FAILED_DEPENDENCY:
+        # No request of ours depends on another, so this says that the batch was throttled (Throttling guidance).
+        status = _THROTTLED.status
     given, body = response.get("headers"), response.get("body")
     headers = (
         {str(name).lower(): str(value) for name, value in given.items()} if isinstance(given, dict) else {}

@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 
 from airflow_provider_rsvp.exceptions import (
     ConfigurationError,
+    SendRefusedError,
     ServiceUnavailableError,
     ThrottledError,
     UnclearOutcomeError,
@@ -96,10 +97,7 @@ class Transport:
     async def __aenter__(self) -> Self:
         import aiohttp
 
-        self._throttle = shared_throttle(
-            f"{self._dialect.service} {self._origin.host}:{self._origin.port} {self._dialect.limits}",
-            self._dialect.limits,
-        )
+        self._throttle = shared_throttle(f"{self.place} {self._dialect.limits}", self._dialect.limits)
         self._client = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._dialect.limits.at_once),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -129,6 +127,16 @@ class Transport:
             self._batcher = Batcher(self._dialect.batching, self._carry)
 
     @property
+    def place(self) -> str:
+        """The service and its host, which tell its events from those of others."""
+        return f"{self._dialect.service} {self._origin.host}:{self._origin.port}"
+
+    @property
+    def request_timeout(self) -> float:
+        """Seconds that one request takes at most."""
+        return self._timeouts.request
+
+    @property
     def places(self) -> tuple[str, ...]:
         """The service and the addresses that this transport talks to, by which its grants are told from others."""
         origins = (self._origin, self._token_origin)
@@ -144,13 +152,14 @@ class Transport:
 
     async def send(self, request: Request) -> Response:
         """
-        Return the answer to a request, whatever its status.
+        Return the response to a request, whatever its status.
 
-        Repeats after a failed connect, once after renewing the access token, and when the service
-        refused for load; nothing else.
+        Repeats after a failed connect, once after renewing the access token, and, unless it is a ``SEND``, when the
+        service refused it for load; nothing else.
 
         :raises ServiceUnavailableError: the service was not reached, or a read got no answer
         :raises ThrottledError: the service asks for a longer wait than we may take
+        :raises SendRefusedError: the service refused a ``SEND`` for load
         :raises UnclearOutcomeError: a ``SEND`` left and no answer came
         :raises UntrustedHostError: the address or a redirect leads outside the configured host
         """
@@ -189,6 +198,15 @@ class Transport:
             throttled += 1
             asked = self._dialect.pause(response)
             pause = _backoff(throttled) if asked is None else max(asked, _shortest_pause(throttled))
+            if request.purpose is Purpose.SEND:
+                # Who sends has to look first: the refusal may have come after the effect.
+                throttle.pause(turn, min(pause, self._timeouts.throttle))
+                raise SendRefusedError(
+                    f"{self._dialect.service} was asked to {request.what}, and asks for fewer requests (HTTP "
+                    f"{response.status}).",
+                    pause=pause,
+                    limit=self._timeouts.throttle,
+                )
             waited += pause
             if waited > self._timeouts.throttle:
                 raise ThrottledError(

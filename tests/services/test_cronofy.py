@@ -220,7 +220,8 @@ class TestExchange:
             "cronofy_default", "declined", event_id="evt_external_exchange-sync", calendar_id=EXCHANGE
         )
 
-        assert (outcome.result, outcome.after, outcome.verified) == (Result.REPLIED, None, True)
+        assert (outcome.result, outcome.after, outcome.verified) == (Result.REPLIED, None, False)
+        assert outcome.gone
         assert "gone from the calendar" in outcome.detail
         assert [mail["status"] for mail in sandbox.mail()] == ["declined"]
 

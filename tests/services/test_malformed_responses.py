@@ -34,7 +34,7 @@ pytestmark = pytest.mark.any_airflow
 SERVICES = {
     "cronofy": ("cronofy_default", "evt_external_release"),
     "bitrix24": ("bitrix24_default", "671"),
-    "graph": ("msgraph_calendar_static", ids.default("alice", "release")),
+    "graph": ("msgraph_calendar_static", ids.immutable("alice", "release")),
     "google": ("google_calendar_static", google_ids.event("alice", "release")),
 }
 LOOK = {"cronofy": "list", "bitrix24": "batch", "graph": "observe", "google": "observe"}

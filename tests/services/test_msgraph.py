@@ -37,7 +37,7 @@ NEXT_WEEK = ("2039-12-02T18:00:00", "2039-12-02T19:00:00")
 
 
 def event_id(slug, mailbox="alice"):
-    return ids.default(mailbox, slug)
+    return ids.immutable(mailbox, slug)
 
 
 def encoded(slug, mailbox="alice"):
