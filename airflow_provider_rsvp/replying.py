@@ -479,7 +479,7 @@ class _Protocol:
                 f"{unclear} It did not show within {self._settling.within:g} s. "
                 "The next try looks again before it sends."
             )
-        detail = f"The service's answer was unclear, but reading back shows it. {seen.detail}".strip()
+        detail = f"The response was unclear, but reading back shows it. {seen.detail}".strip()
         return self._replied(invitation, None, invitation.status, detail, after=seen.status)
 
     async def _seen(self, invitation: Invitation) -> _Seen | None:

@@ -227,7 +227,7 @@ class TestAnAnswerThatLeavesSomeOut:
 
         report = task.send(plan, settle_timeout=0.3)
 
-        told_unclear = {"after": "answer was unclear", "before": "does not mention it"}[when]
+        told_unclear = {"after": "response was unclear", "before": "does not mention it"}[when]
         unclear = [line for line in report["outcomes"] if told_unclear in line["detail"]]
         # Bitrix24 has two commands for each reply. One reply was mentioned.
         asked = len(batches(crowd, before)[0]) // {"graph": 1, "bitrix24": 2}[service]

@@ -192,7 +192,7 @@ class CalendarHook(BaseHook, ABC):
 
         :param scope: whether the reply is for one instance or for the whole series
         :param force: send although the status already stands
-        :param verify: read back after a clear answer
+        :param verify: read back after a clear response
         :param degrade: write a proposed time into the comment where the service carries only comments
         :param memory: what earlier tries of the task noted
         :raises PermanentError: it cannot be done; nothing was sent

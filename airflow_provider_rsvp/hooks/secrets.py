@@ -23,7 +23,7 @@ async def hide(secret: str) -> None:
     """Mask a secret in everything that Airflow logs or shows from now on, and keep it out of our own messages."""
     from airflow.sdk.log import mask_secret
 
-    # In a thread, and not with Airflow's own coroutine: while a task process awaits an answer of Airflow, it can make
+    # In a thread, and not with Airflow's own coroutine: while a task process awaits a response of Airflow, it can make
     # no other call from its event loop, such as noting what was sent. It fails with DeadlockImminentError, or hangs.
     await sync_to_async(mask_secret)(secret)
     keep_out(secret)

@@ -25,7 +25,7 @@ _WEBHOOK = re.compile(r"^(/bitrix24/rest/\d+/)[^/]+")
 
 @dataclass(slots=True)
 class Entry:
-    """One request and how it was answered."""
+    """One request and the response to it."""
 
     call: Call
     status: int | None = None

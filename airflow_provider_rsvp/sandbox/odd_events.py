@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _LISTS = ("value", "items", "events", "result")
-"""What the services call the list of events in an answer."""
+"""What the services call the list of events in a response."""
 
 
 def put_odd_event(body: object, odd: object) -> object:

@@ -167,7 +167,7 @@ def _refused_for_load(response: Response) -> bool:
 
 
 def _pause(response: Response) -> float | None:
-    """Return how long an operating limit lasts: the answer's ``operating_reset_at`` is a Unix time."""
+    """Return how long an operating limit lasts: the response's ``operating_reset_at`` is a Unix time."""
     body = response.json_or_none()
     times = body.get("time") if isinstance(body, dict) else None
     resets = times.get("operating_reset_at") if isinstance(times, dict) else None
@@ -252,7 +252,7 @@ class Bitrix24Calendar(CalendarClient):
             return _STATUSES.get(result) if result is not None else None
 
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
-        """Ask for the status; the answer ``true`` also comes when nothing was done."""
+        """Ask for the status; the response ``true`` also comes when nothing was done."""
         reference = invitation.reference
         parameters = {"eventId": _number(reference.event_id), "status": _CODES[reply.status]}
         body = await self._ask(
@@ -347,7 +347,7 @@ class Bitrix24Calendar(CalendarClient):
             )
         if str(expect(event, dict, what, "an event").get("ID")) != str(event_id):
             raise MalformedResponseError(
-                f"Could not {what}: the answer holds another event than was asked for."
+                f"Could not {what}: the response holds another event than was asked for."
             )
         return event, results.get("status")
 
@@ -422,7 +422,7 @@ class Bitrix24Calendar(CalendarClient):
             ) or RejectedByServiceError(f"Could not {what}: Bitrix24 says HTTP {response.status}.")
         body = response.json_object(what)
         if "result" not in body:
-            raise MalformedResponseError(f"Could not {what}: the answer has no 'result'.")
+            raise MalformedResponseError(f"Could not {what}: the response has no 'result'.")
         return body
 
     def _invitation(self, event: dict[str, Any], status: Any, user_id: int) -> Invitation:

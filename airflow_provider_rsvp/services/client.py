@@ -66,7 +66,7 @@ class Sent:
 
     :param organizer_notified: whether the service tells the organizer
     :param note: what of the reply could not be delivered, as a sentence; None if all was
-    :param status: the status that the service's own answer shows, read after the sending; None where it shows none
+    :param status: the status that the service's own response shows, read after the sending; None where it shows none
     """
 
     organizer_notified: bool

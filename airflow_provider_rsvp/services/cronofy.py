@@ -230,7 +230,7 @@ class CronofyCalendar(CalendarClient):
         raise search.not_found(gone)
 
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
-        """Ask for the status; the answer 202 means that it will be set, not that it was."""
+        """Ask for the status; the response 202 means that it will be set, not that it was."""
         reference = invitation.reference
         calendar, event = (quote(str(part), safe="") for part in (reference.calendar_id, reference.event_id))
         request = Request(
@@ -496,7 +496,7 @@ def _link(calendar: dict[str, Any], time: TimeRange) -> str | None:
 
 
 def _error(request: Request, response: Response) -> RsvpError:
-    """Return the error that an answer stands for (Error codes)."""
+    """Return the error that a response stands for (Error codes)."""
     said = f"HTTP {response.status}"
     body = response.json_or_none()
     errors = body.get("errors") if isinstance(body, dict) else None

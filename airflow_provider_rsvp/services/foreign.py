@@ -114,7 +114,7 @@ def read_events(
         with reading(what):
             return read()
     except MalformedResponseError as error:
-        reason = str(error).removeprefix(f"Could not {what}: ").removeprefix("the answer is malformed: ")
+        reason = str(error).removeprefix(f"Could not {what}: ").removeprefix("the response is malformed: ")
         invitation = unreadable(
             window,
             event_id=event_id,

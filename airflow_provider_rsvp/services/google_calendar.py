@@ -513,7 +513,7 @@ class GoogleCalendar(CalendarClient):
         recurrence = Recurrence.INSTANCE if series else Recurrence.SINGLE
         etag = required_text(event, "etag", what)
         if not _ETAG.fullmatch(etag):
-            raise MalformedResponseError(f"Could not {what}: the answer's 'etag' is none.")
+            raise MalformedResponseError(f"Could not {what}: the response's 'etag' is none.")
         return Invitation(
             reference=EventReference(
                 event_id=required_text(event, "id", what),
@@ -676,7 +676,7 @@ def _reasons(response: Response) -> set[str]:
 
 
 def _error(request: Request, response: Response) -> RsvpError:
-    """Return the error that an answer stands for (Handle API errors)."""
+    """Return the error that a response stands for (Handle API errors)."""
     body = response.json_or_none()
     error = body.get("error") if isinstance(body, dict) else None
     message = excerpt(error.get("message") or "") if isinstance(error, dict) else ""

@@ -107,7 +107,7 @@ CAPABILITIES = Capabilities(
 )
 
 LONGEST_WINDOW_DAYS = 1825
-"""The longest calendar view; a longer one is answered with 400."""
+"""The longest calendar view; a longer one gets a 400."""
 
 DEFAULT_CALENDAR = "primary"
 """As a ``calendar_id``, names the default calendar outright: ``/me/calendar/events/…``."""
@@ -259,7 +259,7 @@ class GraphCalendar(CalendarClient):
         reference = invitation.reference
         notify, comment, note = reply.notify_organizer, reply.comment, None
         if not invitation.response_requested and notify:
-            # With sendResponse true the service answers 400 for such an event.
+            # With sendResponse true the service responds with 400 for such an event.
             if reply.proposed_time is not None:
                 raise ProposalNotAllowedError(
                     "The organizer asked for no replies to this event, so a proposed time cannot reach them. "
@@ -675,7 +675,7 @@ def _delta_token(link: Any, what: str) -> str:
     with reading(what):
         tokens = parse_qs(urlsplit(address).query).get("$deltatoken")
     if not tokens:
-        raise MalformedResponseError(f"Could not {what}: the answer's '@odata.deltaLink' carries no token.")
+        raise MalformedResponseError(f"Could not {what}: the response's '@odata.deltaLink' carries no token.")
     return tokens[0]
 
 
@@ -746,7 +746,7 @@ def token_claims(access_token: str) -> dict[str, Any]:
 
 
 def _error(request: Request, response: Response) -> RsvpError:
-    """Return the error that an answer stands for (Microsoft Graph error responses)."""
+    """Return the error that a response stands for (Microsoft Graph error responses)."""
     body = response.json_or_none()
     error = body.get("error") if isinstance(body, dict) else None
     error = error if isinstance(error, dict) else {}

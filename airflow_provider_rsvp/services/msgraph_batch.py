@@ -2,7 +2,7 @@
 Microsoft Graph's JSON batching: up to twenty requests in one.
 
 Sources: Microsoft Graph, ``JSON batching``, ``Throttling guidance``, ``Known issues``. No request names another one in
-``dependsOn``: what belongs together is sent one after the other, so that each answer can be looked at.
+``dependsOn``: what belongs together is sent one after the other, so that each response can be looked at.
 """
 
 from __future__ import annotations
@@ -57,10 +57,10 @@ def _unpack(requests: Sequence[Request], response: Response) -> Sequence[Respons
     if not isinstance(responses, list):
         return [None] * len(requests)
     found = {str(each.get("id")): each for each in responses if isinstance(each, dict)}
-    return [_answer(found.get(str(number))) for number in range(len(requests))]
+    return [_response(found.get(str(number))) for number in range(len(requests))]
 
 
-def _answer(response: dict[str, Any] | None) -> Response | None:
+def _response(response: dict[str, Any] | None) -> Response | None:
     status = response.get("status") if response else None
     if response is None or not isinstance(status, int):
         return None

@@ -50,7 +50,7 @@ def read_grant(service: str, request: Request, response: Response, *, advice: Ma
 
     :param advice: what to do, by the endpoint's ``error`` code; ``""`` is for any other
     :raises CredentialsError: the endpoint refuses
-    :raises MalformedResponseError: the answer is not what RFC 6749 documents
+    :raises MalformedResponseError: the response is not what RFC 6749 documents
     """
     body = response.json_or_none()
     if isinstance(body, dict) and (not response.ok or "error" in body):
@@ -65,10 +65,10 @@ def read_grant(service: str, request: Request, response: Response, *, advice: Ma
         body.get(name) for name in ("access_token", "refresh_token", "expires_in")
     )
     if not isinstance(token, str) or not isinstance(refresh_token, str | None):
-        raise MalformedResponseError(f"{service} answered without a token when asked to {request.what}.")
+        raise MalformedResponseError(f"{service} granted no token when asked to {request.what}.")
     # What is longer could not be sent in a header, and takes long to mask.
     if not 0 < len(token) <= _LONGEST_TOKEN or len(refresh_token or "") > _LONGEST_TOKEN:
-        raise MalformedResponseError(f"{service} answered without a token when asked to {request.what}.")
+        raise MalformedResponseError(f"{service} granted no token when asked to {request.what}.")
     return Grant(token, _end(seconds), refresh_token or None, optional_text(body, "scope"))
 
 

@@ -1,5 +1,5 @@
 """
-Requests and answers as values, and what a service must tell the transport about itself.
+Requests and responses as values, and what a service must tell the transport about itself.
 
 A service module builds a :class:`Request`, hands it to the :class:`Exchange` it was given, and reads
 the :class:`Response`; it opens no connection of its own.
@@ -69,7 +69,7 @@ class Request:
     :param form: the body, sent as a form
     :param content: the body as it is, with its ``Content-Type`` among the headers; only one of ``json``, ``form``
         and ``content`` is given
-    :param returns_redirect: whether a redirect is an answer like any other, in place of an error; it is not
+    :param returns_redirect: whether a redirect is a response like any other, in place of an error; it is not
         followed in either case
     :param mailbox: whose limits the request counts against
     """
@@ -89,7 +89,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer; the keys of ``headers`` are in lower case."""
+    """One HTTP response; the keys of ``headers`` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -99,7 +99,7 @@ class Response:
 
     @classmethod
     def of_json(cls, status: int, headers: Mapping[str, str], value: Any) -> Self:
-        """Return the answer whose body is a JSON value; it keeps no bytes, which nobody reads."""
+        """Return the response whose body is a JSON value; it keeps no bytes, which nobody reads."""
         response = cls(status, headers, b"")
         response._read.append(value)
         return response
@@ -120,7 +120,7 @@ class Response:
         except (ValueError, RecursionError):
             kind = content_type(self)
             raise MalformedResponseError(
-                f"Could not {what}: the answer (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
+                f"Could not {what}: the response (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
                 "Is the host in the connection the service's own, and is nothing in between?"
             ) from None
 
@@ -143,23 +143,23 @@ class Response:
     def _json(self) -> Any:
         if not self._read:
             if sum(map(self.body.count, _BEFORE_VALUES)) > _MOST_VALUES:
-                raise ValueError("more values than an answer of this size has any use for")
+                raise ValueError("more values than a response of this size has any use for")
             self._read.append(json.loads(self.body))
         return self._read[0]
 
 
 class Exchange(Protocol):
-    """Carries a request to the service and brings the answer back."""
+    """Carries a request to the service and brings the response back."""
 
     async def send(self, request: Request) -> Response:
         """
-        Return the answer, whatever its status.
+        Return the response, whatever its status.
 
         Repeats only what surely had no effect, and refuses redirects.
 
         :raises ServiceUnavailableError: the service was not reached
         :raises ThrottledError: the service wants us to wait for too long
-        :raises UnclearOutcomeError: a ``SEND`` left and no answer came
+        :raises UnclearOutcomeError: a ``SEND`` left and no response came
         """
 
 
@@ -224,7 +224,7 @@ def _stated_wait(response: Response) -> float | None:
 
 
 def unauthorized(response: Response) -> bool:
-    """Return whether the answer refuses the access token."""
+    """Return whether the response refuses the access token."""
     return response.status == 401
 
 
@@ -241,7 +241,7 @@ class Batching:
     :param size: how much one batch holds
     :param weight: how much of it a request takes; None for a request that goes alone
     :param pack: builds the batch
-    :param unpack: reads the answer to each request, in the order of the requests; None for one that is missing
+    :param unpack: reads the response to each request, in the order of the requests; None for one that is missing
     """
 
     size: int
@@ -257,8 +257,8 @@ class Dialect:
 
     :param service: the service's name for a person
     :param limits: its documented limits
-    :param token_refused: whether an answer calls for a new access token
-    :param refused_for_load: whether an answer says "too many requests", so that nothing was done
+    :param token_refused: whether a response calls for a new access token
+    :param refused_for_load: whether a response says "too many requests", so that nothing was done
     :param pause: the seconds the service asks us to wait; None where it does not say
     :param batching: how it takes several requests in one; None where it does not
     """
@@ -273,9 +273,9 @@ class Dialect:
 
 def server_error(service: str, request: Request, response: Response, said: str) -> RsvpError | None:
     """
-    Return the error for an answer that tells nothing about the effect of the request, or None.
+    Return the error for a response that tells nothing about the effect of the request, or None.
 
-    After a ``SEND`` such an answer leaves open whether the reply went out.
+    After a ``SEND`` such a response leaves open whether the reply went out.
     """
     if response.status == 429:
         return ThrottledError(f"{service} asks for fewer requests: could not {request.what} ({said}).")
@@ -301,17 +301,17 @@ def expect(value: Any, kind: type | tuple[type, ...], what: str, expected: str) 
     if isinstance(value, kind) and not (isinstance(value, bool) and bool not in kinds):
         return value
     raise MalformedResponseError(
-        f"Could not {what}: the answer holds {type(value).__name__} where the service documents {expected}."
+        f"Could not {what}: the response holds {type(value).__name__} where the service documents {expected}."
     )
 
 
 def content_type(response: Response) -> str:
-    """Return the media type that an answer gives itself, for a person."""
+    """Return the media type that a response gives itself, for a person."""
     return excerpt(response.headers.get("content-type", "no content type").split(";")[0])
 
 
 def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
-    """Return a text of an answer; None where it is absent, empty or of another type."""
+    """Return a text of a response; None where it is absent, empty or of another type."""
     value = fields.get(name)
     return value if isinstance(value, str) and value else None
 
@@ -351,7 +351,7 @@ class Pages:
         self._events += len(found)
         if self._events > MOST_EVENTS:
             raise MalformedResponseError(
-                f"Could not {self._what}: the answer holds more than {MOST_EVENTS} events. Choose a shorter window."
+                f"Could not {self._what}: the response holds more than {MOST_EVENTS} events. Choose a shorter window."
             )
         return found
 
@@ -363,11 +363,13 @@ class Pages:
         """
         address: str = expect(link, str, self._what, "an address")
         if address in self._followed:
-            raise MalformedResponseError(f"Could not {self._what}: the pages of the answer lead in a circle.")
+            raise MalformedResponseError(
+                f"Could not {self._what}: the pages of the response lead in a circle."
+            )
         self._followed.add(address)
         if len(self._followed) >= MOST_PAGES:
             raise MalformedResponseError(
-                f"Could not {self._what}: the answer has more than {MOST_PAGES} pages. Choose a shorter window."
+                f"Could not {self._what}: the response has more than {MOST_PAGES} pages. Choose a shorter window."
             )
         return address
 
@@ -375,13 +377,13 @@ class Pages:
 @contextmanager
 def reading(what: str) -> Iterator[None]:
     """
-    Turn anything that goes wrong while reading an answer into one clear error.
+    Turn anything that goes wrong while reading a response into one clear error.
 
     What a service sends is not ours to trust: a value of another type, an id that is none, or a time
     that does not exist must not end in a traceback from deep inside.
 
     :param what: the request in words
-    :raises MalformedResponseError: the answer is not what the service documents
+    :raises MalformedResponseError: the response is not what the service documents
     """
     try:
         yield
@@ -393,7 +395,7 @@ def reading(what: str) -> Iterator[None]:
         reason = f"it holds a value that is not of the documented type ({type(error).__name__})"
     else:
         return
-    raise MalformedResponseError(f"Could not {what}: the answer is malformed: {reason}")
+    raise MalformedResponseError(f"Could not {what}: the response is malformed: {reason}")
 
 
 def check_accepted(service: str, request: Request, response: Response) -> None:
@@ -404,7 +406,7 @@ def check_accepted(service: str, request: Request, response: Response) -> None:
     """
     if response.body.strip() and response.json_or_none() is None:
         raise MalformedResponseError(
-            f"{service} was asked to {request.what}; what answered (HTTP {response.status}) is not the service."
+            f"{service} was asked to {request.what}; what responded (HTTP {response.status}) is not the service."
         )
 
 

@@ -20,13 +20,13 @@ class Unreached:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
-    """The request left, or may have left, and no whole answer came."""
+class NoResponse:
+    """The request left, or may have left, and no whole response came."""
 
     reason: str
 
 
-Carried = Response | Unreached | Unanswered
+Carried = Response | Unreached | NoResponse
 """What came of one HTTP request."""
 
 
@@ -39,7 +39,7 @@ class _Waiting:
 
 class Batcher:
     """
-    Gathers requests into batches; each still gets an answer of its own.
+    Gathers requests into batches; each still gets a response of its own.
 
     Whatever befalls a batch befalls each request in it. Belongs to one event loop.
 
@@ -118,5 +118,5 @@ class Batcher:
         if not isinstance(carried, Response):
             return [carried] * len(requests), token
         responses = self._batching.unpack(requests, carried)
-        missing = Unanswered("the answer to the batch does not mention it")
+        missing = NoResponse("the response to the batch does not mention it")
         return [missing if response is None else response for response in responses], token

@@ -38,7 +38,7 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _COMPRESSED | _PLAIN:
-        raise UnreadableBodyError("its answer is encoded in a way that was not asked for")
+        raise UnreadableBodyError("its response is encoded in a way that was not asked for")
     inflation = _Inflation() if encoding in _COMPRESSED else None
     body = bytearray()
     received = 0
@@ -47,11 +47,11 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
         for piece in inflation.inflated(chunk) if inflation else (chunk,):
             body += piece
             if max(len(body), received) > MOST_BYTES:
-                raise UnreadableBodyError(f"its answer is larger than {MOST_BYTES // 1024**2} MB")
+                raise UnreadableBodyError(f"its response is larger than {MOST_BYTES // 1024**2} MB")
             if inflation:
                 await asyncio.sleep(0)
     if inflation is not None and inflation.under_way:
-        raise UnreadableBodyError("its compressed answer was cut short")
+        raise UnreadableBodyError("its compressed response was cut short")
     return bytes(body)
 
 
@@ -81,7 +81,7 @@ class _Inflation:
                 try:
                     piece = self._member.decompress(data, _STEP)
                 except zlib.error:
-                    raise UnreadableBodyError("its compressed answer cannot be decompressed") from None
+                    raise UnreadableBodyError("its compressed response cannot be decompressed") from None
                 yield piece
                 if self._member.eof:
                     data, self._member = self._member.unused_data, None
@@ -91,7 +91,7 @@ class _Inflation:
     def _begin(self, data: bytes) -> None:
         self._members += 1
         if self._members > _MOST_MEMBERS:
-            raise UnreadableBodyError("its compressed answer has too many parts")
+            raise UnreadableBodyError("its compressed response has too many parts")
         # "deflate" comes with a header as RFC 9110 says, and from some servers without; gzip begins with 0x1f.
         has_header = data[0] == 0x1F or data[0] & 0x0F == _DEFLATE
         self._member = zlib.decompressobj(_DETECT_HEADER if has_header else _NO_HEADER)

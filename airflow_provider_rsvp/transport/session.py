@@ -26,7 +26,7 @@ from airflow_provider_rsvp.exceptions import (
 from airflow_provider_rsvp.redaction import keep_out
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Dialect, Purpose, Request, Response
-from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
+from airflow_provider_rsvp.transport.batcher import Batcher, Carried, NoResponse, Unreached
 from airflow_provider_rsvp.transport.body import ACCEPTED_ENCODINGS, UnreadableBodyError, read_body
 from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.proxies import Route, route_to
@@ -144,14 +144,14 @@ class Transport:
 
     async def send(self, request: Request) -> Response:
         """
-        Return the answer to a request, whatever its status.
+        Return the response to a request, whatever its status.
 
         Repeats after a failed connect, once after renewing the access token, and when the service
         refused for load; nothing else.
 
-        :raises ServiceUnavailableError: the service was not reached, or a read got no answer
+        :raises ServiceUnavailableError: the service was not reached, or a read got no response
         :raises ThrottledError: the service asks for a longer wait than we may take
-        :raises UnclearOutcomeError: a ``SEND`` left and no answer came
+        :raises UnclearOutcomeError: a ``SEND`` left and no response came
         :raises UntrustedHostError: the address or a redirect leads outside the configured host
         """
         origin = self._origin_of(request)
@@ -168,8 +168,8 @@ class Transport:
                     response, token = await batcher.carry(request)
                 else:
                     response, token = await self._carry(request)
-            if isinstance(response, Unanswered):
-                raise self._unanswered(request, response)
+            if isinstance(response, NoResponse):
+                raise self._no_response(request, response)
             if isinstance(response, Unreached):
                 unreached += 1
                 if unreached == _CONNECT_ATTEMPTS:
@@ -268,7 +268,7 @@ class Transport:
             raise RuntimeError("Enter the transport before sending.")
 
         async def carry(url: str, **options: Any) -> Carried:
-            # Nothing is raised to the hook, which logs the address of a request whose answer it cannot read.
+            # Nothing is raised to the hook, which logs the address of a request whose response it cannot read.
             try:
                 async with client.request(method, URL(url, encoded=True), **options) as response:
                     body = await read_body(response)
@@ -284,7 +284,7 @@ class Transport:
             method="GET" if method == "GET" else "POST",
         )
 
-    def _failed(self, error: Exception) -> Unreached | Unanswered:
+    def _failed(self, error: Exception) -> Unreached | NoResponse:
         """Return what an error means for the request; its text, which may name the address, is not kept."""
         import aiohttp
 
@@ -295,21 +295,21 @@ class Transport:
         ):
             return Unreached(kind)
         if isinstance(error, TimeoutError):
-            return Unanswered(f"no answer within {self._timeouts.request:g} s")
+            return NoResponse(f"no response within {self._timeouts.request:g} s")
         if isinstance(error, UnreadableBodyError):
-            return Unanswered(str(error))
-        return Unanswered(f"the connection broke, {kind}")
+            return NoResponse(str(error))
+        return NoResponse(f"the connection broke, {kind}")
 
-    def _unanswered(
-        self, request: Request, unanswered: Unanswered
+    def _no_response(
+        self, request: Request, no_response: NoResponse
     ) -> UnclearOutcomeError | ServiceUnavailableError:
         if request.purpose is Purpose.SEND:
             return UnclearOutcomeError(
-                f"{self._dialect.service} was asked to {request.what}, and {unanswered.reason}; "
+                f"{self._dialect.service} was asked to {request.what}, and {no_response.reason}; "
                 "it may or may not have done so."
             )
         return ServiceUnavailableError(
-            f"Could not {request.what}: {self._dialect.service} gave no whole answer ({unanswered.reason})."
+            f"Could not {request.what}: {self._dialect.service} gave no whole response ({no_response.reason})."
         )
 
 

@@ -19,7 +19,7 @@ _NEAREST_CAP = 75
 
 
 class MethodError(Exception):
-    """An error answer; methods' own errors have an empty code."""
+    """An error response; methods' own errors have an empty code."""
 
     def __init__(self, code: str, text: str, status: int) -> None:
         super().__init__(text)

@@ -99,7 +99,7 @@ class Bitrix24:
         """Nothing is counted by duration."""
 
     def failure(self, call: Call, status: int) -> Response:
-        """Make an answer of this status in the service's shape."""
+        """Make a response of this status in the service's shape."""
         if "token" in call.operations:
             code, text = ("invalid_grant", "Invalid grant") if status == 400 else ("server_error", "")
         else:

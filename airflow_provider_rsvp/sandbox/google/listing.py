@@ -158,7 +158,7 @@ class Collection:
 
 
 def read_zone(call: Call, mailbox: Mailbox) -> str:
-    """Read the time zone of the answer; the calendar's own by default."""
+    """Read the time zone of the response; the calendar's own by default."""
     try:
         return ZoneInfo(call.query.get("timeZone") or mailbox.zone).key
     except (ZoneInfoNotFoundError, ValueError, OSError):

@@ -92,7 +92,7 @@ class Google:
         """Nothing is counted by duration."""
 
     def failure(self, call: Call, status: int) -> Response:
-        """Make an answer of this status in the service's shape."""
+        """Make a response of this status in the service's shape."""
         if "token" in call.operations:
             return oauth.failure(status)
         if status == 410 and call.segments[-1:] == ("events",):

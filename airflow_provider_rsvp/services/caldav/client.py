@@ -244,7 +244,7 @@ class CalDAVCalendar(CalendarClient):
             with reading(what):
                 responses = pages.read(list(multistatus.responses))
                 paths = {path_of(each.href, what): each.status for each in responses}
-                # That the answer was cut short is said by a status of the calendar's own (RFC 6578, section 3.6).
+                # That the response was cut short is said by a status of the calendar's own (RFC 6578, section 3.6).
                 more = paths.pop(calendar.path, None) == 507 and multistatus.sync_token not in (None, token)
                 token = multistatus.sync_token or token
             if more:
@@ -327,7 +327,7 @@ def _path_of(response: ResourceResponse) -> str | None:
 
 
 def _with_uid(responses: Sequence[ResourceResponse], uid: str, what: str) -> str | None:
-    """Return the path of the object with a UID; a server's answer may hold those, too, that only contain it."""
+    """Return the path of the object with a UID; a server's response may hold those, too, that only contain it."""
     for response in responses:
         path = _path_of(response)
         if path is not None and _has_uid((response.text(_DATA) or "").encode(errors="replace"), uid):

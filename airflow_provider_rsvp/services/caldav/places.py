@@ -76,7 +76,7 @@ def normal(path: str) -> str:
 
 def path_of(href: str, what: str) -> str:
     """
-    Return the path of an address in an answer, in the form in which paths are compared.
+    Return the path of an address in a response, in the form in which paths are compared.
 
     :param what: the request in words
     :raises MalformedResponseError: it is no address
@@ -86,5 +86,5 @@ def path_of(href: str, what: str) -> str:
     except ValueError:
         path = ""
     if not path.startswith("/"):
-        raise MalformedResponseError(f"Could not {what}: the answer holds an address that is none.")
+        raise MalformedResponseError(f"Could not {what}: the response holds an address that is none.")
     return normal(path)

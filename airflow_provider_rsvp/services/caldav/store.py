@@ -65,7 +65,7 @@ class Resource:
             return {"If-Schedule-Tag-Match": self.schedule_tag}
         raise UnsupportedByServiceError(
             "The server gives no strong entity tag for the event, so it cannot be changed without the risk of "
-            "overwriting what somebody else changes meanwhile. Is there a proxy that compresses or rewrites answers?"
+            "overwriting what somebody else changes meanwhile. Is there a proxy that compresses or rewrites responses?"
         )
 
 
@@ -81,7 +81,7 @@ class Store:
 
         :raises EventNotFoundError: it is not there
         """
-        # A compressed answer may get a weak entity tag from a proxy, with which nothing can be changed.
+        # A compressed response may get a weak entity tag from a proxy, with which nothing can be changed.
         request = Request(
             what=what,
             method="GET",
@@ -122,7 +122,7 @@ class Store:
             raise error_of(request, response)
         if response.headers.get("content-type", "").startswith("text/html"):
             raise MalformedResponseError(
-                f"{SERVICE} was asked to {what}; what answered (HTTP {response.status}, a page) is not the server."
+                f"{SERVICE} was asked to {what}; what responded (HTTP {response.status}, a page) is not the server."
             )
 
     async def properties(self, url: str, names: tuple[str, ...], what: str, depth: str = "0") -> Multistatus:
@@ -156,7 +156,7 @@ class Store:
         raise MalformedResponseError(f"Could not {what}: the server's redirects lead in a circle.")
 
     async def options(self, path: str, what: str) -> Mapping[str, str]:
-        """Read what the server says of itself in the headers of its answers."""
+        """Read what the server says of itself in the headers of its responses."""
         request = Request(what=what, method="OPTIONS", url=path, purpose=Purpose.READ)
         response = await self._exchange.send(request)
         if not response.ok:
@@ -167,12 +167,12 @@ class Store:
         response = await self._exchange.send(request)
         if not response.ok:
             raise error_of(request, response)
-        # Long answers are common; an event loop has others to serve meanwhile.
+        # Long responses are common; an event loop has others to serve meanwhile.
         return await asyncio.to_thread(Multistatus.read, response, request.what)
 
 
 def error_of(request: Request, response: Response) -> RsvpError:
-    """Return the error that an answer stands for."""
+    """Return the error that a response stands for."""
     named = conditions(response) if response.body else frozenset()
     said = f"HTTP {response.status}"
     if named:

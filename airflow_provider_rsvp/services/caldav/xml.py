@@ -32,7 +32,7 @@ _NUMBERED = re.compile("&#(?:x([0-9A-Fa-f]{1,20})|([0-9]{1,20}));")
 @dataclass(frozen=True, slots=True)
 class ResourceResponse:
     """
-    One resource of a multistatus answer.
+    One resource of a multistatus response.
 
     :param href: where it is, as the server writes it
     :param status: of the resource as a whole, where the server gives one
@@ -59,7 +59,7 @@ class ResourceResponse:
 @dataclass(frozen=True, slots=True)
 class Multistatus:
     """
-    A multistatus answer (RFC 4918, section 13).
+    A multistatus response (RFC 4918, section 13).
 
     :param sync_token: the token for the next report of changes (RFC 6578, section 6.4)
     """
@@ -70,7 +70,7 @@ class Multistatus:
     @classmethod
     def read(cls, response: Response, what: str) -> Multistatus:
         """
-        Return what an answer holds.
+        Return what a response holds.
 
         :param what: the request in words
         :raises MalformedResponseError: it is no multistatus
@@ -229,7 +229,7 @@ def _named(name: str) -> str:
 def _response(element: Element, what: str) -> ResourceResponse:
     href = (element.findtext(f"{DAV}href") or "").strip()
     if not href:
-        raise MalformedResponseError(f"Could not {what}: the answer holds a resource without an address.")
+        raise MalformedResponseError(f"Could not {what}: the response holds a resource without an address.")
     properties: dict[str, Element] = {}
     for propstat in element.findall(f"{DAV}propstat"):
         if _status(propstat) in (200, None):
