@@ -1,4 +1,4 @@
-"""The log of requests that were received, without anybody's secrets."""
+"""The log of requests that were received, without secrets."""
 
 from __future__ import annotations
 

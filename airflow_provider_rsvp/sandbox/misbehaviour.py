@@ -1,4 +1,4 @@
-"""Responding wrongly on request, down to the connection itself."""
+"""Wrong responses on request, and broken connections."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Misbehaviour:
         return stream
 
     def _cut(self) -> web.StreamResponse:
-        """Close the connection without a word."""
+        """Close the connection without a response."""
         if self._request.transport is not None:
             self._request.transport.abort()
         return web.Response()

@@ -1,4 +1,4 @@
-"""Listings with an event among the others that a service should not show, but may."""
+"""Listings with one malformed event among the others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _LISTS = ("value", "items", "events", "result")
 
 
 def put_odd_event(body: object, odd: object) -> object:
-    """Return the body of a listing with something more in the middle of its events."""
+    """Return the body of a listing with one more item in the middle of its events."""
     if isinstance(body, list):
         middle = len(body) // 2
         return [*body[:middle], odd, *body[middle:]]

@@ -1,4 +1,4 @@
-"""A call as it came in and the response to it, free of sockets, so that batches can make calls too."""
+"""A call and its response, without sockets, so that batches can make calls too."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Call:
     mailbox: str | None = None
     event_ids: tuple[str, ...] = ()
     effective: bool = True
-    """False when the service shall claim success and do nothing."""
+    """False if the service is to claim success and do nothing."""
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ class Service(Protocol):
         calendar_id: str | None = None,
         note: str = "",
     ) -> Copy:
-        """Lay the invitation into the mailbox, with all that the service has to it (ids, occurrences)."""
+        """Add the invitation to the mailbox, with all that the service adds (ids, occurrences)."""
 
     def cancel(self, copy: Copy) -> None:
         """Let the organizer cancel the meeting."""

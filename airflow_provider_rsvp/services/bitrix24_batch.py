@@ -16,10 +16,10 @@ SIZE = 50
 """Commands in one batch."""
 
 SHOWN = "status_shown"
-"""Where the response to a setting carries what the reading after it showed; no name of Bitrix24's own."""
+"""The key under which the response to ``set`` also holds what the ``get`` after it showed; not a name of Bitrix24."""
 
 LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
-"""Error codes that say "too many requests" (Limits); in small letters."""
+"""Error codes that say "too many requests" (Limits); in lower case."""
 
 _SET = "calendar.meeting.status.set"
 _GET = "calendar.meeting.status.get"

@@ -47,7 +47,7 @@ class Window:
 
     def covers(self, time: TimeRange, zone: tzinfo | None = None) -> bool:
         """
-        Return whether an event lies in the window; one that takes no time does where it begins with the window, too.
+        Return whether an event lies in the window; one without length also does if it begins with the window.
 
         :param zone: in which the days of an all-day event begin; None where it is not known. The event then lies in
             the window if it does so anywhere on Earth: a day begins 14 hours before midnight in UTC at the earliest,

@@ -110,7 +110,7 @@ LONGEST_WINDOW_DAYS = 1825
 """The longest calendar view; a longer one gets a 400."""
 
 DEFAULT_CALENDAR = "primary"
-"""As a ``calendar_id``, names the default calendar outright: ``/me/calendar/events/…``."""
+"""As a ``calendar_id``, names the default calendar explicitly: ``/me/calendar/events/…``."""
 
 _ACTIONS = {
     ParticipationStatus.ACCEPTED: "accept",
@@ -165,7 +165,7 @@ _TOKEN_ADVICE = {
     ),
     "unauthorized_client": "The application is not known in this tenant: check the tenant id and the client id.",
     "invalid_scope": "Check that the connection names the cloud that the application is registered in.",
-    "interaction_required": "The tenant asks the user to sign in in person: authorise again.",
+    "interaction_required": "The tenant requires the user to sign in interactively: authorise again.",
     "": "Check the tenant id, the client id and the credentials in the connection.",
 }
 
@@ -204,7 +204,7 @@ _OF_ONE_SERIES = (
     RejectedByServiceError,
     ChangeTokenEndedError,
 )
-"""What may go wrong with reading one series, and says nothing about the others."""
+"""Errors from reading one series that say nothing about the others."""
 
 
 class GraphCalendar(CalendarClient):
@@ -244,7 +244,7 @@ class GraphCalendar(CalendarClient):
             return self._invitation(event, reference.mailbox, reference.calendar_id, what)
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
-        """Read the mailbox's own response again."""
+        """Read the mailbox's own status again."""
         reference = invitation.reference
         what = f"read back {reference}"
         url = self._event_path(reference, str(reference.event_id))
@@ -304,8 +304,8 @@ class GraphCalendar(CalendarClient):
     async def list_statuses(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Shown]:
-        """Read the mailbox's own responses from the calendar view of a window, and nothing else."""
-        what = f"list the responses of {self._owner(mailbox) or 'the signed-in user'}"
+        """Read only the mailbox's own statuses from the calendar view of a window."""
+        what = f"list the statuses of {self._owner(mailbox) or 'the signed-in user'}"
         search = Search(what)
         async for row in self._view(window, _SELECT_STATUS, what, mailbox, calendar_id):
             shown = None
@@ -384,7 +384,7 @@ class GraphCalendar(CalendarClient):
             body = await self._exchange_json(request)
             for row in pages.read(body.get("value")):
                 name = row.get("id") if isinstance(row, dict) else None
-                # What comes twice in a round counts as it comes last.
+                # Of an event that comes twice in a round, the last version counts.
                 rows[name if isinstance(name, str) else len(rows)] = row
             link = body.get("@odata.nextLink")
             if not link:
@@ -419,9 +419,9 @@ class GraphCalendar(CalendarClient):
         what: str,
     ) -> object:
         """
-        Return an occurrence of a round, which may name no more than its time, with what its series says.
+        Return an occurrence of a round, which may hold little more than its time, completed from its series.
 
-        :param known: the events of the round, and what came of reading series that are not among them
+        :param known: the events of the round, and the results of reading series that are not among them
         """
         series = row.get("seriesMasterId") if isinstance(row, dict) else None
         if not isinstance(row, dict) or "responseStatus" in row or not isinstance(series, str) or not series:
@@ -475,7 +475,7 @@ class GraphCalendar(CalendarClient):
     async def _instance(
         self, reference: EventReference, master: str, original_start: pendulum.DateTime, what: str
     ) -> dict[str, Any]:
-        # A moved instance lies elsewhere in the calendar; a year on both sides finds it all the same.
+        # A moved instance lies elsewhere in the calendar; a year on either side finds it too.
         query = (
             ("startDateTime", original_start.in_timezone(UTC).subtract(days=366).to_iso8601_string()),
             ("endDateTime", original_start.in_timezone(UTC).add(days=366).to_iso8601_string()),
@@ -557,7 +557,7 @@ class GraphCalendar(CalendarClient):
         if owner is None:
             return "me"
         if owner.startswith("$"):
-            # Such a name is taken for a query option in the plain form (Known issues, Users).
+            # In the plain form such a name is taken for a query option (Known issues, Users).
             literal = owner.replace("'", "''")
             return f"users('{quote(literal, safe='')}')"
         return f"users/{quote(owner, safe='')}"
@@ -589,7 +589,7 @@ class GraphCalendar(CalendarClient):
         """
         Return the invitation that one row of a listing stands for.
 
-        :param problem: why its series cannot be read, without which the row says too little
+        :param problem: why its series cannot be read, without which the row is incomplete
         """
 
         def read(event: dict[str, Any]) -> Invitation:
@@ -735,7 +735,7 @@ def token_claims(access_token: str) -> dict[str, Any]:
     """
     Return the claims of an access token, or nothing where it is not a JWT that can be read.
 
-    Only to tell a person about it: the token is the service's own and may change its form.
+    Only for messages to a person: the token's format is the service's own business and may change.
     """
     try:
         payload = access_token.split(".")[1]
@@ -759,7 +759,7 @@ def _error(request: Request, response: Response) -> RsvpError:
     if failed is not None:
         return failed
     if response.status == 410 or kind in _SYNC_STATE_ENDED:
-        return ChangeTokenEndedError(f"{could_not}. The changes have to be read anew from the start.")
+        return ChangeTokenEndedError(f"{could_not}. All changes have to be read again.")
     if response.status == 401:
         return CredentialsError(f"{could_not}. The access token is not accepted; get a new one.")
     if response.status == 403:
@@ -775,7 +775,7 @@ def _error(request: Request, response: Response) -> RsvpError:
         )
     if kind in _BAD_ID:
         return InvalidInputError(
-            f"event_id or calendar_id: {could_not}. One of them is no id of this service."
+            f"event_id or calendar_id: {could_not}. One of them is not an id of this service."
         )
     if response.status in (409, 423):
         if request.purpose is Purpose.SEND:
@@ -809,7 +809,7 @@ def _utc_text(value: Any) -> str | None:
 
 
 def _response(event: dict[str, Any], what: str) -> Any:
-    # What is not told must not pass for "not responded": a reply to it would go out again and again.
+    # A missing status must not count as "not responded": the reply would be sent again and again.
     fields = expect(event.get("responseStatus") or {}, dict, what, "an object 'responseStatus'")
     return fields.get("response")
 

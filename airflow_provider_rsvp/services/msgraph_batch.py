@@ -2,7 +2,7 @@
 Microsoft Graph's JSON batching: up to twenty requests in one.
 
 Sources: Microsoft Graph, ``JSON batching``, ``Throttling guidance``, ``Known issues``. No request names another one in
-``dependsOn``: what belongs together is sent one after the other, so that each response can be looked at.
+``dependsOn``: dependent requests are sent one after the other, so that each response can be checked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SIZE = 20
 
 
 def _weight(request: Request) -> int | None:
-    # Inside a batch only addresses relative to the version are understood, which those of next pages are not.
+    # A batch takes only addresses relative to the API version; those of next pages are absolute.
     alone = request.purpose is Purpose.TOKEN or "://" in request.url or request.form is not None
     return None if alone else 1
 

@@ -34,7 +34,7 @@ _MOST_VALUES = 1_000_000
 """As many as 250,000 events have, whose objects take some 100 MB; with empty ones, 32 MB of JSON could take 1 GB."""
 _BEFORE_VALUES = (b",", b"[", b"{")
 MOST_PAGES = 1000
-"""How many pages of a listing are followed, empty ones too."""
+"""The most pages of a listing that are followed, including empty ones."""
 MOST_EVENTS = 100_000
 """How many events a listing may hold; a room that is booked all day long has some 20,000 a year."""
 _LONGEST_WAIT = 366 * 86400.0
@@ -42,9 +42,9 @@ _LONGEST_WAIT = 366 * 86400.0
 
 class ChangeTokenEndedError(ServiceUnavailableError):
     """
-    The service no longer takes the token of an earlier list of changes, so its client reads everything anew.
+    The service no longer takes the token of an earlier list of changes, so its client reads everything again.
 
-    Where there was no token, the service fails on its side.
+    If there was no token, the service is failing.
     """
 
 
@@ -95,11 +95,11 @@ class Response:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     _read: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
-    """The body as read from JSON, once it was; it is asked for several times, and may be long."""
+    """The parsed body, kept because it is asked for several times and may be long."""
 
     @classmethod
     def of_json(cls, status: int, headers: Mapping[str, str], value: Any) -> Self:
-        """Return the response whose body is a JSON value; it keeps no bytes, which nobody reads."""
+        """Return the response whose body is a JSON value; the bytes are not kept, because nobody reads them."""
         response = cls(status, headers, b"")
         response._read.append(value)
         return response
@@ -113,7 +113,7 @@ class Response:
         """
         Return the body as JSON.
 
-        :raises MalformedResponseError: it is none
+        :raises MalformedResponseError: the body is not JSON
         """
         try:
             return self._json()
@@ -121,11 +121,11 @@ class Response:
             kind = content_type(self)
             raise MalformedResponseError(
                 f"Could not {what}: the response (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
-                "Is the host in the connection the service's own, and is nothing in between?"
+                "Check the host in the connection, and whether a proxy or a sign-in page responds in its place."
             ) from None
 
     def json_or_none(self) -> Any:
-        """Return the body as JSON, or None if it is none; for reading the details of an error."""
+        """Return the body as JSON, or None if it is not JSON; for reading the details of an error."""
         try:
             return self._json()
         except (ValueError, RecursionError):
@@ -135,7 +135,7 @@ class Response:
         """
         Return the body as a JSON object.
 
-        :raises MalformedResponseError: it is none
+        :raises MalformedResponseError: the body is not a JSON object
         """
         body: dict[str, Any] = expect(self.json(what), dict, what, "an object")
         return body
@@ -143,7 +143,7 @@ class Response:
     def _json(self) -> Any:
         if not self._read:
             if sum(map(self.body.count, _BEFORE_VALUES)) > _MOST_VALUES:
-                raise ValueError("more values than a response of this size has any use for")
+                raise ValueError("more values than any response needs")
             self._read.append(json.loads(self.body))
         return self._read[0]
 
@@ -155,7 +155,7 @@ class Exchange(Protocol):
         """
         Return the response, whatever its status.
 
-        Repeats only what surely had no effect, and refuses redirects.
+        Repeats only requests that certainly had no effect, and refuses redirects.
 
         :raises ServiceUnavailableError: the service was not reached
         :raises ThrottledError: the service wants us to wait for too long
@@ -199,7 +199,7 @@ def retry_after(response: Response) -> float | None:
     """
     Return the seconds that ``Retry-After`` asks for (RFC 9110, section 10.2.3), or None where it asks for none.
 
-    Decimals, which some services send, are read too. A moment that has passed asks for nothing: the service's clock
+    Decimals, which some services send, are read too. A moment in the past asks for nothing: the service's clock
     or ours may be wrong.
     """
     seconds = _stated_wait(response)
@@ -229,7 +229,7 @@ def unauthorized(response: Response) -> bool:
 
 
 def refused_for_load(response: Response) -> bool:
-    """Return whether the request surely had no effect because of too much load."""
+    """Return whether the request was refused because of load, so that it had no effect."""
     return response.status == 429 or (response.status == 503 and _stated_wait(response) is not None)
 
 
@@ -306,7 +306,7 @@ def expect(value: Any, kind: type | tuple[type, ...], what: str, expected: str) 
 
 
 def content_type(response: Response) -> str:
-    """Return the media type that a response gives itself, for a person."""
+    """Return the media type of a response, for a message."""
     return excerpt(response.headers.get("content-type", "no content type").split(";")[0])
 
 
@@ -331,7 +331,7 @@ def required_text(fields: Mapping[str, Any], name: str, what: str) -> str:
 
 class Pages:
     """
-    The pages of one listing, which must come to an end.
+    The pages of one listing; checks that they come to an end.
 
     :param what: the request in words
     """
@@ -345,7 +345,7 @@ class Pages:
         """
         Return the list of events that a page holds.
 
-        :raises MalformedResponseError: it is no list, or all pages together hold too many
+        :raises MalformedResponseError: it is not a list, or all pages together hold too many
         """
         found: list[Any] = expect(events, list, self._what, "a list of events")
         self._events += len(found)
@@ -359,7 +359,7 @@ class Pages:
         """
         Return the address of the next page, as the service gave it, and note that it is followed.
 
-        :raises MalformedResponseError: it is no address, the pages lead in a circle, or there are too many
+        :raises MalformedResponseError: it is not an address, the pages lead in a circle, or there are too many
         """
         address: str = expect(link, str, self._what, "an address")
         if address in self._followed:
@@ -379,7 +379,7 @@ def reading(what: str) -> Iterator[None]:
     """
     Turn anything that goes wrong while reading a response into one clear error.
 
-    What a service sends is not ours to trust: a value of another type, an id that is none, or a time
+    What a service sends is not ours to trust: a value of another type, a malformed id, or a time
     that does not exist must not end in a traceback from deep inside.
 
     :param what: the request in words
@@ -400,7 +400,7 @@ def reading(what: str) -> Iterator[None]:
 
 def check_accepted(service: str, request: Request, response: Response) -> None:
     """
-    Check that a success without a documented body is the service's, and not a page of something in between.
+    Check that a success without a documented body comes from the service, and not from a proxy or sign-in page.
 
     :raises MalformedResponseError: the body is neither empty nor JSON
     """

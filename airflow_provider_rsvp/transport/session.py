@@ -1,8 +1,8 @@
 """
 Carrying requests to a service over pooled connections.
 
-Stands on the HTTP provider's ``HttpAsyncHook`` with a session configuration of our own, so that
-connection extras never become headers, and status, body, redirects and repeats stay ours.
+Uses the HTTP provider's ``HttpAsyncHook`` with a session configuration of our own, so that connection extras never
+become headers, and status, body, redirects and retries are handled here.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ _CONNECT_ATTEMPTS = 3
 _LONGEST_BACKOFF = 30.0
 _SHORTEST_BACKOFF = 0.1
 _MOST_REFUSALS = 100
-"""How often one request is made again because the service asks for fewer, however long it may wait in all."""
+"""How often one request is made again because the service asks for fewer, however short its waits are."""
 _NO_SECRETS = frozenset({"grant_type", "client_id", "client_assertion_type", "scope", "redirect_uri"})
-"""Of what is sent to a token endpoint, the parts that anybody may read."""
+"""The parameters of a token request that are not secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Transport:
         self._throttle = None
 
     def batch(self) -> None:
-        """Let requests that are under way at once travel together from now on, where the service takes batches."""
+        """From now on, send concurrent requests together, where the service takes batches."""
         if self._dialect.batching is not None:
             self._batcher = Batcher(self._dialect.batching, self._carry)
 
@@ -157,7 +157,7 @@ class Transport:
         origin = self._origin_of(request)
         throttle = self._entered()
         auth, batcher = self._auth_for(request), self._batcher
-        # What waits for a token holds its mailbox's turn, so the token must not need the same one.
+        # A request that waits for a token holds its mailbox's turn, so the token request must not need the same one.
         turn = request.purpose if request.purpose is Purpose.TOKEN else request.mailbox
         waited = 0.0
         renewed = False
@@ -229,9 +229,9 @@ class Transport:
         origin = self._origin_of(request)
         url = origin.resolve(request.url)
         auth = self._auth_for(request)
-        # Before the slot: the token may have to be asked for, which takes a slot itself.
+        # Before the slot is taken: asking for a token takes a slot itself.
         signed, token = await auth.authorize(request) if auth else (request, None)
-        # Whatever the service makes of them, they show in no message from now on.
+        # Even if the service echoes them, they appear in no message from now on.
         keep_out(*_credentials(signed, token, auth))
         async with self._entered().slot():
             return await self._once(signed, url, self._route(origin)), token
@@ -278,9 +278,9 @@ class Transport:
 
         return AsyncHttpSession(
             hook=HttpAsyncHook(http_conn_id="", retry_limit=1),
-            request=carry,  # type: ignore[arg-type]  # it hands on whatever comes back
+            request=carry,  # type: ignore[arg-type]  # it passes on what is returned
             config=SessionConfig(base_url=""),
-            # The provider passes a body on with the methods it knows, of which there are few.
+            # The provider sends a body only with the few methods that it knows.
             method="GET" if method == "GET" else "POST",
         )
 
@@ -319,8 +319,8 @@ async def _sent_once(
     """
     Send a request, once.
 
-    aiohttp itself sends some of them again, a PUT too, when the connection breaks after they have left: at these two
-    errors, so that they become another.
+    When a connection breaks after the request has left, aiohttp sends some methods again, PUT among them. It does so on
+    these two errors, so they are turned into another.
     """
     import aiohttp
 

@@ -236,7 +236,7 @@ class Bitrix24:
         return name.casefold().removesuffix(".json")
 
     def _params(self, call: Call) -> dict[str, object]:
-        """Query and body together; the body wins."""
+        """Query and body together; the body takes precedence."""
         params = php.fields(call.query.items())
         if "form-urlencoded" in call.headers.get("Content-Type", ""):
             pairs = parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True)

@@ -61,7 +61,7 @@ class Google:
             case (_, "token"):
                 call.operations = ("token",)
             case ("GET", "calendar", "v3", "calendars", _, "events") if call.query.get("maxResults") == "1":
-                # What asks for one event of all is a look at whether the calendar opens.
+                # A request for a single event of the list only checks that the calendar opens.
                 call.operations = ("account",)
             case (_, "calendar", "v3", "calendars", _, "events"):
                 call.operations = ("list",)

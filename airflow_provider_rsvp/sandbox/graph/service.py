@@ -210,7 +210,7 @@ class Graph:
         return response
 
     def _serve_item(self, call: Call) -> Response:
-        """One item of a batch, with what may befall it."""
+        """One item of a batch, with the faults that strike it."""
         rule = self._state.faults.strike_item(call)
         if rule is None:
             return self._serve_throttled(call)
@@ -386,7 +386,7 @@ class Graph:
         return copy
 
     def _pair(self, call: Call) -> tuple[str | None, str | None]:
-        """Tell what Outlook's limits are counted for: the application and the mailbox."""
+        """Return what Outlook's limits are counted for: the application and the mailbox."""
         token = self._state.tokens.find(self.name, call.bearer)
         return (token.grant.client_id if token else None, call.mailbox)
 
