@@ -2,7 +2,7 @@
 Keeping secrets out of texts, however they are spelled.
 
 The secrets that a process has used lately are known here, so that no message can repeat one, whoever wrote the message
-and whatever a service's answer made of the secret: percent-encoded, escaped as in JSON or HTML, with white space
+and whatever a service's response made of the secret: percent-encoded, escaped as in JSON or HTML, with white space
 within, in other case, or in base64.
 """
 

@@ -79,5 +79,5 @@ def _auth(fields: Fields) -> Auth:
     if fields.password is None:
         raise fields.error("password", "the user's password is needed; with a second factor, an app password")
     if ":" in fields.login:
-        raise fields.error("login", "a user with a colon cannot sign in this way")
+        raise fields.error("login", "a user name with a colon cannot be used")
     return UserPassword(fields.login, fields.password)

@@ -18,10 +18,10 @@ _FALSE = frozenset({"false", "0", "no", "off"})
 
 class Fields:
     """
-    The fields of one connection; what is empty counts as absent.
+    The fields of one connection; an empty field counts as absent.
 
     :param conn_type: the type that the connection must have
-    :raises ConfigurationError: it has another, or its extra is not a JSON object
+    :raises ConfigurationError: it has another type, or its extra is not a JSON object
     """
 
     def __init__(self, connection: Connection, conn_type: str) -> None:
@@ -33,7 +33,7 @@ class Fields:
         self._connection = connection
         try:
             extra = connection.extra_dejson
-            json.loads(connection.extra or "{}")  # of which extra_dejson makes {} if it is malformed
+            json.loads(connection.extra or "{}")  # extra_dejson turns malformed JSON into {}
         except ValueError:
             extra = None
         if not isinstance(extra, dict):
@@ -42,7 +42,7 @@ class Fields:
 
     @property
     def host(self) -> str | None:
-        """The host with scheme and port, as far as they are given apart from it."""
+        """The host, with the scheme and port that are given separately."""
         host = _text(self._connection.host)
         if host is None or "://" in host:
             return host
@@ -103,7 +103,7 @@ class Fields:
         """
         Return a positive number of the extra.
 
-        :raises ConfigurationError: it is none
+        :raises ConfigurationError: it is not one
         """
         text = self.text(name) if not isinstance(self._extra.get(name), float) else str(self._extra[name])
         if text is None:
@@ -118,7 +118,7 @@ class Fields:
 
     def flag(self, name: str) -> bool:
         """
-        Return a yes or no of the extra; no where it is absent.
+        Return a flag of the extra; False where it is absent.
 
         :raises ConfigurationError: it is neither
         """
@@ -132,11 +132,11 @@ class Fields:
 
     def origin(self, address: str, name: str = "host") -> Origin:
         """
-        Return the origin of an address that a field holds, or stands for where it is empty.
+        Return the origin of the address in a field, or of its default.
 
         Plain ``http`` is taken where the connection allows it.
 
-        :raises ConfigurationError: the address is none, or is not allowed
+        :raises ConfigurationError: the address is malformed, or is not allowed
         """
         return Origin.parse(
             address,

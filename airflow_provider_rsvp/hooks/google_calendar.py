@@ -54,7 +54,7 @@ class GoogleCalendarHook(CalendarHook):
         return Calendar(client, transport)
 
     async def describe(self, calendar: Calendar) -> Account:
-        """Return who the connection is, with what its token was granted for and when that ends."""
+        """Return who the connection is, with the scopes of its token and when it ends."""
         account = await super().describe(calendar)
         grant = await calendar.transport.granted()
         names = google_calendar.permissions(grant.scope or "") if grant is not None else ()

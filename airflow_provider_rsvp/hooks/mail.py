@@ -1,4 +1,4 @@
-"""Sending mail through Airflow's SMTP provider, once, and knowing whether it went."""
+"""Sending a mail through Airflow's SMTP provider once, and telling whether it was sent."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class AirflowMailer:
         """
         Connect and sign in.
 
-        :raises ConfigurationError: the mail connection is missing, or the mail server does not take it
+        :raises ConfigurationError: the mail connection is missing, or the mail server refuses its credentials
         :raises ServiceUnavailableError: the mail server is not reached
         """
         return await sync_to_async(self._open)()
@@ -68,7 +68,7 @@ class AirflowMailer:
         try:
             self._sign_in(hook)
         except RsvpError:
-            # A server that does not take the password is connected all the same.
+            # The connection is open even if the server refused the password.
             _quit(_client_of(hook))
             raise
         client = _client_of(hook)
@@ -112,7 +112,7 @@ class AirflowMailSession:
 
     async def send(self, message: EmailMessage) -> None:
         """
-        Hand one message over, once.
+        Send one message, once.
 
         :raises RejectedByServiceError: the mail server refused it for good
         :raises ServiceUnavailableError: the mail server could not take it now
@@ -127,7 +127,7 @@ class AirflowMailSession:
     def _send(self, message: EmailMessage) -> None:
         client = self._client
         sender, recipient = (str(message[name].addresses[0].addr_spec) for name in ("From", "To"))
-        self._step(client.ehlo_or_helo_if_needed, "greet")
+        self._step(client.ehlo_or_helo_if_needed, "say EHLO")
         code, _ = self._step(lambda: client.mail(sender), "name the sender")
         self._check(code, "the sender")
         code, _ = self._step(lambda: client.rcpt(recipient), "name the recipient")
@@ -138,8 +138,8 @@ class AirflowMailSession:
             code = error.smtp_code
         except (smtplib.SMTPException, OSError) as error:
             raise UnclearOutcomeError(
-                f"The connection to the mail server of connection {self._conn_id!r} broke while it took the reply "
-                f"({type(error).__name__}); it may or may not go out."
+                f"The connection to the mail server of connection {self._conn_id!r} broke while the reply was sent "
+                f"({type(error).__name__}); it may or may not have been sent."
             ) from None
         self._check(code, "the message")
 
@@ -155,9 +155,7 @@ class AirflowMailSession:
     def _check(self, code: int, what: str) -> None:
         if 200 <= code < 300:
             return
-        said = (
-            f"The mail server of connection {self._conn_id!r} did not take {what} ({code}). Nothing was sent."
-        )
+        said = f"The mail server of connection {self._conn_id!r} did not accept {what} ({code}). Nothing was sent."
         raise ServiceUnavailableError(said) if 400 <= code < 500 else RejectedByServiceError(said)
 
 

@@ -45,7 +45,7 @@ class MSGraphCalendarHook(CalendarHook):
             token_origin=fields.origin(fields.text("login_host") or cloud.login, "login_host"),
             timeouts=self.timeouts,
         )
-        # A stand-in host still gets tokens for the cloud it stands in for.
+        # A stand-in host gets tokens for the cloud that it stands in for.
         transport.auth = _auth(fields, transport, cloud)
         client = msgraph.GraphCalendar(
             transport,
@@ -55,7 +55,7 @@ class MSGraphCalendarHook(CalendarHook):
         return Calendar(client, transport)
 
     async def describe(self, calendar: Calendar) -> Account:
-        """Return who the connection is, with what the token itself says of its permissions and end."""
+        """Return who the connection is, with the permissions and the end that the token itself names."""
         account = await super().describe(calendar)
         grant = await calendar.transport.granted()
         claims = msgraph.token_claims(grant.access_token) if grant is not None else {}

@@ -1,4 +1,4 @@
-"""Keeping what is secret at run time out of the logs, and rotated refresh tokens where all workers find them."""
+"""Keeps secrets obtained at run time out of the logs, and rotated refresh tokens where all workers find them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def hide(secret: str) -> None:
     """Mask a secret in everything that Airflow logs or shows from now on, and keep it out of our own messages."""
     from airflow.sdk.log import mask_secret
 
-    # In a thread, and not with Airflow's own coroutine: while a task process awaits an answer of Airflow, it can make
+    # In a thread, and not with Airflow's own coroutine: while a task process awaits a response of Airflow, it can make
     # no other call from its event loop, such as noting what was sent. It fails with DeadlockImminentError, or hangs.
     await sync_to_async(mask_secret)(secret)
     keep_out(secret)
@@ -39,12 +39,12 @@ def renewed_token(
     apply: Apply = bearer,
 ) -> RenewedToken:
     """
-    Return the access token of a connection, shared by all in this process to whom it would be granted alike.
+    Return the access token of a connection, shared by all in this process that would be granted the same.
 
     :param request_grant: asks the token endpoint
     :param places: where the tokens go: :attr:`~airflow_provider_rsvp.transport.session.Transport.places`
     :param account: whom and what for the endpoint grants them: client, tenant, scope, mailbox
-    :param secrets: what proves to the endpoint that they may be granted; who holds others shares nothing
+    :param secrets: what proves to the endpoint that they may be granted; a connection with other secrets shares nothing
     :param refresh_token: the refresh token that the connection holds, if it has one
     """
     chain = (*places, *account, refresh_token)
@@ -64,7 +64,7 @@ class VariableGrantStore:
     Keeps the last grant that stems from a refresh token in an Airflow Variable, which is encrypted at rest.
 
     The Variable is named for what the connection holds and not for the connection: the Test button tests under a
-    connection id of its own, and an account that is authorised anew begins anew. Another client secret for the same
+    connection id of its own, and an account that is authorised again starts over. Another client secret for the same
     account finds the newest refresh token there, as a secret may be replaced at any time, but no access token: it
     has to prove itself to the token endpoint.
 
@@ -111,7 +111,7 @@ class VariableGrantStore:
                 "granted_to": self._granted_to,
             }
         )
-        description = "Tokens that airflow-provider-rsvp renewed; safe to delete after authorising anew."
+        description = "Tokens that airflow-provider-rsvp renewed; safe to delete after authorising again."
         with self._reaching_airflow("written"):
             await sync_to_async(variables().set)(self.key, text, description=description)
 
@@ -144,5 +144,5 @@ def variables() -> Any:
 
 
 def _fingerprint(*secrets: str | None) -> str:
-    """Return a text that tells secrets apart and does not give them away."""
+    """Return a text that identifies secrets without revealing them."""
     return hashlib.sha256(json.dumps(secrets).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What is done to the sandbox from outside: by the Python methods and by the HTTP API at /sandbox alike."""
+"""The operations on the sandbox, for the Python methods and the HTTP API at /sandbox alike."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ KINDS = (
     "odd_event",
 )
 INNER_KINDS = ("status", "no_effect", "odd_event")
-"""What can befall a single item of a batch."""
+"""The kinds that can affect a single item of a batch."""
 _FIELDS = {
     "service",
     "operation",
@@ -47,7 +47,7 @@ _FIELDS = {
 
 @dataclass(slots=True)
 class Rule:
-    """One kind of misbehaviour, whom it befalls and how often."""
+    """One kind of misbehaviour, which requests it affects and how often."""
 
     kind: str
     service: str | None = None
@@ -116,7 +116,7 @@ class Rule:
         return rule
 
     def concerns(self, call: Call) -> bool:
-        """Say whether the call is one that the rule is about."""
+        """Return whether the call is one that the rule is about."""
         return (
             self.service in (None, call.service)
             and (self.operation is None or self.operation in call.operations)
@@ -160,7 +160,7 @@ class Faults:
         return next((rule for rule in self.rules if rule.concerns(call) and rule.strikes()), None)
 
     def strike_item(self, call: Call) -> Rule | None:
-        """Do the same for one item of a batch, which only some kinds can befall."""
+        """Do the same for one item of a batch, which only some kinds can affect."""
         return next(
             (
                 rule

@@ -1,5 +1,5 @@
 """
-Counting requests as the services do: leaky buckets, windows, and requests at the same time.
+Counting requests as the services do: leaky buckets, windows, and concurrent requests.
 
 Time is that of the event loop that serves the requests.
 """
@@ -56,7 +56,7 @@ class Gate:
         self._inside: Counter[Hashable] = Counter()
 
     def enter(self, key: Hashable) -> bool:
-        """Whether one more may come in; whoever came in must leave."""
+        """Let one more in, if there is room, and return whether there was; each must be let out again."""
         if self._inside[key] >= self._most:
             return False
         self._inside[key] += 1

@@ -1,4 +1,4 @@
-"""The log of requests that were received, without anybody's secrets."""
+"""The log of requests that were received, without secrets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WEBHOOK = re.compile(r"^(/bitrix24/rest/\d+/)[^/]+")
 
 @dataclass(slots=True)
 class Entry:
-    """One request and how it was answered."""
+    """One request and the response to it."""
 
     call: Call
     status: int | None = None

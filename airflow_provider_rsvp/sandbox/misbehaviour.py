@@ -1,4 +1,4 @@
-"""Answering wrongly on request, down to the connection itself."""
+"""Wrong responses on request, and broken connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_rsvp.sandbox.wire import Call, Response, Service
 
 
 class Misbehaviour:
-    """A call that is answered wrongly on request."""
+    """A call that gets a wrong response on request."""
 
     def __init__(self, service: Service, call: Call, request: web.Request, rule: Rule) -> None:
         self._service, self._call, self._request, self._rule = service, call, request, rule
@@ -88,14 +88,14 @@ class Misbehaviour:
         return stream
 
     def _cut(self) -> web.StreamResponse:
-        """Close the connection without a word."""
+        """Close the connection without a response."""
         if self._request.transport is not None:
             self._request.transport.abort()
         return web.Response()
 
 
 def to_response(response: Response) -> web.Response:
-    """Put an answer on the wire."""
+    """Put a response on the wire."""
     if response.body is None:
         return web.Response(status=response.status, headers=response.headers)
     if isinstance(response.body, str):

@@ -1,13 +1,13 @@
-"""Listings with an event among the others that a service should not show, but may."""
+"""Listings with one malformed event among the others."""
 
 from __future__ import annotations
 
 _LISTS = ("value", "items", "events", "result")
-"""What the services call the list of events in an answer."""
+"""What the services call the list of events in a response."""
 
 
 def put_odd_event(body: object, odd: object) -> object:
-    """Return the body of a listing with something more in the middle of its events."""
+    """Return the body of a listing with one more item in the middle of its events."""
     if isinstance(body, list):
         middle = len(body) // 2
         return [*body[:middle], odd, *body[middle:]]

@@ -35,9 +35,9 @@ class Options:
     """From Cronofy's 202 until the effect can be seen."""
     cronofy_page_size: int = 100
     cronofy_rotates: bool = False
-    """Cronofy gives a new refresh token at each refresh and the old one dies."""
+    """Cronofy gives a new refresh token at each refresh, which ends the old one."""
     graph_beta_status: int = 202
-    """What Graph's beta answers to an action: 202, or 200 as old pages show it."""
+    """The status of the beta's response to an action: 202, or 200 as old pages show it."""
     google_page_size: int = 250
     """The most events on a page of Google's, whatever is asked for."""
     google_sync_lifetime: float | None = None

@@ -38,7 +38,7 @@ def render(state: SeededState) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>RSVP sandbox</title>'
         '<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="3">'
         f"<style>{_STYLE}</style></head><body><h1>RSVP sandbox</h1>"
-        "<p>Calendars that answer like the real services, on this machine only.</p>"
+        "<p>Calendars that respond like the real services, on this machine only.</p>"
         f"{''.join(parts)}</body></html>"
     )
 

@@ -74,12 +74,12 @@ class Server:
         try:
             if latency:
                 await asyncio.sleep(latency)
-            return await self._answer(service, call, request, entry)
+            return await self._response(service, call, request, entry)
         finally:
             if limits:
                 service.leave(call)
 
-    async def _answer(
+    async def _response(
         self, service: Service, call: Call, request: web.Request, entry: Entry
     ) -> web.StreamResponse:
         rule = self.state.faults.strike(call)

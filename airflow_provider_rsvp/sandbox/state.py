@@ -16,7 +16,7 @@ class State:
         self.begin(options)
 
     def begin(self, options: Options) -> None:
-        """Throw away what is there, and start empty with these options."""
+        """Discard everything, and start empty with these options."""
         self.options = options
         self.world = World()
         self.tokens = Tokens(options.token_lifetime)

@@ -44,11 +44,11 @@ class Tokens:
         self._serial = count(1)
 
     def lifetime(self, usual: float) -> float:
-        """How long an access token lives that usually lives that long."""
+        """Return the lifetime of an access token whose usual one is given."""
         return usual if self._lifetime is None else self._lifetime
 
     def static(self, value: str, grant: Grant) -> None:
-        """Make a well-known access token valid for good."""
+        """Make a well-known access token valid without end."""
         self._access[value] = AccessToken(value, grant, None)
 
     def issue(self, grant: Grant, usual: float, mint: Callable[[int, float], str]) -> AccessToken:
@@ -69,7 +69,7 @@ class Tokens:
         return value
 
     def new_refresh(self, grant: Grant, prefix: str) -> str:
-        """Give a refresh token nobody had before."""
+        """Issue a new refresh token."""
         return self.allow_refresh(f"{prefix}-{next(self._serial):06d}", grant)
 
     def refresh_grant(self, service: str, value: object) -> Grant | None:
@@ -82,7 +82,7 @@ class Tokens:
         self._refresh.pop(value, None)
 
     def expire(self, service: str | None = None) -> int:
-        """End every access token that was issued (not the static ones); says how many."""
+        """Expire every access token that was issued (not the static ones); returns how many."""
         ended = 0
         for token in self._access.values():
             if token.expires is not None and not token.expired and service in (None, token.grant.service):
@@ -91,7 +91,7 @@ class Tokens:
         return ended
 
     def revoke(self, service: str | None = None, mailbox: str | None = None) -> int:
-        """Take back access and refresh tokens, the static ones too; says how many."""
+        """Revoke access and refresh tokens, the static ones too; returns how many."""
         access = [
             token
             for token in self._access.values()

@@ -1,8 +1,9 @@
 """
 Who may use the sandbox: programs of this machine, and its own page in a browser.
 
-A page of another site can make a visitor's browser send requests to a loopback address, and even read the answers once
-its own name leads there (DNS rebinding). Browsers say where a request comes from; programs say nothing and are let in.
+A page of another site can make a visitor's browser send requests to a loopback address, and even read the responses
+once its own name leads there (DNS rebinding). Browsers say where a request comes from; programs say nothing and are let
+in.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ async def own_visitors_only(request: web.Request, handler: _Handler) -> web.Stre
     """Refuse what another site's page lets a browser send."""
     hosts = request.headers.getall("Host", [])
     if not all(is_loopback(_name_of(host)) for host in hosts):
-        raise web.HTTPForbidden(text="The sandbox answers to loopback names only, such as localhost.\n")
+        raise web.HTTPForbidden(text="The sandbox serves loopback names only, such as localhost.\n")
     if _from_elsewhere(request) and not _link_to_the_page(request):
         raise web.HTTPForbidden(text="The sandbox takes no requests from the pages of other sites.\n")
     return await handler(request)

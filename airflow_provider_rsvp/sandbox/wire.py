@@ -1,4 +1,4 @@
-"""A call as it came in and the answer to it, free of sockets, so that batches can make calls too."""
+"""A call and its response, without sockets, so that batches can make calls too."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Call:
     mailbox: str | None = None
     event_ids: tuple[str, ...] = ()
     effective: bool = True
-    """False when the service shall claim success and do nothing."""
+    """False if the service is to claim success and do nothing."""
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ class Response:
 
 
 class RefusedError(Exception):
-    """A call that ends here with this answer."""
+    """A call that ends here with this response."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status)
@@ -109,7 +109,7 @@ class Service(Protocol):
         """Set the call's operations, mailbox and event ids."""
 
     def admit(self, call: Call) -> Response | None:
-        """Count the call against the limits; an answer means that it is refused."""
+        """Count the call against the limits; a response means that it is refused."""
 
     def leave(self, call: Call) -> None:
         """End an admitted call."""
@@ -118,7 +118,7 @@ class Service(Protocol):
         """Do what the call asks."""
 
     def failure(self, call: Call, status: int) -> Response:
-        """Make an answer of this status in the shape that the service gives it."""
+        """Make a response of this status in the shape that the service gives it."""
 
     def connections(self, origin: str) -> dict[str, dict[str, object]]:
         """Airflow connections to this service, by connection id."""
@@ -132,7 +132,7 @@ class Service(Protocol):
         calendar_id: str | None = None,
         note: str = "",
     ) -> Copy:
-        """Lay the invitation into the mailbox, with all that the service has to it (ids, occurrences)."""
+        """Add the invitation to the mailbox, with all that the service adds (ids, occurrences)."""
 
     def cancel(self, copy: Copy) -> None:
         """Let the organizer cancel the meeting."""

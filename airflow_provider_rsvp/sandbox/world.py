@@ -62,7 +62,7 @@ class Repeat:
 
 @dataclass(eq=False, slots=True)
 class Meeting:
-    """What organizer and attendees share of an event; an occurrence of a series is a meeting of its own."""
+    """What the organizer and the attendees share of an event; an occurrence of a series is a meeting of its own."""
 
     slug: str
     ical_uid: str
@@ -184,7 +184,7 @@ class Mailbox:
 
     @property
     def primary(self) -> Calendar:
-        """The calendar that is meant when none is named."""
+        """The default calendar."""
         return next(calendar for calendar in self.calendars.values() if calendar.primary)
 
 
@@ -228,7 +228,7 @@ class World:
         return [mailbox for mailbox in self.mailboxes.values() if mailbox.service == service]
 
     def put(self, copy: Copy, *aliases: str) -> Copy:
-        """Lay a copy into its mailbox; it is found by its event id and by each alias."""
+        """Add a copy to its mailbox; it is found by its event id and by each alias."""
         mailbox = self.mailboxes[copy.service, copy.mailbox.casefold()]
         mailbox.copies[copy.event_id] = copy
         mailbox.forget_order()
@@ -244,7 +244,7 @@ class World:
         return self._index.get((service, event_id))
 
     def rename(self, copy: Copy, event_id: str) -> None:
-        """Give the copy another id; the present one leads nowhere from now on."""
+        """Give the copy another id; the old one is not found from now on."""
         self.rename_all({copy: event_id})
 
     def rename_all(self, names: Mapping[Copy, str]) -> None:
@@ -286,7 +286,7 @@ class World:
     def let_see(
         self, copy: Copy, status: Status, *, proposed_time: tuple[datetime, datetime] | None = None
     ) -> None:
-        """Let the organizer's own copy show the answer, without a word to the organizer."""
+        """Let the organizer's own copy show the answer, without notifying the organizer."""
         attendee = self.mailboxes[copy.service, copy.mailbox.casefold()].person
         for each in (copy.meeting, *copy.meeting.occurrences):
             self._track(each, attendee, status, proposed_time)
@@ -308,7 +308,7 @@ class World:
         self._deliver(theirs or copy, attendee, status, None, None)
 
     def cancel(self, meeting: Meeting) -> None:
-        """Cancel for the organizer; every copy says so."""
+        """Cancel for the organizer; every copy shows it."""
         for each in (meeting, *meeting.occurrences):
             each.cancelled = True
             for copy in each.copies.values():
@@ -356,5 +356,5 @@ class World:
 
 
 def now() -> datetime:
-    """Tell the present moment in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

@@ -91,7 +91,7 @@ def _read_key(private_key: str, passphrase: str | None, problem: str) -> Any:
 
 
 def _pem(text: str) -> bytes:
-    """Return PEM; a form's one-line field and environment files hold line breaks as two characters."""
+    """Return PEM; one-line form fields and environment files hold line breaks as a backslash and an n."""
     return text.replace("\\n", "\n").encode()
 
 

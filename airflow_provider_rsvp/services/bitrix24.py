@@ -167,7 +167,7 @@ def _refused_for_load(response: Response) -> bool:
 
 
 def _pause(response: Response) -> float | None:
-    """Return how long an operating limit lasts: the answer's ``operating_reset_at`` is a Unix time."""
+    """Return how long an operating limit lasts: the response's ``operating_reset_at`` is a Unix time."""
     body = response.json_or_none()
     times = body.get("time") if isinstance(body, dict) else None
     resets = times.get("operating_reset_at") if isinstance(times, dict) else None
@@ -176,7 +176,7 @@ def _pause(response: Response) -> float | None:
             seconds = float(resets) - time.time()
         except OverflowError:
             return None
-        # One that has passed says nothing: the portal's clock or ours may be wrong.
+        # A time in the past says nothing: the portal's clock or ours may be wrong.
         return seconds if seconds > 0 else None
     return retry_after(response)
 
@@ -186,14 +186,14 @@ USUAL_RATE = Bucket(50, 2.0)
 
 DIALECT = Dialect(
     SERVICE,
-    # At once: what the usual bucket holds.
+    # As many at once as the usual bucket holds.
     Limits(buckets=(USUAL_RATE,), at_once=50),
     token_refused=_token_refused,
     refused_for_load=_refused_for_load,
     pause=_pause,
     batching=BATCHING,
 )
-"""Refusals are told by their code, not by the HTTP status."""
+"""Refusals are recognised by their code, not by the HTTP status."""
 
 
 def dialect(burst: int, per_second: float) -> Dialect:
@@ -257,7 +257,7 @@ class Bitrix24Calendar(CalendarClient):
             return _STATUSES.get(result) if result is not None else None
 
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
-        """Ask for the status; the answer ``true`` also comes when nothing was done."""
+        """Ask for the status; the response ``true`` also comes when nothing was done."""
         reference = invitation.reference
         parameters = {"eventId": _number(reference.event_id), "status": _CODES[reply.status]}
         body = await self._ask(
@@ -268,7 +268,7 @@ class Bitrix24Calendar(CalendarClient):
         )
         shown = _STATUSES.get(str(body.get(SHOWN)))
         if not invitation.response_requested:
-            untold = "The organizer is not told of answers to this event."
+            untold = "The organizer is not notified of answers to this event."
             return Sent(organizer_notified=False, note=untold, status=shown)
         withdrawn = "Bitrix24 tells the organizer 'declined' when an answer is withdrawn."
         return Sent(
@@ -342,7 +342,7 @@ class Bitrix24Calendar(CalendarClient):
         with reading(what):
             results, errors = as_map(result["result"]), as_map(result.get("result_error"))
         for refused in (errors.get("event"), errors.get("status")):
-            # An empty code says no more than that there is nothing to read.
+            # An empty code only says that there is nothing to read.
             if isinstance(refused, dict) and refused.get("error"):
                 raise _error_of(what, 400, refused, Purpose.READ)
         event = results.get("event")
@@ -352,7 +352,7 @@ class Bitrix24Calendar(CalendarClient):
             )
         if str(expect(event, dict, what, "an event").get("ID")) != str(event_id):
             raise MalformedResponseError(
-                f"Could not {what}: the answer holds another event than was asked for."
+                f"Could not {what}: the response holds a different event from the one requested."
             )
         return event, results.get("status")
 
@@ -427,7 +427,7 @@ class Bitrix24Calendar(CalendarClient):
             ) or RejectedByServiceError(f"Could not {what}: Bitrix24 says HTTP {response.status}.")
         body = response.json_object(what)
         if "result" not in body:
-            raise MalformedResponseError(f"Could not {what}: the answer has no 'result'.")
+            raise MalformedResponseError(f"Could not {what}: the response has no 'result'.")
         return body
 
     def _invitation(self, event: dict[str, Any], status: Any, user_id: int) -> Invitation:
@@ -515,7 +515,7 @@ def _error_of(what: str, status: int, body: dict[str, Any], purpose: Purpose) ->
     if code in _PERMANENT_CODES:
         return RejectedByServiceError(f"{could_not}. Retrying does not help; ask the portal's administrator.")
     if not code:
-        # Method errors carry an empty code and a localised text, so there is nothing to tell them apart by.
+        # Method errors carry an empty code and a localised text, so they cannot be told apart.
         return EventNotFoundError(f"{could_not}. The event is not there, or is not a meeting.")
     if code in ("internal_server_error", "error_unexpected_answer"):
         if purpose is Purpose.SEND:

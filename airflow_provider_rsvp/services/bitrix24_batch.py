@@ -2,7 +2,7 @@
 Bitrix24's method ``batch``: up to fifty commands in one request.
 
 Source: Bitrix24 REST documentation, ``batch``. In a batch, each ``calendar.meeting.status.set`` is followed by a
-``calendar.meeting.status.get``, because its answer ``true`` also comes when nothing was done.
+``calendar.meeting.status.get``, because its response ``true`` also comes when nothing was done.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ SIZE = 50
 """Commands in one batch."""
 
 SHOWN = "status_shown"
-"""Where the answer to a setting carries what the reading after it showed; no name of Bitrix24's own."""
+"""The key under which the response to ``set`` also holds what the ``get`` after it showed; not a name of Bitrix24."""
 
 LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
-"""Error codes that say "too many requests" (Limits); in small letters."""
+"""Error codes that say "too many requests" (Limits); in lower case."""
 
 _SET = "calendar.meeting.status.set"
 _GET = "calendar.meeting.status.get"
@@ -86,10 +86,10 @@ def _unpack(requests: Sequence[Request], response: Response) -> Sequence[Respons
     if not isinstance(result, dict):
         return [None] * len(requests)
     results, errors = as_map(result.get("result")), as_map(result.get("result_error"))
-    return [_answer(number, request, results, errors) for number, request in enumerate(requests)]
+    return [_response(number, request, results, errors) for number, request in enumerate(requests)]
 
 
-def _answer(
+def _response(
     number: int, request: Request, results: Mapping[str, Any], errors: Mapping[str, Any]
 ) -> Response | None:
     names = _names(request)
@@ -98,20 +98,20 @@ def _answer(
     first = refused.get(names[0])
     if isinstance(first, dict) and str(first.get("error")).casefold() in LOAD_CODES:
         # The rest of its commands only read, so nothing was done.
-        return _as_answer(503, first)
+        return _as_response(503, first)
     if request.url == "batch":
-        return _as_answer(200, {"result": {"result": shown, "result_error": refused}})
+        return _as_response(200, {"result": {"result": shown, "result_error": refused}})
     if first is not None:
-        return _as_answer(400, first if isinstance(first, dict) else {"error": ""})
+        return _as_response(400, first if isinstance(first, dict) else {"error": ""})
     if names[0] not in shown:
         return None
     body = {"result": shown[names[0]]}
     if request.url == _SET:
         body[SHOWN] = shown.get("get")
-    return _as_answer(200, body)
+    return _as_response(200, body)
 
 
-def _as_answer(status: int, body: dict[str, Any]) -> Response:
+def _as_response(status: int, body: dict[str, Any]) -> Response:
     return Response.of_json(status, {"content-type": "application/json"}, body)
 
 

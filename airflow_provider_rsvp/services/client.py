@@ -47,7 +47,7 @@ class Window:
 
     def covers(self, time: TimeRange, zone: tzinfo | None = None) -> bool:
         """
-        Return whether an event lies in the window; one that takes no time does where it begins with the window, too.
+        Return whether an event lies in the window; one without length also does if it begins with the window.
 
         :param zone: in which the days of an all-day event begin; None where it is not known. The event then lies in
             the window if it does so anywhere on Earth: a day begins 14 hours before midnight in UTC at the earliest,
@@ -66,7 +66,7 @@ class Sent:
 
     :param organizer_notified: whether the service tells the organizer
     :param note: what of the reply could not be delivered, as a sentence; None if all was
-    :param status: the status that the service's own answer shows, read after the sending; None where it shows none
+    :param status: the status that the service's own response shows, read after the sending; None where it shows none
     """
 
     organizer_notified: bool

@@ -72,8 +72,8 @@ DIALECT = Dialect(SERVICE, Limits(buckets=(Bucket(2, 48.0), SlidingWindow(500, 6
 """
 50 requests a second and 500 a minute for one application (Rate limits).
 
-Those of a second are spread over it: of two bursts a second apart, the first may arrive late and be counted with the
-second.
+The requests of a second are spread over it: of two bursts a second apart, the first may arrive late and be counted
+with the second.
 """
 
 CAPABILITIES = Capabilities(
@@ -140,7 +140,7 @@ class CronofyCalendar(CalendarClient):
         self._calendars: dict[str, dict[str, Any]] | None = None
 
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
-        """Check that the event is one that was synced from a calendar; only such take an answer."""
+        """Check that the event is one that was synced from a calendar; only those take an answer."""
         event_uid = str(reference.event_id)
         if event_uid.startswith("evt_partner"):
             raise InvalidInputError(
@@ -209,7 +209,7 @@ class CronofyCalendar(CalendarClient):
         )
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
-        """Find the event again among those of its own days."""
+        """Find the event again among those around its start."""
         reference, start = invitation.reference, invitation.time.start
         what = f"read back {reference}"
         with reading(what):
@@ -234,7 +234,7 @@ class CronofyCalendar(CalendarClient):
         raise search.not_found(gone)
 
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
-        """Ask for the status; the answer 202 means that it will be set, not that it was."""
+        """Ask for the status; a 202 means that it will be set, not that it was."""
         reference = invitation.reference
         calendar, event = (quote(str(part), safe="") for part in (reference.calendar_id, reference.event_id))
         request = Request(
@@ -493,14 +493,14 @@ def _cannot_respond(event: dict[str, Any]) -> str | None:
 
 
 def _link(calendar: dict[str, Any], time: TimeRange) -> str | None:
-    """Return the day in the calendar's own page; Cronofy gives no address of the event itself."""
+    """Return the address of the day in the calendar's own page; Cronofy gives none for the event itself."""
     if calendar.get("provider_name") != "google":
         return None
     return f"https://calendar.google.com/calendar/r/day/{time.start.year}/{time.start.month}/{time.start.day}"
 
 
 def _error(request: Request, response: Response) -> RsvpError:
-    """Return the error that an answer stands for (Error codes)."""
+    """Return the error that a response stands for (Error codes)."""
     said = f"HTTP {response.status}"
     body = response.json_or_none()
     errors = body.get("errors") if isinstance(body, dict) else None

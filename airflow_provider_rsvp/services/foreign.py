@@ -1,8 +1,8 @@
 """
-The door for events: each is read by itself, so that none can hide its neighbours.
+Reading events that strangers wrote: each by itself, so that a malformed one cannot hide the others.
 
-An event is written by whoever sent the invitation. One that cannot be read becomes an invitation that cannot be
-answered and says why; the others are read as if it were not there.
+An event that cannot be read becomes an invitation that cannot be answered and says why; the others are read as if it
+were not there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from airflow_provider_rsvp.text import clean_line
 log = logging.getLogger(__name__)
 
 MOST_ATTENDEES = 5_000
-"""Of an event with more, nobody's answer is kept."""
+"""An event with more keeps no attendees."""
 
 _REMEMBERED_WARNINGS = 1024
 
@@ -60,7 +60,7 @@ def read_row(
         lambda: read(event_fields(row, what)),
         what=what,
         window=window,
-        # Of what has no id, the fingerprint is of all of it; a text alone is not to pass for an id.
+        # Without an id, the whole row is fingerprinted; it is wrapped so that a plain text does not pass for an id.
         event_id=[row] if event_id is None else event_id,
         subject=fields.get(subject_field),
         mailbox=mailbox,
@@ -114,7 +114,7 @@ def read_events(
         with reading(what):
             return read()
     except MalformedResponseError as error:
-        reason = str(error).removeprefix(f"Could not {what}: ").removeprefix("the answer is malformed: ")
+        reason = str(error).removeprefix(f"Could not {what}: ").removeprefix("the response is malformed: ")
         invitation = unreadable(
             window,
             event_id=event_id,
@@ -139,7 +139,7 @@ def unreadable(
     """
     Return what a listing shows in place of an event that cannot be read: an invitation that cannot be answered.
 
-    An id that is none is replaced by a fingerprint of it, so that the event is still told from others.
+    A malformed id is replaced by its fingerprint, so that the event can still be told from others.
     """
     try:
         reference = EventReference.parse(
@@ -163,7 +163,7 @@ def unreadable(
 
 class Search:
     """
-    Looks for one event among many, past those that cannot be read.
+    Looks for one event among many, skipping those that cannot be read.
 
     :param what: the request in words
     """
@@ -171,11 +171,11 @@ class Search:
     def __init__(self, what: str) -> None:
         self._what = what
         self.problem: MalformedResponseError | None = None
-        """Why the first of those that were passed over could not be read; None if there were none."""
+        """Why the first skipped event could not be read; None if none was skipped."""
 
     @contextmanager
     def passing_over(self) -> Iterator[None]:
-        """Go on after what cannot be read, and remember that there was such."""
+        """Skip what cannot be read, and remember the problem."""
         try:
             with reading(self._what):
                 yield
@@ -186,8 +186,8 @@ class Search:
         """
         Return what to raise where the event was not found.
 
-        Of an event that is gone, a reply protocol concludes that it was declined; so it must not be taken to be gone
-        where it may be what was passed over.
+        The reply protocol concludes from a missing event that it was declined, so an event that may be one of those
+        skipped must not count as missing.
         """
         return self.problem or error
 
@@ -196,31 +196,31 @@ def event_fields(row: object, what: str) -> dict[str, Any]:
     """
     Return what a row of a listing says of an event.
 
-    :raises MalformedResponseError: it is no event
+    :raises MalformedResponseError: it is not an event
     """
     fields: dict[str, Any] = expect(row, dict, what, "an event")
     return fields
 
 
 def foreign_id(value: object) -> str | None:
-    """Return an id by which an event can be addressed, or None where the service wrote none such."""
+    """Return an id by which an event can be addressed, or None where it is malformed."""
     return value if isinstance(value, str) and is_id(value) else None
 
 
 def foreign_uid(value: object) -> str | None:
-    """Return an iCalendar UID by which an event can be found, or None where it has none such."""
+    """Return an iCalendar UID by which an event can be found, or None where it is malformed."""
     return foreign_id(value)
 
 
 def foreign_texts(value: object) -> tuple[str, ...]:
-    """Return the texts of a list; none where it is no list."""
+    """Return the texts in a list; empty where the value is not a list."""
     return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list) else ()
 
 
 def read_attendees(
     values: Sequence[object], read: Callable[[object], Attendee]
 ) -> tuple[Attendee, ...] | None:
-    """Return who is invited, in the order of the service; None where they are too many to keep."""
+    """Return who is invited, in the order of the service; None where there are too many to keep."""
     return None if len(values) > MOST_ATTENDEES else tuple([read(each) for each in values])
 
 
@@ -234,5 +234,5 @@ def _fingerprint(value: object) -> str:
 
 @lru_cache(maxsize=_REMEMBERED_WARNINGS)
 def _warn_once(what: str, event: str, why: str) -> None:
-    """Warn once in a process: a watch meets the same event at each of its looks."""
-    log.warning("Could not %s whole: %s: %s", what, clean_line(event), why)
+    """Warn once per process: a trigger reads the same event each time it looks."""
+    log.warning("Could not %s completely: %s: %s", what, clean_line(event), why)

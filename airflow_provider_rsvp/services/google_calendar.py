@@ -86,7 +86,7 @@ BASE_PATH = "calendar/v3/"
 LOGIN_HOST = "https://oauth2.googleapis.com"
 SCOPES = "https://www.googleapis.com/auth/"
 SCOPE = f"{SCOPES}calendar.events"
-"""The narrowest scope that is sure to suffice for reading and answering."""
+"""The narrowest scope that is certain to suffice for reading and answering."""
 
 CAPABILITIES = Capabilities(
     statuses=frozenset(ParticipationStatus),
@@ -107,7 +107,7 @@ _OVER_QUOTA_FOR_LONG = frozenset({"dailyLimitExceeded"})
 
 
 def _refused_for_load(response: Response) -> bool:
-    """Return whether the request was counted out, so that nothing was done; with 403 only the reason says so."""
+    """Return whether a quota refused the request, so that nothing was done; for a 403 only the reason tells."""
     if response.status == 403:
         return not _OVER_QUOTA.isdisjoint(_reasons(response))
     return refused_for_load(response)
@@ -136,7 +136,7 @@ _SENSITIVITIES = {
 _TAKES_NO_TIME = frozenset({"workingLocation", "birthday"})
 _READ_ONLY_ROLES = frozenset({"none", "freeBusyReader", "reader"})
 _OWN_ENTRY = ("email", "displayName", "optional", "additionalGuests", "comment")
-"""What of the own attendee entry can be written, besides the answer; sent back as it stands."""
+"""The fields of the own attendee entry that can be written, besides the status; sent back unchanged."""
 
 _WRITING_SCOPES = frozenset({"calendar", "calendar.events", "calendar.events.owned"})
 _PAGE_SIZE = "250"
@@ -206,7 +206,7 @@ class GoogleCalendar(CalendarClient):
         self._delegated = delegated
 
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
-        """Check that it is known whose calendar is meant."""
+        """Check that it is clear whose calendar is meant."""
         self._owner(reference.mailbox)
 
     def turn_of(self, reference: EventReference) -> str:
@@ -230,7 +230,7 @@ class GoogleCalendar(CalendarClient):
             return self._invitation(event, reference.mailbox, reference.calendar_id, what, event)
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
-        """Read the mailbox's own attendee entry again, and no other where there are many."""
+        """Read only the mailbox's own attendee entry again."""
         reference = invitation.reference
         what = f"read back {reference}"
         url = self._event_path(reference, str(reference.event_id))
@@ -256,7 +256,7 @@ class GoogleCalendar(CalendarClient):
             purpose=Purpose.SEND,
             query=(("sendUpdates", "all" if reply.notify_organizer else "none"), ("maxAttendees", "1")),
             headers={"If-Match": version.etag},
-            # Without attendeesOmitted the list would replace the event's, and uninvite everybody else.
+            # Without attendeesOmitted the list would replace the event's, and remove everybody else from it.
             json={"attendeesOmitted": True, "attendees": [entry]},
             mailbox=self._owner(reference.mailbox),
         )
@@ -402,7 +402,7 @@ class GoogleCalendar(CalendarClient):
             self._get(self._event_path(reference, event_id), (), what, reference.mailbox)
         )
         if event.get("status") == "cancelled" and "start" not in event:
-            # Of what was deleted, only the id is sure to be shown.
+            # A deleted event may show no more than its id.
             raise EventCancelledError(
                 f"{reference}: it was cancelled, or removed from the calendar; there is nothing to answer."
             )
@@ -524,7 +524,7 @@ class GoogleCalendar(CalendarClient):
         recurrence = Recurrence.INSTANCE if series else Recurrence.SINGLE
         etag = required_text(event, "etag", what)
         if not _ETAG.fullmatch(etag):
-            raise MalformedResponseError(f"Could not {what}: the answer's 'etag' is none.")
+            raise MalformedResponseError(f"Could not {what}: the response's 'etag' is malformed.")
         return Invitation(
             reference=EventReference(
                 event_id=required_text(event, "id", what),
@@ -547,7 +547,7 @@ class GoogleCalendar(CalendarClient):
             attendee_count=None if omitted else len(attendees),
             attendees=None if omitted else read_attendees(attendees, lambda entry: _attendee(entry, what)),
             required=_required(mine) if mine else None,
-            # Where no comment is shown there is none.
+            # Google always shows the comment if there is one.
             comment=(optional_text(mine, "comment") or "") if mine else None,
             link=optional_text(event, "htmlLink"),
             body=_plain_text(optional_text(event, "description")),
@@ -589,7 +589,7 @@ def read_token(request: Request, response: Response) -> Grant:
 
 
 def permissions(scope: str) -> tuple[str, ...]:
-    """Return the names of the scopes of a grant, without the address that all of Google's begin with."""
+    """Return the names of the scopes of a grant, without the address that all of them begin with."""
     return tuple(sorted(name.removeprefix(SCOPES) for name in scope.split()))
 
 
@@ -665,7 +665,7 @@ def _time(value: Any, name: str) -> pendulum.DateTime | pendulum.Date:
 
 
 def _original_start(event: Mapping[str, Any]) -> pendulum.DateTime | None:
-    """Return when an instance was first planned for; of a whole day, its midnight in UTC."""
+    """Return when an instance was first planned for; for an all-day event, its midnight in UTC."""
     try:
         start = _time(event["originalStartTime"], "originalStartTime")
     except (InvalidInputError, LookupError, TypeError, ValueError):
@@ -676,7 +676,7 @@ def _original_start(event: Mapping[str, Any]) -> pendulum.DateTime | None:
 
 
 def _reasons(response: Response) -> set[str]:
-    """Return why a request was refused, in the words of both forms that Google's errors have."""
+    """Return why a request was refused, from both forms of Google's errors."""
     body = response.json_or_none()
     error = body.get("error") if isinstance(body, dict) else None
     if not isinstance(error, dict):
@@ -687,7 +687,7 @@ def _reasons(response: Response) -> set[str]:
 
 
 def _error(request: Request, response: Response) -> RsvpError:
-    """Return the error that an answer stands for (Handle API errors)."""
+    """Return the error that a response stands for (Handle API errors)."""
     body = response.json_or_none()
     error = body.get("error") if isinstance(body, dict) else None
     message = excerpt(error.get("message") or "") if isinstance(error, dict) else ""

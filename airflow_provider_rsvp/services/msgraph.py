@@ -102,10 +102,10 @@ CAPABILITIES = Capabilities(
 )
 
 LONGEST_WINDOW_DAYS = 1825
-"""The longest calendar view; a longer one is answered with 400."""
+"""The longest calendar view; a longer one gets a 400."""
 
 DEFAULT_CALENDAR = "primary"
-"""As a ``calendar_id``, names the default calendar outright: ``/me/calendar/events/…``."""
+"""As a ``calendar_id``, names the default calendar explicitly: ``/me/calendar/events/…``."""
 
 _ACTIONS = {
     ParticipationStatus.ACCEPTED: "accept",
@@ -160,7 +160,7 @@ _TOKEN_ADVICE = {
     ),
     "unauthorized_client": "The application is not known in this tenant: check the tenant id and the client id.",
     "invalid_scope": "Check that the connection names the cloud that the application is registered in.",
-    "interaction_required": "The tenant asks the user to sign in in person: authorise again.",
+    "interaction_required": "The tenant requires the user to sign in interactively: authorise again.",
     "": "Check the tenant id, the client id and the credentials in the connection.",
 }
 
@@ -199,7 +199,7 @@ _OF_ONE_SERIES = (
     RejectedByServiceError,
     ChangeTokenExpiredError,
 )
-"""What may go wrong with reading one series, and says nothing about the others."""
+"""Errors from reading one series that say nothing about the others."""
 
 
 class GraphCalendar(CalendarClient):
@@ -243,7 +243,7 @@ class GraphCalendar(CalendarClient):
             return self._invitation(event, reference.mailbox, reference.calendar_id, what)
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
-        """Read the mailbox's own response again."""
+        """Read the mailbox's own status again."""
         reference = invitation.reference
         what = f"read back {reference}"
         url = self._event_path(reference, str(reference.event_id))
@@ -258,7 +258,7 @@ class GraphCalendar(CalendarClient):
         reference = invitation.reference
         notify, comment, note = reply.notify_organizer, reply.comment, None
         if not invitation.response_requested and notify:
-            # With sendResponse true the service answers 400 for such an event.
+            # With sendResponse true the service responds with 400 for such an event.
             if reply.proposed_time is not None:
                 raise ProposalNotAllowedError(
                     "The organizer asked for no replies to this event, so a proposed time cannot reach them. "
@@ -303,8 +303,8 @@ class GraphCalendar(CalendarClient):
     async def list_statuses(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Shown]:
-        """Read the mailbox's own responses from the calendar view of a window, and nothing else."""
-        what = f"list the responses of {self._owner(mailbox) or 'the signed-in user'}"
+        """Read only the mailbox's own statuses from the calendar view of a window."""
+        what = f"list the statuses of {self._owner(mailbox) or 'the signed-in user'}"
         search = Search(what)
         async for row in self._view(window, _SELECT_STATUS, what, mailbox, calendar_id):
             shown = None
@@ -383,7 +383,7 @@ class GraphCalendar(CalendarClient):
             body = await self._exchange_json(request)
             for row in pages.read(body.get("value")):
                 name = row.get("id") if isinstance(row, dict) else None
-                # What comes twice in a round counts as it comes last.
+                # Of an event that comes twice in a round, the last version counts.
                 rows[name if isinstance(name, str) else len(rows)] = row
             link = body.get("@odata.nextLink")
             if not link:
@@ -418,9 +418,9 @@ class GraphCalendar(CalendarClient):
         what: str,
     ) -> object:
         """
-        Return an occurrence of a round, which may name no more than its time, with what its series says.
+        Return an occurrence of a round, which may hold little more than its time, completed from its series.
 
-        :param known: the events of the round, and what came of reading series that are not among them
+        :param known: the events of the round, and the results of reading series that are not among them
         """
         series = row.get("seriesMasterId") if isinstance(row, dict) else None
         if not isinstance(row, dict) or "responseStatus" in row or not isinstance(series, str) or not series:
@@ -474,7 +474,7 @@ class GraphCalendar(CalendarClient):
     async def _instance(
         self, reference: EventReference, master: str, original_start: pendulum.DateTime, what: str
     ) -> dict[str, Any]:
-        # A moved instance lies elsewhere in the calendar; a year on both sides finds it all the same.
+        # A moved instance lies elsewhere in the calendar; a year on either side finds it too.
         query = (
             ("startDateTime", original_start.in_timezone(UTC).subtract(days=366).to_iso8601_string()),
             ("endDateTime", original_start.in_timezone(UTC).add(days=366).to_iso8601_string()),
@@ -556,7 +556,7 @@ class GraphCalendar(CalendarClient):
         if owner is None:
             return "me"
         if owner.startswith("$"):
-            # Such a name is taken for a query option in the plain form (Known issues, Users).
+            # In the plain form such a name is taken for a query option (Known issues, Users).
             literal = owner.replace("'", "''")
             return f"users('{quote(literal, safe='')}')"
         return f"users/{quote(owner, safe='')}"
@@ -588,7 +588,7 @@ class GraphCalendar(CalendarClient):
         """
         Return the invitation that one row of a listing stands for.
 
-        :param problem: why its series cannot be read, without which the row says too little
+        :param problem: why its series cannot be read, without which the row is incomplete
         """
 
         def read(event: dict[str, Any]) -> Invitation:
@@ -674,7 +674,7 @@ def _delta_token(link: Any, what: str) -> str:
     with reading(what):
         tokens = parse_qs(urlsplit(address).query).get("$deltatoken")
     if not tokens:
-        raise MalformedResponseError(f"Could not {what}: the answer's '@odata.deltaLink' carries no token.")
+        raise MalformedResponseError(f"Could not {what}: the response's '@odata.deltaLink' carries no token.")
     return tokens[0]
 
 
@@ -734,7 +734,7 @@ def token_claims(access_token: str) -> dict[str, Any]:
     """
     Return the claims of an access token, or nothing where it is not a JWT that can be read.
 
-    Only to tell a person about it: the token is the service's own and may change its form.
+    Only for messages to a person: the token's format is the service's own business and may change.
     """
     try:
         payload = access_token.split(".")[1]
@@ -745,7 +745,7 @@ def token_claims(access_token: str) -> dict[str, Any]:
 
 
 def _error(request: Request, response: Response) -> RsvpError:
-    """Return the error that an answer stands for (Microsoft Graph error responses)."""
+    """Return the error that a response stands for (Microsoft Graph error responses)."""
     body = response.json_or_none()
     error = body.get("error") if isinstance(body, dict) else None
     error = error if isinstance(error, dict) else {}
@@ -758,7 +758,7 @@ def _error(request: Request, response: Response) -> RsvpError:
     if failed is not None:
         return failed
     if response.status == 410 or kind in _SYNC_STATE_ENDED:
-        return ChangeTokenExpiredError(f"{could_not}. The changes have to be read anew from the start.")
+        return ChangeTokenExpiredError(f"{could_not}. All changes have to be read again.")
     if response.status == 401:
         return CredentialsError(f"{could_not}. The access token is not accepted; get a new one.")
     if response.status == 403:
@@ -774,7 +774,7 @@ def _error(request: Request, response: Response) -> RsvpError:
         )
     if kind in _BAD_ID:
         return InvalidInputError(
-            f"event_id or calendar_id: {could_not}. One of them is no id of this service."
+            f"event_id or calendar_id: {could_not}. One of them is not an id of this service."
         )
     if response.status in (409, 423):
         if request.purpose is Purpose.SEND:
@@ -808,7 +808,7 @@ def _utc_text(value: Any) -> str | None:
 
 
 def _response(event: dict[str, Any], what: str) -> Any:
-    # What is not told must not pass for "not responded": a reply to it would go out again and again.
+    # A missing status must not count as "not responded": the reply would be sent again and again.
     fields = expect(event.get("responseStatus") or {}, dict, what, "an object 'responseStatus'")
     return fields.get("response")
 

@@ -2,7 +2,7 @@
 Microsoft Graph's JSON batching: up to twenty requests in one.
 
 Sources: Microsoft Graph, ``JSON batching``, ``Throttling guidance``, ``Known issues``. No request names another one in
-``dependsOn``: what belongs together is sent one after the other, so that each answer can be looked at.
+``dependsOn``: dependent requests are sent one after the other, so that each response can be checked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SIZE = 20
 
 
 def _weight(request: Request) -> int | None:
-    # Inside a batch only addresses relative to the version are understood, which those of next pages are not.
+    # A batch takes only addresses relative to the API version; those of next pages are absolute.
     alone = request.purpose is Purpose.TOKEN or "://" in request.url or request.form is not None
     return None if alone else 1
 
@@ -62,10 +62,10 @@ def _unpack(requests: Sequence[Request], response: Response) -> Sequence[Respons
         # The batch as a whole failed, and so did each request in it.
         return [None if response.ok else response] * len(requests)
     found = {str(each.get("id")): each for each in responses if isinstance(each, dict)}
-    return [_answer(found.get(str(number))) for number in range(len(requests))]
+    return [_response(found.get(str(number))) for number in range(len(requests))]
 
 
-def _answer(response: dict[str, Any] | None) -> Response | None:
+def _response(response: dict[str, Any] | None) -> Response | None:
     status = response.get("status") if response else None
     if response is None or not isinstance(status, int):
         return None

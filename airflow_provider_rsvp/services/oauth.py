@@ -50,7 +50,7 @@ def read_grant(service: str, request: Request, response: Response, *, advice: Ma
 
     :param advice: what to do, by the endpoint's ``error`` code; ``""`` is for any other
     :raises CredentialsError: the endpoint refuses
-    :raises MalformedResponseError: the answer is not what RFC 6749 documents
+    :raises MalformedResponseError: the response is not what RFC 6749 documents
     """
     body = response.json_or_none()
     if isinstance(body, dict) and (not response.ok or "error" in body):
@@ -65,10 +65,10 @@ def read_grant(service: str, request: Request, response: Response, *, advice: Ma
         body.get(name) for name in ("access_token", "refresh_token", "expires_in")
     )
     if not isinstance(token, str) or not isinstance(refresh_token, str | None):
-        raise MalformedResponseError(f"{service} answered without a token when asked to {request.what}.")
-    # What is longer could not be sent in a header, and takes long to mask.
+        raise MalformedResponseError(f"{service} granted no token when asked to {request.what}.")
+    # A longer token does not fit into a header, and takes long to mask.
     if not 0 < len(token) <= _LONGEST_TOKEN or len(refresh_token or "") > _LONGEST_TOKEN:
-        raise MalformedResponseError(f"{service} answered without a token when asked to {request.what}.")
+        raise MalformedResponseError(f"{service} granted no token when asked to {request.what}.")
     return Grant(token, _end(seconds), refresh_token or None, optional_text(body, "scope"))
 
 
@@ -81,7 +81,7 @@ def _refusal(
     if description and not response.ok:
         said += f": {excerpt(description)}"
     if code in ("temporarily_unavailable", "server_error") and response.status < 500:
-        return ServiceUnavailableError(f"{service} could not {request.what} for the moment ({said}).")
+        return ServiceUnavailableError(f"{service} could not {request.what} at the moment ({said}).")
     if response.status == 429 or response.status >= 500:
         failed = server_error(service, request, response, said)
         if failed is not None:

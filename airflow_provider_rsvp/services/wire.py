@@ -1,5 +1,5 @@
 """
-Requests and answers as values, and what a service must tell the transport about itself.
+Requests and responses as values, and what a service must tell the transport about itself.
 
 A service module builds a :class:`Request`, hands it to the :class:`Exchange` it was given, and reads
 the :class:`Response`; it opens no connection of its own.
@@ -34,7 +34,7 @@ _MOST_VALUES = 1_000_000
 """As many as 250,000 events have, whose objects take some 100 MB; with empty ones, 32 MB of JSON could take 1 GB."""
 _BEFORE_VALUES = (b",", b"[", b"{")
 MOST_PAGES = 1000
-"""How many pages of a listing are followed, empty ones too."""
+"""The most pages of a listing that are followed, including empty ones."""
 MOST_EVENTS = 100_000
 """How many events a listing may hold; a room that is booked all day long has some 20,000 a year."""
 _LONGEST_WAIT = 366 * 86400.0
@@ -61,7 +61,7 @@ class Request:
     :param form: the body, sent as a form
     :param content: the body as it is, with its ``Content-Type`` among the headers; only one of ``json``, ``form``
         and ``content`` is given
-    :param returns_redirect: whether a redirect is an answer like any other, in place of an error; it is not
+    :param returns_redirect: whether a redirect is a response like any other, in place of an error; it is not
         followed in either case
     :param mailbox: whose limits the request counts against
     """
@@ -81,17 +81,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer; the keys of ``headers`` are in lower case."""
+    """One HTTP response; the keys of ``headers`` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     _read: list[Any] = field(default_factory=list, init=False, repr=False, compare=False)
-    """The body as read from JSON, once it was; it is asked for several times, and may be long."""
+    """The parsed body, kept because it is asked for several times and may be long."""
 
     @classmethod
     def of_json(cls, status: int, headers: Mapping[str, str], value: Any) -> Self:
-        """Return the answer whose body is a JSON value; it keeps no bytes, which nobody reads."""
+        """Return the response whose body is a JSON value; the bytes are not kept, because nobody reads them."""
         response = cls(status, headers, b"")
         response._read.append(value)
         return response
@@ -105,19 +105,19 @@ class Response:
         """
         Return the body as JSON.
 
-        :raises MalformedResponseError: it is none
+        :raises MalformedResponseError: the body is not JSON
         """
         try:
             return self._json()
         except (ValueError, RecursionError):
             kind = content_type(self)
             raise MalformedResponseError(
-                f"Could not {what}: the answer (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
-                "Is the host in the connection the service's own, and is nothing in between?"
+                f"Could not {what}: the response (HTTP {self.status}, {kind}, {len(self.body)} bytes) is not JSON. "
+                "Check the host in the connection, and whether a proxy or a sign-in page responds in its place."
             ) from None
 
     def json_or_none(self) -> Any:
-        """Return the body as JSON, or None if it is none; for reading the details of an error."""
+        """Return the body as JSON, or None if it is not JSON; for reading the details of an error."""
         try:
             return self._json()
         except (ValueError, RecursionError):
@@ -127,7 +127,7 @@ class Response:
         """
         Return the body as a JSON object.
 
-        :raises MalformedResponseError: it is none
+        :raises MalformedResponseError: the body is not a JSON object
         """
         body: dict[str, Any] = expect(self.json(what), dict, what, "an object")
         return body
@@ -135,23 +135,23 @@ class Response:
     def _json(self) -> Any:
         if not self._read:
             if sum(map(self.body.count, _BEFORE_VALUES)) > _MOST_VALUES:
-                raise ValueError("more values than an answer of this size has any use for")
+                raise ValueError("more values than any response needs")
             self._read.append(json.loads(self.body))
         return self._read[0]
 
 
 class Exchange(Protocol):
-    """Carries a request to the service and brings the answer back."""
+    """Carries a request to the service and brings the response back."""
 
     async def send(self, request: Request) -> Response:
         """
-        Return the answer, whatever its status.
+        Return the response, whatever its status.
 
-        Repeats only what surely had no effect, and refuses redirects.
+        Repeats only requests that certainly had no effect, and refuses redirects.
 
         :raises ServiceUnavailableError: the service was not reached
         :raises ThrottledError: the service wants us to wait for too long
-        :raises UnclearOutcomeError: a ``SEND`` left and no answer came
+        :raises UnclearOutcomeError: a ``SEND`` left and no response came
         """
 
 
@@ -191,7 +191,7 @@ def retry_after(response: Response) -> float | None:
     """
     Return the seconds that ``Retry-After`` asks for (RFC 9110, section 10.2.3), or None where it asks for none.
 
-    Decimals, which some services send, are read too. A moment that has passed asks for nothing: the service's clock
+    Decimals, which some services send, are read too. A moment in the past asks for nothing: the service's clock
     or ours may be wrong.
     """
     seconds = _stated_wait(response)
@@ -216,12 +216,12 @@ def _stated_wait(response: Response) -> float | None:
 
 
 def unauthorized(response: Response) -> bool:
-    """Return whether the answer refuses the access token."""
+    """Return whether the response refuses the access token."""
     return response.status == 401
 
 
 def refused_for_load(response: Response) -> bool:
-    """Return whether the request surely had no effect because of too much load."""
+    """Return whether the request was refused because of load, so that it had no effect."""
     return response.status == 429 or (response.status == 503 and _stated_wait(response) is not None)
 
 
@@ -233,7 +233,7 @@ class Batching:
     :param size: how much one batch holds
     :param weight: how much of it a request takes; None for a request that goes alone
     :param pack: builds the batch
-    :param unpack: reads the answer to each request, in the order of the requests; None for one that is missing
+    :param unpack: reads the response to each request, in the order of the requests; None for one that is missing
     """
 
     size: int
@@ -249,8 +249,8 @@ class Dialect:
 
     :param service: the service's name for a person
     :param limits: its documented limits
-    :param token_refused: whether an answer calls for a new access token
-    :param refused_for_load: whether an answer says "too many requests", so that nothing was done
+    :param token_refused: whether a response calls for a new access token
+    :param refused_for_load: whether a response says "too many requests", so that nothing was done
     :param pause: the seconds the service asks us to wait; None where it does not say
     :param batching: how it takes several requests in one; None where it does not
     """
@@ -265,9 +265,9 @@ class Dialect:
 
 def server_error(service: str, request: Request, response: Response, said: str) -> RsvpError | None:
     """
-    Return the error for an answer that tells nothing about the effect of the request, or None.
+    Return the error for a response that tells nothing about the effect of the request, or None.
 
-    After a ``SEND`` such an answer leaves open whether the reply went out.
+    After a ``SEND`` such a response leaves open whether the reply went out.
     """
     if response.status == 429:
         return ThrottledError(f"{service} asks for fewer requests: could not {request.what} ({said}).")
@@ -293,17 +293,17 @@ def expect(value: Any, kind: type | tuple[type, ...], what: str, expected: str) 
     if isinstance(value, kind) and not (isinstance(value, bool) and bool not in kinds):
         return value
     raise MalformedResponseError(
-        f"Could not {what}: the answer holds {type(value).__name__} where the service documents {expected}."
+        f"Could not {what}: the response holds {type(value).__name__} where the service documents {expected}."
     )
 
 
 def content_type(response: Response) -> str:
-    """Return the media type that an answer gives itself, for a person."""
+    """Return the media type of a response, for a message."""
     return excerpt(response.headers.get("content-type", "no content type").split(";")[0])
 
 
 def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
-    """Return a text of an answer; None where it is absent, empty or of another type."""
+    """Return a text of a response; None where it is absent, empty or of another type."""
     value = fields.get(name)
     return value if isinstance(value, str) and value else None
 
@@ -323,7 +323,7 @@ def required_text(fields: Mapping[str, Any], name: str, what: str) -> str:
 
 class Pages:
     """
-    The pages of one listing, which must come to an end.
+    The pages of one listing; checks that they come to an end.
 
     :param what: the request in words
     """
@@ -337,13 +337,13 @@ class Pages:
         """
         Return the list of events that a page holds.
 
-        :raises MalformedResponseError: it is no list, or all pages together hold too many
+        :raises MalformedResponseError: it is not a list, or all pages together hold too many
         """
         found: list[Any] = expect(events, list, self._what, "a list of events")
         self._events += len(found)
         if self._events > MOST_EVENTS:
             raise MalformedResponseError(
-                f"Could not {self._what}: the answer holds more than {MOST_EVENTS} events. Choose a shorter window."
+                f"Could not {self._what}: the response holds more than {MOST_EVENTS} events. Choose a shorter window."
             )
         return found
 
@@ -351,15 +351,17 @@ class Pages:
         """
         Return the address of the next page, as the service gave it, and note that it is followed.
 
-        :raises MalformedResponseError: it is no address, the pages lead in a circle, or there are too many
+        :raises MalformedResponseError: it is not an address, the pages lead in a circle, or there are too many
         """
         address: str = expect(link, str, self._what, "an address")
         if address in self._followed:
-            raise MalformedResponseError(f"Could not {self._what}: the pages of the answer lead in a circle.")
+            raise MalformedResponseError(
+                f"Could not {self._what}: the pages of the response lead in a circle."
+            )
         self._followed.add(address)
         if len(self._followed) >= MOST_PAGES:
             raise MalformedResponseError(
-                f"Could not {self._what}: the answer has more than {MOST_PAGES} pages. Choose a shorter window."
+                f"Could not {self._what}: the response has more than {MOST_PAGES} pages. Choose a shorter window."
             )
         return address
 
@@ -367,13 +369,13 @@ class Pages:
 @contextmanager
 def reading(what: str) -> Iterator[None]:
     """
-    Turn anything that goes wrong while reading an answer into one clear error.
+    Turn anything that goes wrong while reading a response into one clear error.
 
-    What a service sends is not ours to trust: a value of another type, an id that is none, or a time
+    What a service sends is not ours to trust: a value of another type, a malformed id, or a time
     that does not exist must not end in a traceback from deep inside.
 
     :param what: the request in words
-    :raises MalformedResponseError: the answer is not what the service documents
+    :raises MalformedResponseError: the response is not what the service documents
     """
     try:
         yield
@@ -385,18 +387,18 @@ def reading(what: str) -> Iterator[None]:
         reason = f"it holds a value that is not of the documented type ({type(error).__name__})"
     else:
         return
-    raise MalformedResponseError(f"Could not {what}: the answer is malformed: {reason}")
+    raise MalformedResponseError(f"Could not {what}: the response is malformed: {reason}")
 
 
 def check_accepted(service: str, request: Request, response: Response) -> None:
     """
-    Check that a success without a documented body is the service's, and not a page of something in between.
+    Check that a success without a documented body comes from the service, and not from a proxy or sign-in page.
 
     :raises MalformedResponseError: the body is neither empty nor JSON
     """
     if response.body.strip() and response.json_or_none() is None:
         raise MalformedResponseError(
-            f"{service} was asked to {request.what}; what answered (HTTP {response.status}) is not the service."
+            f"{service} was asked to {request.what}; what responded (HTTP {response.status}) is not the service."
         )
 
 

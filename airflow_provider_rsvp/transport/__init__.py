@@ -1,1 +1,1 @@
-"""The way to a service: pooled connections, tokens, throttling, repeating, redaction."""
+"""Requests to a service: pooled connections, tokens, throttling, retries, redaction."""

@@ -1,4 +1,4 @@
-"""Letting requests that are under way at once travel together, where the service takes batches."""
+"""Sending concurrent requests together in a batch, where the service takes batches."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from dataclasses import dataclass
 from airflow_provider_rsvp.services.wire import Batching, Request, Response
 
 _GATHERING = 0.002
-"""Seconds for which a batch waits for company: little beside a round trip, enough for all that are ready."""
+"""Seconds that a batch waits for more requests: little compared with a round trip, enough for all that are ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """No connection came about, so the request surely had no effect."""
+    """No connection was made, so the request had no effect."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
-    """The request left, or may have left, and no whole answer came."""
+class NoResponse:
+    """The request left, or may have left, and no whole response came."""
 
     reason: str
 
 
-Carried = Response | Unreached | Unanswered
-"""What came of one HTTP request."""
+Carried = Response | Unreached | NoResponse
+"""The result of one HTTP request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class _Waiting:
 
 class Batcher:
     """
-    Gathers requests into batches; each still gets an answer of its own.
+    Gathers requests into batches; each still gets a response of its own.
 
-    Whatever befalls a batch befalls each request in it. Belongs to one event loop.
+    If a batch fails, each request in it fails likewise. Belongs to one event loop.
 
     :param carry: makes one HTTP request, when its turn comes; also returns the access token that went along
     """
@@ -89,7 +89,7 @@ class Batcher:
         room = self._batching.size
         while self._waiting and (not taken or self._waiting[0].weight <= room):
             each = self._waiting.pop(0)
-            # One that is no longer awaited, because its task ended, must not go out.
+            # A request whose caller was cancelled must not go out.
             if not each.future.done():
                 taken.append(each)
                 room -= each.weight
@@ -118,5 +118,5 @@ class Batcher:
         if not isinstance(carried, Response):
             return [carried] * len(requests), token
         responses = self._batching.unpack(requests, carried)
-        missing = Unanswered("the answer to the batch does not mention it")
+        missing = NoResponse("the response to the batch does not mention it")
         return [missing if response is None else response for response in responses], token

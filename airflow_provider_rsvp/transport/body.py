@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 MOST_BYTES = 32 * 1024**2
-"""How long a body may be, both as it comes and decoded."""
+"""The longest body in bytes, both as received and decoded."""
 
 ACCEPTED_ENCODINGS = "gzip, deflate"
 
@@ -30,15 +30,15 @@ class UnreadableBodyError(Exception):
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
     """
-    Return the decoded body of a response, of which no more is held than may be read.
+    Return the decoded body of a response, of which no more than the allowed length is held.
 
-    Decoding is done here, because not every version of aiohttp bounds what a few bytes may grow to.
+    Decoding is done here, because not every version of aiohttp bounds how far a few bytes may expand.
 
     :raises UnreadableBodyError: it is too long, or not encoded as it says
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in _COMPRESSED | _PLAIN:
-        raise UnreadableBodyError("its answer is encoded in a way that was not asked for")
+        raise UnreadableBodyError("its response has a content encoding that was not asked for")
     inflation = _Inflation() if encoding in _COMPRESSED else None
     body = bytearray()
     received = 0
@@ -47,11 +47,11 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
         for piece in inflation.inflated(chunk) if inflation else (chunk,):
             body += piece
             if max(len(body), received) > MOST_BYTES:
-                raise UnreadableBodyError(f"its answer is larger than {MOST_BYTES // 1024**2} MB")
+                raise UnreadableBodyError(f"its response is larger than {MOST_BYTES // 1024**2} MB")
             if inflation:
                 await asyncio.sleep(0)
     if inflation is not None and inflation.under_way:
-        raise UnreadableBodyError("its compressed answer was cut short")
+        raise UnreadableBodyError("its compressed response was cut short")
     return bytes(body)
 
 
@@ -64,12 +64,12 @@ class _Inflation:
 
     @property
     def under_way(self) -> bool:
-        """Whether the end has not come yet."""
+        """Whether the compressed data has not ended yet."""
         return self._member is not None
 
     def inflated(self, data: bytes) -> Iterator[bytes]:
         """
-        Return what a part of the body grows to, in pieces of bounded length.
+        Return a part of the body decompressed, in pieces of bounded length.
 
         :raises UnreadableBodyError: it is not compressed in the way that it says
         """
@@ -81,7 +81,7 @@ class _Inflation:
                 try:
                     piece = self._member.decompress(data, _STEP)
                 except zlib.error:
-                    raise UnreadableBodyError("its compressed answer cannot be decompressed") from None
+                    raise UnreadableBodyError("its compressed response cannot be decompressed") from None
                 yield piece
                 if self._member.eof:
                     data, self._member = self._member.unused_data, None
@@ -91,7 +91,7 @@ class _Inflation:
     def _begin(self, data: bytes) -> None:
         self._members += 1
         if self._members > _MOST_MEMBERS:
-            raise UnreadableBodyError("its compressed answer has too many parts")
-        # "deflate" comes with a header as RFC 9110 says, and from some servers without; gzip begins with 0x1f.
+            raise UnreadableBodyError("its compressed response has too many parts")
+        # "deflate" has a header as RFC 9110 says, but some servers send none; gzip begins with 0x1f.
         has_header = data[0] == 0x1F or data[0] & 0x0F == _DEFLATE
         self._member = zlib.decompressobj(_DETECT_HEADER if has_header else _NO_HEADER)

@@ -14,7 +14,7 @@ _PORTS = {"https": 443, "http": 80}
 @dataclass(frozen=True, slots=True)
 class Origin:
     """
-    A base address, and the promise that requests stay below it.
+    A base address, below which all requests stay.
 
     :param base: ends with ``/``; kept out of every text because its path may hold a secret
     """
@@ -31,7 +31,7 @@ class Origin:
 
         Plain ``http`` is taken for loopback addresses, and elsewhere only if ``allow_http``.
 
-        :raises ConfigurationError: the address is none, or is not allowed
+        :raises ConfigurationError: the address is malformed, or is not allowed
         """
         text = address.strip()
         if "://" not in text:

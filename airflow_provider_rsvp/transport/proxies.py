@@ -39,7 +39,7 @@ def route_to(origin: Origin) -> Route:
 
     ``NO_PROXY`` holds names with all that is below them, addresses, networks such as ``10.0.0.0/8``, or ``*``.
 
-    :raises ConfigurationError: the environment names a proxy that is none
+    :raises ConfigurationError: the environment names a malformed proxy address
     """
     from yarl import URL
 
@@ -56,7 +56,9 @@ def route_to(origin: Origin) -> Route:
         proxy = None
     if proxy is None or proxy.scheme not in ("http", "https") or not proxy.host:
         variable = f"{origin.scheme.upper()}_PROXY"
-        raise ConfigurationError(f"The environment variable {variable} names no proxy at an http address.")
+        raise ConfigurationError(
+            f"The environment variable {variable} does not name a proxy with an http address."
+        )
     if credentials == ":":
         return Route({"proxy": proxy})
     keep_out(named.password, basic)

@@ -1,8 +1,8 @@
 """
 Carrying requests to a service over pooled connections.
 
-Stands on the HTTP provider's ``HttpAsyncHook`` with a session configuration of our own, so that
-connection extras never become headers, and status, body, redirects and repeats stay ours.
+Uses the HTTP provider's ``HttpAsyncHook`` with a session configuration of our own, so that connection extras never
+become headers, and status, body, redirects and retries are handled here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from airflow_provider_rsvp.exceptions import (
 from airflow_provider_rsvp.redaction import keep_out
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Dialect, Purpose, Request, Response
-from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
+from airflow_provider_rsvp.transport.batcher import Batcher, Carried, NoResponse, Unreached
 from airflow_provider_rsvp.transport.body import ACCEPTED_ENCODINGS, UnreadableBodyError, read_body
 from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.proxies import Route, route_to
@@ -44,9 +44,9 @@ _CONNECT_ATTEMPTS = 3
 _LONGEST_BACKOFF = 30.0
 _SHORTEST_BACKOFF = 0.1
 _MOST_REFUSALS = 100
-"""How often one request is made again because the service asks for fewer, however long it may wait in all."""
+"""How often one request is made again because the service asks for fewer, however short its waits are."""
 _NO_SECRETS = frozenset({"grant_type", "client_id", "client_assertion_type", "scope", "redirect_uri"})
-"""Of what is sent to a token endpoint, the parts that anybody may read."""
+"""The parameters of a token request that are not secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Transport:
         self._throttle = None
 
     def batch(self) -> None:
-        """Let requests that are under way at once travel together from now on, where the service takes batches."""
+        """From now on, send concurrent requests together, where the service takes batches."""
         if self._dialect.batching is not None:
             self._batcher = Batcher(self._dialect.batching, self._carry)
 
@@ -157,16 +157,16 @@ class Transport:
         Repeats after a failed connect, once after renewing the access token, and, unless it is a ``SEND``, when the
         service refused it for load; nothing else.
 
-        :raises ServiceUnavailableError: the service was not reached, or a read got no answer
+        :raises ServiceUnavailableError: the service was not reached, or a read got no response
         :raises ThrottledError: the service asks for a longer wait than we may take
         :raises SendRefusedError: the service refused a ``SEND`` for load
-        :raises UnclearOutcomeError: a ``SEND`` left and no answer came
+        :raises UnclearOutcomeError: a ``SEND`` left and no response came
         :raises UntrustedHostError: the address or a redirect leads outside the configured host
         """
         origin = self._origin_of(request)
         throttle = self._entered()
         auth, batcher = self._auth_for(request), self._batcher
-        # What waits for a token holds its mailbox's turn, so the token must not need the same one.
+        # A request that waits for a token holds its mailbox's turn, so the token request must not need the same one.
         turn = request.purpose if request.purpose is Purpose.TOKEN else request.mailbox
         waited = 0.0
         renewed = False
@@ -177,8 +177,8 @@ class Transport:
                     response, token = await batcher.carry(request)
                 else:
                     response, token = await self._carry(request)
-            if isinstance(response, Unanswered):
-                raise self._unanswered(request, response)
+            if isinstance(response, NoResponse):
+                raise self._no_response(request, response)
             if isinstance(response, Unreached):
                 unreached += 1
                 if unreached == _CONNECT_ATTEMPTS:
@@ -247,9 +247,9 @@ class Transport:
         origin = self._origin_of(request)
         url = origin.resolve(request.url)
         auth = self._auth_for(request)
-        # Before the slot: the token may have to be asked for, which takes a slot itself.
+        # Before the slot is taken: asking for a token takes a slot itself.
         signed, token = await auth.authorize(request) if auth else (request, None)
-        # Whatever the service makes of them, they show in no message from now on.
+        # Even if the service echoes them, they appear in no message from now on.
         keep_out(*_credentials(signed, token, auth))
         async with self._entered().slot():
             return await self._once(signed, url, self._route(origin)), token
@@ -286,7 +286,7 @@ class Transport:
             raise RuntimeError("Enter the transport before sending.")
 
         async def carry(url: str, **options: Any) -> Carried:
-            # Nothing is raised to the hook, which logs the address of a request whose answer it cannot read.
+            # Nothing is raised to the hook, which logs the address of a request whose response it cannot read.
             try:
                 async with client.request(method, URL(url, encoded=True), **options) as response:
                     body = await read_body(response)
@@ -296,13 +296,13 @@ class Transport:
 
         return AsyncHttpSession(
             hook=HttpAsyncHook(http_conn_id="", retry_limit=1),
-            request=carry,  # type: ignore[arg-type]  # it hands on whatever comes back
+            request=carry,  # type: ignore[arg-type]  # it passes on what is returned
             config=SessionConfig(base_url=""),
-            # The provider passes a body on with the methods it knows, of which there are few.
+            # The provider sends a body only with the few methods that it knows.
             method="GET" if method == "GET" else "POST",
         )
 
-    def _failed(self, error: Exception) -> Unreached | Unanswered:
+    def _failed(self, error: Exception) -> Unreached | NoResponse:
         """Return what an error means for the request; its text, which may name the address, is not kept."""
         import aiohttp
 
@@ -313,21 +313,21 @@ class Transport:
         ):
             return Unreached(kind)
         if isinstance(error, TimeoutError):
-            return Unanswered(f"no answer within {self._timeouts.request:g} s")
+            return NoResponse(f"no response within {self._timeouts.request:g} s")
         if isinstance(error, UnreadableBodyError):
-            return Unanswered(str(error))
-        return Unanswered(f"the connection broke, {kind}")
+            return NoResponse(str(error))
+        return NoResponse(f"the connection broke, {kind}")
 
-    def _unanswered(
-        self, request: Request, unanswered: Unanswered
+    def _no_response(
+        self, request: Request, no_response: NoResponse
     ) -> UnclearOutcomeError | ServiceUnavailableError:
         if request.purpose is Purpose.SEND:
             return UnclearOutcomeError(
-                f"{self._dialect.service} was asked to {request.what}, and {unanswered.reason}; "
+                f"{self._dialect.service} was asked to {request.what}, and {no_response.reason}; "
                 "it may or may not have done so."
             )
         return ServiceUnavailableError(
-            f"Could not {request.what}: {self._dialect.service} gave no whole answer ({unanswered.reason})."
+            f"Could not {request.what}: {self._dialect.service} gave no whole response ({no_response.reason})."
         )
 
 
@@ -337,8 +337,8 @@ async def _sent_once(
     """
     Send a request, once.
 
-    aiohttp itself sends some of them again, a PUT too, when the connection breaks after they have left: at these two
-    errors, so that they become another.
+    When a connection breaks after the request has left, aiohttp sends some methods again, PUT among them. It does so on
+    these two errors, so they are turned into another.
     """
     import aiohttp
 

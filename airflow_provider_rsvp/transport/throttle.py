@@ -77,7 +77,7 @@ def shared_throttle(key: str, limits: Limits) -> Throttle:
 
 
 _HEADROOM = 0.96
-"""How much of a limit is used: the service's clock is not ours, and a refusal costs more than a short wait."""
+"""The share of a limit that is used: clocks differ, and a refusal costs more than a short wait."""
 
 
 class _Level:

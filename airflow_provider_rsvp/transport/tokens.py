@@ -20,14 +20,14 @@ from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Request
 
 WAIT_FOR_OTHER_WORKER = (0.2, 0.4, 0.8, 1.6)
-"""Seconds between looks for what another worker, which used up our refresh token, is about to store."""
+"""Seconds between looks for the tokens that another worker, which used our refresh token, is about to store."""
 
 
 class GrantStore(Protocol):
-    """A place, common to all workers, for what was granted last."""
+    """Keeps the last grant where all workers find it."""
 
     async def load(self) -> Grant | None:
-        """Return the grant stored last, or None; one without access token where that was granted to another."""
+        """Return the last grant stored, or None; without its access token if that was granted to another secret."""
 
     async def save(self, grant: Grant) -> None:
         """Store a grant."""
@@ -123,7 +123,7 @@ class UserPassword:
         """Return None: there is no access token."""
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the password, and what it becomes on the wire."""
+        """Return the password, and its encoding in the header."""
         return self.password, self._encoded()
 
     def _encoded(self) -> str:
@@ -145,7 +145,7 @@ class RenewedToken:
     """
     An access token from a token endpoint, shared by everything in the process with the same key.
 
-    :param key: tells apart all that grants depend on: places, account, secrets; gives none of them away
+    :param key: identifies what grants depend on (places, account, secrets) without revealing it
     :param request_grant: asks the token endpoint; gets the refresh token to use, where there is one
     :param refresh_token: the refresh token of the connection, if it has one
     :param store: where rotated refresh tokens are kept for all workers; None where nothing rotates
@@ -172,7 +172,7 @@ class RenewedToken:
         self._clock = clock
 
     async def authorize(self, request: Request) -> tuple[Request, str | None]:
-        """Return the request with an access token that is good for some time yet."""
+        """Return the request with an access token that stays valid for a while."""
         grant = await self.grant()
         return self._apply(request, grant.access_token), grant.access_token
 
@@ -231,7 +231,7 @@ class RenewedToken:
         return grant if grant.refresh_token else replace(grant, refresh_token=refresh_token)
 
     async def _of_other_worker(self, used: str | None, refused: str | None, error: CredentialsError) -> Grant:
-        """Return what another worker was granted, which may have used up our refresh token just now."""
+        """Return the grant of another worker, which may just have used our refresh token."""
         if self._store is None:
             raise error
         for delay in WAIT_FOR_OTHER_WORKER:
@@ -260,7 +260,7 @@ class RenewedToken:
 
 class TokenPerMailbox:
     """
-    Access tokens of which each is good for one mailbox, as with a service account that acts for users.
+    Access tokens that are each valid for one mailbox, as with a service account that acts for users.
 
     :param token_of: makes the token of a mailbox; called once for each
     :param mailbox: the connection's own

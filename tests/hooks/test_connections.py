@@ -920,7 +920,7 @@ class TestTheTestButton:
         worked, message = press_test(conn_id)
         assert not worked
         assert "text/html" in message
-        assert "Is the host in the connection the service's own" in message
+        assert "Check the host in the connection" in message
 
     @pytest.mark.parametrize(
         "conn_id",

@@ -61,5 +61,5 @@ def test_a_plan_can_be_read_whatever_the_categories(categories):
 def test_a_token_of_a_megabyte_is_none(name):
     request = Request(what="get an access token", method="POST", url="token", purpose=Purpose.TOKEN)
     body = {"access_token": "a", "refresh_token": "b", "expires_in": 3600, name: "x" * 1_000_000}
-    with pytest.raises(MalformedResponseError, match="answered without a token"):
+    with pytest.raises(MalformedResponseError, match="granted no token"):
         read_grant("The service", request, Response.of_json(200, {}, body), advice={"": ""})

@@ -126,7 +126,7 @@ def test_an_organizer_who_is_not_told_of_answers_is_not_said_to_be(sandbox):
 
     assert outcome.result is Result.REPLIED
     assert not outcome.organizer_notified
-    assert "not told" in outcome.detail
+    assert "not notified" in outcome.detail
     assert sandbox.mail() == []
 
 
@@ -276,7 +276,7 @@ def test_another_event_than_was_asked_for_is_not_answered(sandbox):
     body = {"result": {"result": {"event": event, "status": "Q"}, "result_error": []}}
     sandbox.faults([{"operation": "batch", "kind": "status", "status": 200, "body": body}])
 
-    with pytest.raises(MalformedResponseError, match=r"another event than was asked for"):
+    with pytest.raises(MalformedResponseError, match=r"a different event from the one requested"):
         reply("bitrix24_default", "accepted", event_id="651")
     assert sent(sandbox) == []
 

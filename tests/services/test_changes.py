@@ -248,6 +248,6 @@ class TestGraphRounds:
     def test_a_service_that_ends_every_round_is_not_asked_forever(self):
         body = {"error": {"code": "resyncRequired", "message": "Again."}}
         exchange = Prepared(delta=body)
-        with pytest.raises(ServiceUnavailableError, match="read anew"):
+        with pytest.raises(ServiceUnavailableError, match="have to be read again"):
             asyncio.run(GraphCalendar(exchange).changes(WINDOW, "token"))
         assert len(exchange.asked) == 2

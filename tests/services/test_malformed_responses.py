@@ -121,7 +121,7 @@ class TestTheLook:
 
     def test_that_was_cut_off(self, service, sandbox):
         sandbox.faults([{"operation": LOOK[service], **CUT_OFF}])
-        with pytest.raises(ServiceUnavailableError, match="gave no whole answer"):
+        with pytest.raises(ServiceUnavailableError, match="gave no whole response"):
             answer(service)
         assert sandbox.mail() == []
 
@@ -295,7 +295,7 @@ class TestListing:
 
     def test_that_was_cut_off(self, service, sandbox):
         sandbox.faults([{"operation": "list", **CUT_OFF}])
-        with pytest.raises(ServiceUnavailableError, match="gave no whole answer"):
+        with pytest.raises(ServiceUnavailableError, match="gave no whole response"):
             listing(SERVICES[service][0], *self.WINDOW)
 
     def test_that_leads_elsewhere(self, service, sandbox):
@@ -361,14 +361,14 @@ class TestTokens:
         sandbox.faults([{"operation": "token", "kind": "status", "status": 200, "body": body}])
         worked, message = self.press_test(conn_id)
         assert not worked
-        assert "answered without a token" in message
+        assert "granted no token" in message
         assert "sesame" not in message
 
     def test_that_were_cut_off(self, sandbox, conn_id):
         sandbox.faults([{"operation": "token", **CUT_OFF}])
         worked, message = self.press_test(conn_id)
         assert not worked
-        assert "gave no whole answer" in message
+        assert "gave no whole response" in message
 
     def test_that_lie_elsewhere(self, sandbox, conn_id):
         sandbox.faults([{"operation": "token", **REDIRECT}])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_rsvp.services import msgraph
 from airflow_provider_rsvp.services.wire import Batching, Purpose, Request, Response
-from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
+from airflow_provider_rsvp.transport.batcher import Batcher, Carried, NoResponse, Unreached
 from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.proxies import Route
 from airflow_provider_rsvp.transport.session import Transport
@@ -120,10 +120,10 @@ def test_what_the_answer_does_not_mention_has_no_answer() -> None:
 
     results = asyncio.run(work())
 
-    assert [type(carried) for carried, _ in results] == [Response, Unanswered, Response]
+    assert [type(carried) for carried, _ in results] == [Response, NoResponse, Response]
 
 
-@pytest.mark.parametrize("fate", [Unreached("refused"), Unanswered("cut")])
+@pytest.mark.parametrize("fate", [Unreached("refused"), NoResponse("cut")])
 def test_what_befalls_a_batch_befalls_each_in_it(fate: Carried) -> None:
     async def carry(request: Request) -> tuple[Carried, str | None]:
         return fate, "token"

@@ -19,7 +19,7 @@ _NEAREST_CAP = 75
 
 
 class MethodError(Exception):
-    """An error answer; methods' own errors have an empty code."""
+    """An error response; methods' own errors have an empty code."""
 
     def __init__(self, code: str, text: str, status: int) -> None:
         super().__init__(text)
@@ -80,7 +80,7 @@ class Methods:
             raise MethodError("insufficient_scope", "The request requires higher privileges.", 403)
 
     def _status_set(self, caller: Caller, params: Params, effective: bool) -> bool:
-        """Answer for the caller; true whatever came of it (docs: calendar.meeting.status.set)."""
+        """Set the caller's status; true whether or not it had an effect (docs: calendar.meeting.status.set)."""
         for name in ("eventId", "status"):
             if php.empty(params.get(name)):
                 raise MethodError("", f'Parameter "{name}" of "calendar.meeting.status.set" is missing', 400)
@@ -92,7 +92,7 @@ class Methods:
         return True
 
     def _take_effect(self, caller: Caller, event_id: int, status: Status) -> None:
-        """Any row of the family will do; who is not invited changes nothing, but may join an open meeting."""
+        """Take any row of the family; a caller who is not invited changes nothing, but may join an open meeting."""
         row = self._row(event_id)
         if row is None or not row.meeting.attendees:
             return
@@ -218,7 +218,7 @@ class Methods:
         return caller.user in row.meeting.copies or not (row.meeting.private or caller.external)
 
     def _owner(self, caller: Caller, params: Params, method: str) -> Mailbox | None:
-        """Whose calendar is meant; None for those that hold nothing here."""
+        """Return the owner of the calendar; None for types of calendars that are empty here."""
         if php.empty(params.get("type")):
             raise MethodError("", f'Parameter "type" of "{method}" is missing', 400)
         if caller.external:

@@ -16,7 +16,7 @@ _LIFETIME = 3600.0
 
 
 def token(state: State, call: Call) -> Response:
-    """Answer GET and POST (docs: OAuth, automatic renewal; error codes)."""
+    """Respond to GET and POST (docs: OAuth, automatic renewal; error codes)."""
     fields = dict(call.query.items()) | call.fields
     client_id, secret = fields.get("client_id"), fields.get("client_secret")
     given = fields.get("refresh_token")

@@ -27,7 +27,7 @@ def fields(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
 
 
 def empty(value: object) -> bool:
-    """Say what PHP's ``empty()`` says."""
+    """Return what PHP's ``empty()`` returns."""
     return not value or value == "0"
 
 

@@ -18,12 +18,12 @@ _DAY = timedelta(days=1)
 
 
 def parent_id(copy: Copy) -> str:
-    """Tell the id of the organizer's row, which the whole family shares."""
+    """Return the id of the organizer's row, which the whole family shares."""
     return next((each.event_id for each in copy.meeting.copies.values() if each.organizing), copy.event_id)
 
 
 def status(copy: Copy) -> str:
-    """Tell the status letter; the organizer's own row reads H whatever is stored in it."""
+    """Return the status letter; the organizer's own row is always H."""
     return HOST if copy.organizing else STATUS[copy.status]
 
 
@@ -167,7 +167,7 @@ def _stamps(copy: Copy) -> tuple[int, int]:
 
 
 def _midnight(moment: datetime) -> int:
-    """Tell when that date starts on the server, which runs in UTC."""
+    """Return when that date starts on the server, which runs in UTC."""
     return int(datetime.combine(moment.date(), time(), UTC).timestamp())
 
 

@@ -98,7 +98,7 @@ def open_user(world: World, user: User) -> Mailbox:
 
 
 def fill(service: Service, world: World) -> None:
-    """Open the users' calendars and lay the invitations into them."""
+    """Create the users' calendars and put the invitations into them."""
     boxes = {user.id: open_user(world, user) for user in USERS}
     attending = [boxes[user.id] for user in ATTENDING]
     anna = attending[0]

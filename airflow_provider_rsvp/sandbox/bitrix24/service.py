@@ -99,7 +99,7 @@ class Bitrix24:
         """Nothing is counted by duration."""
 
     def failure(self, call: Call, status: int) -> Response:
-        """Make an answer of this status in the service's shape."""
+        """Make a response of this status in the service's shape."""
         if "token" in call.operations:
             code, text = ("invalid_grant", "Invalid grant") if status == 400 else ("server_error", "")
         else:
@@ -236,7 +236,7 @@ class Bitrix24:
         return name.casefold().removesuffix(".json")
 
     def _params(self, call: Call) -> dict[str, object]:
-        """Query and body together; the body wins."""
+        """Query and body together; the body takes precedence."""
         params = php.fields(call.query.items())
         if "form-urlencoded" in call.headers.get("Content-Type", ""):
             pairs = parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True)

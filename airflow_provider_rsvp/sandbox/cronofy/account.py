@@ -12,7 +12,7 @@ def providers(account: Mailbox) -> list[str]:
 
 
 def profile_id(account: Mailbox, provider: str) -> str:
-    """Tell the id of the account's profile at that provider."""
+    """Return the id of the account's profile at that provider."""
     return f"pro_{account.id.removeprefix('acc_')}_{provider}"
 
 

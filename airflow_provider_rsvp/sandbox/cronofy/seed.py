@@ -102,7 +102,7 @@ def open_account(world: World, given: Account) -> Mailbox:
 
 
 def fill(service: Service, world: World) -> None:
-    """Open the accounts and lay the invitations into them."""
+    """Create the accounts and put the invitations into them."""
     boxes = [open_account(world, each) for each in accounts()]
     first = boxes[0]
     google, exchange, readonly = first.calendars

@@ -111,7 +111,7 @@ class Cronofy:
         """Nothing is counted by duration."""
 
     def failure(self, call: Call, status: int) -> Response:
-        """Make an answer of this status in the service's shape."""
+        """Make a response of this status in the service's shape."""
         if "token" in call.operations:
             return Response(status, {"error": "invalid_grant" if status == 400 else "server_error"})
         if status == 422:

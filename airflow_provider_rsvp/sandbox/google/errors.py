@@ -24,7 +24,7 @@ SYNC_ENDED = ("fullSyncRequired", "Sync token is no longer valid, a full sync is
 
 
 def error(status: int, reason: str = "", message: str = "") -> Response:
-    """Make an error answer; reason and message default to the usual ones of the status."""
+    """Make an error response; reason and message default to the usual ones of the status."""
     usual_reason, usual_message = _USUAL.get(status, ("unknown", "Unknown Error"))
     reason, message = reason or usual_reason, message or usual_message
     detail = {

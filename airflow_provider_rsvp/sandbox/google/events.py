@@ -34,12 +34,12 @@ def etag(copy: Copy, mailbox: Mailbox) -> str:
 
 
 def kind(copy: Copy) -> str:
-    """Tell the event's type."""
+    """Return the event's type."""
     return seed.EVENT_TYPES.get(copy.meeting.slug, "default")
 
 
 def is_exception(copy: Copy) -> bool:
-    """Say whether an instance has become an event of its own, as one that was answered by itself has."""
+    """Return whether an instance has become an event of its own, as one that was answered by itself has."""
     return copy.master is not None and copy.status is not copy.master.status
 
 

@@ -1,4 +1,4 @@
-"""The key of the sandbox's service account: made anew in each process, as one in the source would be no secret."""
+"""The key of the sandbox's service account: generated in each process, as one in the source would not be secret."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ class Collection:
 
 
 def read_zone(call: Call, mailbox: Mailbox) -> str:
-    """Read the time zone of the answer; the calendar's own by default."""
+    """Read the time zone of the response; the calendar's own by default."""
     try:
         return ZoneInfo(call.query.get("timeZone") or mailbox.zone).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -175,7 +175,7 @@ def _read(token: str) -> _Position:
 
 
 def _unfolded(copy: Copy, single: bool) -> bool:
-    """Say whether a listing shows the instances of a series, or the series and its exceptions."""
+    """Return whether a listing shows the instances of a series, or the series and its exceptions."""
     if single:
         return copy.meeting.repeat is None
     return copy.master is None or events.is_exception(copy)

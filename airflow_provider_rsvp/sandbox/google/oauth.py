@@ -17,7 +17,7 @@ _SERVICE = "google"
 _LIFETIME = 3599.0
 _LONGEST_ASSERTION = 3600
 _AUDIENCE = "https://oauth2.googleapis.com/token"
-"""What Google's own libraries name, wherever they send it."""
+"""The audience that Google's own libraries name, wherever they send the assertion."""
 _JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
@@ -34,7 +34,7 @@ def token(state: State, call: Call) -> Response:
 
 
 def failure(status: int) -> Response:
-    """Say what the endpoint says when it is in trouble."""
+    """Return the error of an endpoint that fails."""
     return _refusal(status, "internal_failure", "Backend Error").response
 
 

@@ -18,7 +18,7 @@ _SEND_UPDATES = ("all", "externalOnly", "none")
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An attendee as the body names one; without a status, theirs is taken back."""
+    """An attendee as the body names one; without a status, theirs is reset."""
 
     address: str
     status: Status
@@ -27,7 +27,7 @@ class _Entry:
 
 
 def check_version(call: Call, copy: Copy, mailbox: Mailbox) -> None:
-    """Refuse a change to another version than the one that the caller has seen (RFC 9110, section 13.1.1)."""
+    """Refuse a change to a version that the caller has not seen (RFC 9110, section 13.1.1)."""
     wanted = call.headers.get("If-Match", "*").strip()
     if wanted != "*" and events.etag(copy, mailbox) not in [each.strip() for each in wanted.split(",")]:
         raise refuse(412)
@@ -80,7 +80,7 @@ def _entry(value: object) -> _Entry:
 
 
 def _replace(copy: Copy, entries: list[_Entry], world: World) -> None:
-    """Let the list be the event's: who is not on it is no longer invited."""
+    """Replace the event's list: whoever is not on the new one is uninvited."""
     for meeting in (copy.meeting, *copy.meeting.occurrences):
         before = meeting.attendees
         meeting.attendees = {}

@@ -118,7 +118,7 @@ def open_user(world: World, user: User) -> Mailbox:
 
 
 def fill(service: Service, world: World) -> None:
-    """Open the calendars and lay the invitations into them."""
+    """Create the calendars and put the invitations into them."""
     boxes = {user: open_user(world, user) for user in USERS}
     attending = [boxes[user] for user in ATTENDING]
     alice = attending[0]

@@ -61,7 +61,7 @@ class Google:
             case (_, "token"):
                 call.operations = ("token",)
             case ("GET", "calendar", "v3", "calendars", _, "events") if call.query.get("maxResults") == "1":
-                # What asks for one event of all is a look at whether the calendar opens.
+                # A request for a single event of the list only checks that the calendar opens.
                 call.operations = ("account",)
             case (_, "calendar", "v3", "calendars", _, "events"):
                 call.operations = ("list",)
@@ -92,7 +92,7 @@ class Google:
         """Nothing is counted by duration."""
 
     def failure(self, call: Call, status: int) -> Response:
-        """Make an answer of this status in the service's shape."""
+        """Make a response of this status in the service's shape."""
         if "token" in call.operations:
             return oauth.failure(status)
         if status == 410 and call.segments[-1:] == ("events",):

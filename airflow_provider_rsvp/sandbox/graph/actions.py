@@ -1,4 +1,4 @@
-"""The actions accept, tentativelyAccept and decline: their bodies and what stands against them."""
+"""The actions accept, tentativelyAccept and decline: their bodies, and when they are refused."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def read(call: Call) -> list[Item]:
 def run(
     items: list[Item], label: Callable[[Call], None], serve: Callable[[Call], Response], *, limits: bool
 ) -> list[dict[str, object]]:
-    """Serve the items; of one mailbox no more than four that wait for no other. Answers come in any order."""
+    """Serve the items; of one mailbox no more than four that wait for no other. Responses come in any order."""
     at_once: Counter[str | None] = Counter()
     responses: dict[str, Response] = {}
     for item in items:

@@ -27,7 +27,7 @@ NOT_REQUESTED = f"{CANNOT} The meeting organizer hasn't requested a response."
 
 
 def error(status: int, code: str = "", message: str = "", headers: dict[str, str] | None = None) -> Response:
-    """Make an error answer; code and message default to the usual ones of the status."""
+    """Make an error response; code and message default to the usual ones of the status."""
     usual_code, usual_message = _USUAL.get(status, ("UnknownError", ""))
     request_id = str(uuid.uuid4())
     body = {

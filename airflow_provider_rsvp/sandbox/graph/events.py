@@ -25,22 +25,22 @@ _NEVER = "0001-01-01T00:00:00Z"
 
 
 def name_in_ids(copy: Copy) -> str:
-    """Tell what the copy is called inside its ids."""
+    """Return what the copy is called inside its ids."""
     return copy.meeting.slug
 
 
 def event_id(copy: Copy, immutable: bool) -> str:
-    """Tell the event's id of the wanted kind."""
+    """Return the event's id of the wanted kind."""
     return ids.immutable(copy.mailbox, name_in_ids(copy)) if immutable else copy.event_id
 
 
 def first_event_id(copy: Copy, immutable: bool) -> str:
-    """Tell the id that the event had before it was moved anywhere."""
+    """Return the id that the event had before it was moved anywhere."""
     return (ids.immutable if immutable else ids.default)(copy.mailbox, name_in_ids(copy))
 
 
 def kind(copy: Copy) -> str:
-    """Tell the event's type."""
+    """Return the event's type."""
     if copy.meeting.repeat is not None:
         return "seriesMaster"
     return "singleInstance" if copy.master is None else "occurrence"

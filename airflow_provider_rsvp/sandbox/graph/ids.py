@@ -1,4 +1,4 @@
-"""Ids that look like Outlook's and say in base64url what they name, so that they stay the same for good."""
+"""Ids that look like Outlook's and encode in base64url what they name, so that they never change."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def immutable(mailbox: str, name: str) -> str:
 
 
 def malformed(value: str) -> bool:
-    """Say whether this cannot be an id at all."""
+    """Return whether this is malformed as an id."""
     return _SHAPE.fullmatch(value) is None
 
 

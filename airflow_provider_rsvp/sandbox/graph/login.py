@@ -23,7 +23,7 @@ _JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 def configuration(call: Call, tenant: str) -> Response:
-    """Tell what OpenID Connect discovery tells of the tenant."""
+    """Return the OpenID Connect discovery document of the tenant."""
     if tenant not in seed.TENANTS:
         return _unknown_tenant(tenant).response
     root = f"{call.origin}/graph/{tenant}"
@@ -62,7 +62,7 @@ def token(state: State, call: Call, tenant: str) -> Response:
 
 
 def failure(status: int) -> Response:
-    """Say what a login in trouble says."""
+    """Return the error of a login that fails."""
     return _aadsts(status, "temporarily_unavailable", 90033, "A transient error has occurred.").response
 
 
@@ -115,7 +115,7 @@ def _issued(state: State, issued: AccessToken) -> dict[str, object]:
 
 
 def _client(state: State, call: Call, fields: Mapping[str, object], *, secret_needed: bool) -> str:
-    """Tell the application that asks, once it has shown that it is it."""
+    """Return the application that asks, after it has authenticated itself."""
     client_id = fields.get("client_id")
     if not isinstance(client_id, str):
         raise _aadsts(400, "invalid_request", 900144, "The request body must contain 'client_id'.")
@@ -138,7 +138,7 @@ def _client(state: State, call: Call, fields: Mapping[str, object], *, secret_ne
 
 
 def _wrong_assertion(state: State, call: Call, client_id: str, assertion: str) -> str | None:
-    """Say what is wrong with a client assertion (RFC 7523), of its signature if a certificate is known."""
+    """Return what is wrong with a client assertion (RFC 7523); its signature is checked if a certificate is known."""
     try:
         header, claims = (_part(part) for part in assertion.split(".")[:2])
     except ValueError:

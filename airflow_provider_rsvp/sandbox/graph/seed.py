@@ -157,7 +157,7 @@ def bulk_user(number: int) -> User:
 
 
 def jwt(client_id: str, user: User | None, scopes: frozenset[str], expires: float, serial: str) -> str:
-    """Make an access token that clients can look into; its signature is none."""
+    """Make an access token whose claims clients can read; its signature is not valid."""
     claims: dict[str, object] = {
         "aud": "https://graph.microsoft.com",
         "iss": f"https://sts.windows.net/{TENANT_ID}/",
@@ -203,7 +203,7 @@ def open_user(world: World, user: User) -> Mailbox:
 
 
 def fill(service: Service, world: World) -> None:
-    """Open the mailboxes and lay the invitations into them."""
+    """Create the mailboxes and put the invitations into them."""
     boxes = {user: open_user(world, user) for user in USERS}
     attending = [boxes[user] for user in ATTENDING]
     alice = attending[0]
@@ -246,7 +246,7 @@ def _fill_for_examples(service: Service, boxes: dict[User, Mailbox], people: dic
         guests = [boxes[user] for user in users]
         for sample in samples:
             meeting = seed.meeting(sample, people[sample.organizer], [box.person for box in guests])
-            # The same meeting of two examples is two meetings.
+            # If two examples have the same meeting, it is made twice.
             meeting.ical_uid = f"{sample.slug}.{users[0].short}@sandbox.example"
             meeting.response_requested = sample is not NO_RESPONSE
             meeting.proposals_allowed = sample is not NO_PROPOSALS

@@ -112,7 +112,7 @@ class Graph:
             self._gate.leave(self._pair(call))
 
     def failure(self, call: Call, status: int) -> Response:
-        """Make an answer of this status in the service's shape."""
+        """Make a response of this status in the service's shape."""
         return login.failure(status) if "token" in call.operations else error(status)
 
     def connections(self, origin: str) -> dict[str, dict[str, object]]:
@@ -210,25 +210,25 @@ class Graph:
         return response
 
     def _serve_item(self, call: Call) -> Response:
-        """One item of a batch, with what may befall it."""
+        """One item of a batch, with the faults that strike it."""
         rule = self._state.faults.strike_item(call)
         if rule is None:
-            return self._answer_item(call)
+            return self._serve_throttled(call)
         if rule.kind == "no_effect":
             call.effective = False
-            return self._answer_item(call)
+            return self._serve_throttled(call)
         if rule.kind == "odd_event":
-            response = self._answer_item(call)
+            response = self._serve_throttled(call)
             response.body = put_odd_event(response.body, rule.body)
             return response
         if rule.when == "after":
-            self._answer_item(call)
+            self._serve_throttled(call)
         failed = error(rule.status or 503)
         failed.headers |= rule.headers
         failed.body = failed.body if rule.body is None else rule.body
         return failed
 
-    def _answer_item(self, call: Call) -> Response:
+    def _serve_throttled(self, call: Call) -> Response:
         try:
             if (
                 self._state.options.limits
@@ -386,7 +386,7 @@ class Graph:
         return copy
 
     def _pair(self, call: Call) -> tuple[str | None, str | None]:
-        """Tell what Outlook's limits are counted for: the application and the mailbox."""
+        """Return what Outlook's limits are counted for: the application and the mailbox."""
         token = self._state.tokens.find(self.name, call.bearer)
         return (token.grant.client_id if token else None, call.mailbox)
 

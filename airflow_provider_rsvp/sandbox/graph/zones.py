@@ -72,5 +72,5 @@ def find(name: str) -> ZoneInfo | None:
 
 
 def windows(zone: str) -> str:
-    """Tell the Windows name of an IANA zone, where there is one in the table."""
+    """Return the Windows name of an IANA zone, where there is one in the table."""
     return _WINDOWS.get(zone, "tzone://Microsoft/Custom")

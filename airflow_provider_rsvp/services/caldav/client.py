@@ -62,7 +62,7 @@ class CalDAVCalendar(CalendarClient):
     :param start: the path at which the server is looked for; ``/`` for the host's own
     :param addresses: the user's own addresses, beside those that the server names
     :param calendar_id: which calendar, where a reference names none; None for the server's default
-    :param software: what the server is, where it does not say so itself
+    :param software: what the server is, where it does not say itself
     :param mailer: how mail is sent; None where the connection names no mail connection
     :param marks: by which what this package wrote is known
     :param is_own_link: whether an address lies on the configured host
@@ -94,7 +94,7 @@ class CalDAVCalendar(CalendarClient):
         self._known: Home | None = None
 
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
-        """Check the form of the ids, and what no server can carry."""
+        """Check the form of the ids, and what no server can express."""
         if reference.event_id is not None:
             event_id = EventId.parse(reference.event_id)
             if reference.calendar_id is not None and event_id.calendar_id != below_home(
@@ -158,7 +158,7 @@ class CalDAVCalendar(CalendarClient):
                 return await self._changed(home, calendar, window, since.removeprefix(_SYNC))
             except ChangeTokenExpiredError:
                 since = None
-        # The token first: what changes in between comes again with the next report.
+        # The token is read first: what changes in between is reported again next time.
         token = await self._token(calendar)
         if since is not None and since == token:
             return Changes((), token, complete=False)
@@ -183,7 +183,7 @@ class CalDAVCalendar(CalendarClient):
         if server.schedules:
             yield "The server sends replies to organizers itself."
             silent = server.silence is not Silence.NOT_AT_ALL
-            yield f"It {'can' if silent else 'cannot'} be kept from it (notify_organizer=False)."
+            yield f"It {'can' if silent else 'cannot'} be told not to (notify_organizer=False)."
             yield f"It {'carries' if server.comments else 'does not carry'} comments."
         elif self._mailer is None:
             yield (
@@ -212,7 +212,7 @@ class CalDAVCalendar(CalendarClient):
         resource = await self._store.get(home.path + event_id.path, what)
         reader = self._reader(home)
         with reading(what):
-            # An object may take longer to read than an event loop may stand still.
+            # Reading a large object would block the event loop for too long.
             return await asyncio.to_thread(reader.chosen, resource, event_id, reference, scope)
 
     async def _find(self, home: Home, reference: EventReference) -> EventId:
@@ -245,7 +245,7 @@ class CalDAVCalendar(CalendarClient):
             with reading(what):
                 responses = pages.read(list(multistatus.responses))
                 paths = {path_of(each.href, what): each.status for each in responses}
-                # That the answer was cut short is said by a status of the calendar's own (RFC 6578, section 3.6).
+                # A status of the calendar itself says that the response was cut short (RFC 6578, section 3.6).
                 more = paths.pop(calendar.path, None) == 507 and multistatus.sync_token not in (None, token)
                 token = multistatus.sync_token or token
             if more:
@@ -280,7 +280,7 @@ class CalDAVCalendar(CalendarClient):
                     raise RejectedByServiceError(
                         f"Could not {what}: there are too many events; choose a shorter window."
                     )
-                # What was deleted meanwhile has a status; some servers name the calendar itself, too.
+                # A deleted object has a status; some servers list the calendar itself, too.
                 elsewhere = response.status is not None or _path_of(response) == calendar.path
                 if response.text(_DATA) is not None or not elsewhere:
                     found += _events(reader, response, calendar, window, what)
@@ -328,7 +328,7 @@ def _path_of(response: ResourceResponse) -> str | None:
 
 
 def _with_uid(responses: Sequence[ResourceResponse], uid: str, what: str) -> str | None:
-    """Return the path of the object with a UID; a server's answer may hold those, too, that only contain it."""
+    """Return the path of the object with a UID; a server may also return objects whose UID only contains it."""
     for response in responses:
         path = _path_of(response)
         if path is not None and _has_uid((response.text(_DATA) or "").encode(errors="replace"), uid):

@@ -65,7 +65,7 @@ class Server:
 
     @classmethod
     def of(cls, headers: Mapping[str, str], software: Software) -> Server:
-        """Return what a server's headers tell, unless the connection says which software it is."""
+        """Return what a server's headers say, unless the connection names the software."""
         abilities = {each.strip() for each in headers.get("dav", "").split(",")}
         if software is Software.AUTO:
             software = _software(headers, abilities)
@@ -149,7 +149,7 @@ async def discover(store: Store, start: str, software: Software, addresses: Iter
     Find a user's calendars.
 
     :param start: the path that the connection names; ``/`` where it names a host only
-    :param addresses: the user's own addresses, which the connection names; what the server says comes to these
+    :param addresses: the user's own addresses, which the connection names; in addition to those that the server names
     :raises ConfigurationError: there is no CalDAV at that address, or it does not say who the user is
     """
     principal = await _principal(store, start)
@@ -198,7 +198,7 @@ async def _principal(store: Store, start: str) -> str:
             element = each.properties.get(_PRINCIPAL[0])
             if element is not None and element.find(f"{DAV}unauthenticated") is not None:
                 raise CredentialsError(
-                    f"Could not {what}: the server takes the connection for nobody. Check the user and the password."
+                    f"Could not {what}: the server treats the connection as anonymous. Check the user and the password."
                 )
     raise ConfigurationError(
         "host: there is no CalDAV at this address. Give the whole address of the CalDAV service, such as "
@@ -229,13 +229,13 @@ def _collections(responses: Iterable[ResourceResponse], home: str, what: str) ->
 
 
 def _zone(text: str | None, calendar_id: str) -> tzinfo:
-    """Return the zone of a calendar; one that cannot be read must not hide the calendar."""
+    """Return the zone of a calendar; an unreadable one must not hide the calendar."""
     if text is None:
         return UTC
     try:
         return zone_of(text)
     except (ValueError, LookupError, ArithmeticError):
-        log.warning("The time zone of the calendar %s cannot be read; UTC stands in.", calendar_id)
+        log.warning("The time zone of the calendar %s cannot be read; UTC is used instead.", calendar_id)
         return UTC
 
 

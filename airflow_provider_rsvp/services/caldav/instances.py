@@ -15,7 +15,7 @@ Instance: TypeAlias = pendulum.DateTime | pendulum.Date
 
 def instance_text(instance: Instance) -> str:
     """Return an instance as iCalendar writes it: ``20270105T100000Z``, or ``20270105``."""
-    # Written by hand, as nothing else fills up a year of fewer than four digits.
+    # strftime does not pad a year of fewer than four digits on every platform.
     if isinstance(instance, pendulum.DateTime):
         utc = instance.in_timezone(UTC)
         return f"{_day(utc)}T{utc.hour:02d}{utc.minute:02d}{utc.second:02d}Z"
@@ -26,7 +26,7 @@ def parse_instance(text: str) -> Instance:
     """
     Return the instance that :func:`instance_text` wrote.
 
-    :raises ValueError: it is none
+    :raises ValueError: it is malformed
     """
     if len(text) == len("20270105"):
         day = datetime.strptime(text, "%Y%m%d")

@@ -1,4 +1,4 @@
-"""What a calendar object says, as invitations."""
+"""Reading calendar objects as invitations."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from airflow_provider_rsvp.text import LONGEST_TEXT
 
 _MOST_CATEGORIES = 100
 _LONGEST_LINK = 2_000
-# Not what programs read in different ways: a backslash, a user before the host, white space.
+# Leaves out what programs read in different ways: a backslash, a user before the host, white space.
 _LINK = re.compile(r"https?://[A-Za-z0-9.:\[\]_-]+(?:[/?#][!-;=?-\[\]_a-z~]*)?")
 _STATUSES = {status.upper(): status for status in ParticipationStatus}
 _SENSITIVITIES = {
@@ -51,7 +51,7 @@ _SENSITIVITIES = {
 @dataclass(frozen=True, slots=True)
 class HeldInvitation:
     """
-    An invitation with the object that says it, which a reply changes; the ``version`` of those that were observed.
+    An invitation with the object it was read from, which a reply changes; the ``version`` of observed invitations.
 
     :param occurrence: which instance of a series; None for a single event or the whole series
     """
@@ -138,7 +138,7 @@ class InvitationReader:
             fields["cannot_respond"] = f"its recurrence rule cannot be read ({error})."
             yield Invitation(**fields)
             return
-        # What the instances of a series have in common is read once.
+        # The fields that all instances of a series share are read once.
         common: dict[int, dict[str, Any]] = {}
         for occurrence in found:
             event = occurrence.event
@@ -148,7 +148,7 @@ class InvitationReader:
             yield Invitation(**common[event.place], **place)
 
     def _fields(self, obj: CalendarObject, event_id: EventId, event: Event) -> dict[str, Any]:
-        """Return what an event says whichever of its instances is meant."""
+        """Return the fields that all instances of an event share."""
         home = self.home
         mine = self.my_lines(event)
         attendees = [line for line in event.lines if line.name == "ATTENDEE"]
@@ -191,13 +191,13 @@ class InvitationReader:
 def _place_of(
     event_id: EventId, event: Event, time: TimeRange, occurrence: EventOccurrence | None, *, series: bool
 ) -> dict[str, Any]:
-    """Return what tells an instance from the others of its series."""
+    """Return the fields in which instances of a series differ."""
     instance = occurrence.instance if occurrence else None
     place = EventId(event_id.path, instance)
     return {
         "reference": EventReference(
             event_id=str(place),
-            # One that is none for a reference stays in the object, and in what is mailed.
+            # A malformed UID is kept in the object and in mails, but not in the reference.
             ical_uid=foreign_uid(event.uid),
             original_start=instance if isinstance(instance, pendulum.DateTime) else None,
             calendar_id=place.calendar_id,
@@ -209,12 +209,12 @@ def _place_of(
 
 
 def _instance(obj: CalendarObject, original_start: pendulum.DateTime) -> Instance:
-    """Return the instance that a start means; of an all-day series the day, by the clock that it is given in."""
+    """Return the instance that starts at a time; for an all-day series the day, in the zone of the given time."""
     return original_start.date() if obj.events[0].zone is None else original_start.in_timezone("UTC")
 
 
 def _status(mine: tuple[ContentLine, ...]) -> ParticipationStatus | None:
-    """Return the one status of all my lines; None where they differ, or it is one that cannot be set here."""
+    """Return the one status of all my lines; None where they differ, or for a status unknown here."""
     found = {(line.parameter("PARTSTAT") or "NEEDS-ACTION").upper() for line in mine}
     return _STATUSES.get(found.pop()) if len(found) == 1 else None
 
@@ -227,7 +227,7 @@ def _recurrence(instance: Instance | None, *, series: bool) -> Recurrence:
 
 def _cannot_respond(mine: tuple[ContentLine, ...]) -> str | None:
     if any((line.parameter("PARTSTAT") or "").upper() == "DELEGATED" for line in mine):
-        return "the invitation was delegated to somebody else."
+        return "the invitation was delegated to someone else."
     return None
 
 
@@ -236,14 +236,14 @@ def _attendee(line: ContentLine) -> Attendee:
 
 
 def _required(lines: tuple[ContentLine, ...]) -> bool | None:
-    """Return whether the attendee whose lines these are is needed; None where there is no line."""
+    """Return whether the attendee of these lines is required; None without lines."""
     if not lines:
         return None
     return (lines[0].parameter("ROLE") or "REQ-PARTICIPANT").upper() in ("REQ-PARTICIPANT", "CHAIR")
 
 
 def _text(event: Event, name: str) -> str:
-    """Return a text of an event; no more of it than can be shown."""
+    """Return a text of an event, cut to what can be shown."""
     return unescaped((event.value(name) or "")[: 4 * LONGEST_TEXT])
 
 

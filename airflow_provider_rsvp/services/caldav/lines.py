@@ -1,7 +1,7 @@
 """
 Calendar objects as lines, so that a change leaves every other byte as it was (RFC 5545, section 3.1).
 
-What a server stored is not written anew: other programs' properties, their order, and how lines are folded all stay.
+What a server stored is not rewritten: other programs' properties, their order, and how lines are folded all stay.
 """
 
 from __future__ import annotations

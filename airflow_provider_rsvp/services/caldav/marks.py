@@ -4,13 +4,13 @@ Marks: by these the package knows what it wrote into an event itself.
 They are parameters of lines that an organizer can write too: my ``ATTENDEE`` line, which says that a reply is being
 mailed or was, and a ``COMMENT``. So each mark ends with a code (HMAC-SHA256) that only those who sign in to this
 calendar can make. It is bound to the event, the instance, its ``SEQUENCE``, and my address or the comment: taken from
-one invitation, it counts for no other. A mark without the right code counts as none, and goes when its line is next
+one invitation, it counts for no other. A mark without the right code is ignored, and removed when its line is next
 written.
 
 The key is drawn from what the connection signs in with, because that is what all workers share, and no stranger
 knows. It is drawn slowly (PBKDF2), as a server may pass the mark on to the organizer, who must not learn the password
-by trying. With another password, earlier marks are none of ours. For a comment that means that it is not shown, and
-nothing is sent for that. For a reply whose mail was left unclear just before, a later try may mail it once more; for a
+by trying. With another password, earlier marks are not recognised. A comment is then not shown, and nothing is sent
+because of that. A reply whose mail had an unclear outcome just before may be mailed once more by a later try; for a
 first answer that mail has the same ``Message-ID``, by which a copy is known.
 """
 
@@ -65,7 +65,7 @@ class Marks:
 
     def of_comment(self, comment: str, event: Sequence[ContentLine]) -> str:
         """Return the mark of a comment of mine."""
-        # Servers may lay out a text anew.
+        # Servers may change the white space of a text.
         return f"{_COMMENT}-{self._code(event, _COMMENT, ' '.join(comment.split()))}"
 
     def is_own_comment(self, line: ContentLine, event: Sequence[ContentLine]) -> bool:

@@ -1,7 +1,7 @@
 """
 Calendar objects as events with times (RFC 5545): series, their overridden instances, and zones.
 
-Nothing here trusts the object: what cannot be read is a ``ValueError`` or an error of this package.
+Objects are not trusted: what cannot be read raises a ``ValueError`` or an error of this package.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ class CalendarObject:
 
     :param master: the event itself or its series; None where only single instances of a series are known
     :param overrides: the instances that have a ``VEVENT`` of their own
-    :param method: what an object says that was put there as it came by mail; None usually
-    :param work: how much may still be looked at to learn what it means
+    :param method: the iTIP method of an object that was stored as it came by mail; usually None
+    :param work: how much may still be computed to expand it
     """
 
     document: Document = field(repr=False)
@@ -137,7 +137,7 @@ class CalendarObject:
         Return the object that an iCalendar text stands for.
 
         :param floating: the zone in which times without one are read
-        :raises ValueError: it is none, or holds no event
+        :raises ValueError: it is not iCalendar, or holds no event
         :raises InvalidInputError: a time or zone in it does not exist, or it takes too much work
         """
         document = Document.read(data)
@@ -155,7 +155,7 @@ class CalendarObject:
         )
         masters = [event for event in events if event.instance is None]
         overrides = {event.instance: event for event in events if event.instance is not None}
-        # Of two that claim the same place, nobody could tell which one is answered.
+        # If two claimed to be the same event, it would be unclear which one is answered.
         if len(masters) > 1 or len(masters) + len(overrides) < len(events):
             raise InvalidInputError("two of its VEVENTs claim to be the same event")
         if len({event.uid for event in events}) > 1:
@@ -264,7 +264,7 @@ def _at(wall: datetime, zone: tzinfo | None) -> Instance:
 def _instant(wall: datetime, zone: tzinfo) -> pendulum.DateTime:
     if isinstance(zone, pendulum.Timezone | pendulum.FixedTimezone):
         return parse_instant(wall, field="time", timezone=zone)
-    # Of a zone that the object itself defines, only the moments are kept.
+    # A zone that the object itself defines is not kept, only the moment.
     return parse_instant(wall.replace(tzinfo=zone).astimezone(UTC), field="time")
 
 
@@ -276,17 +276,17 @@ def _walls(master: Event, first: datetime, last: datetime, work: Work) -> list[d
     """
     Return the starts of a series by its own clock, overridden instances included.
 
-    :raises ValueError: the rule cannot be read, or says more than a calendar can mean
+    :raises ValueError: the rule cannot be read, or has too many instances
     """
     found = {master.wall} if first <= master.wall <= last else set()
     rules = [line for line in master.lines if line.name == "RRULE"]
     if len(rules) > _MOST_RULES:
-        raise ValueError("it is more than one rule")
+        raise ValueError("it has too many rules")
     for line in rules:
         for wall in _rule(line, master).between(first, last, work):
             found.add(wall)
             if len(found) > _MOST_INSTANCES:
-                raise ValueError(f"it means more than {_MOST_INSTANCES} instances in this time")
+                raise ValueError(f"it has more than {_MOST_INSTANCES} instances in this time")
     found |= {wall for wall in _dates(master, "RDATE") if first <= wall <= last}
     return sorted(found.difference(_dates(master, "EXDATE")))
 

@@ -1,4 +1,4 @@
-"""Where things lie on a server: paths, and the ids that stand for them."""
+"""Paths on a server, and the ids that stand for them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class EventId:
         """
         Return what an id stands for.
 
-        :raises InvalidInputError: it is none of CalDAV
+        :raises InvalidInputError: it is not a CalDAV id
         """
         path, mark, instance = text.partition("#")
         try:
@@ -48,7 +48,7 @@ class EventId:
             return cls(place, parse_instance(instance) if mark else None)
         except ValueError:
             raise InvalidInputError(
-                f"event_id: {text!r} is no CalDAV id; expected the path of an object below the calendar home, such as "
+                f"event_id: {text!r} is not a CalDAV id; expected an object's path below the calendar home, such as "
                 "'Default/4f1c.ics', and for one instance of a series its start: 'Default/4f1c.ics#20270105T100000Z'."
             ) from None
 
@@ -63,7 +63,7 @@ def below_home(path: str, field: str) -> str:
     segments = path.rstrip("/").split("/")
     if _NEVER_IN_AN_ID.search(path) or any(unquote(each) in ("", ".", "..") for each in segments):
         raise InvalidInputError(
-            f"{field}: {path!r} is no path below the calendar home, such as 'Default'; "
+            f"{field}: {path!r} is not a path below the calendar home, such as 'Default'; "
             "the connection's Test button names the calendars."
         )
     return normal("/".join(segments))
@@ -76,15 +76,15 @@ def normal(path: str) -> str:
 
 def path_of(href: str, what: str) -> str:
     """
-    Return the path of an address in an answer, in the form in which paths are compared.
+    Return the path of an address in a response, in the form in which paths are compared.
 
     :param what: the request in words
-    :raises MalformedResponseError: it is no address
+    :raises MalformedResponseError: it is not an address
     """
     try:
         path = urlsplit(href).path
     except ValueError:
         path = ""
     if not path.startswith("/"):
-        raise MalformedResponseError(f"Could not {what}: the answer holds an address that is none.")
+        raise MalformedResponseError(f"Could not {what}: the response holds a malformed address.")
     return normal(path)

@@ -1,8 +1,8 @@
 """
 Rules of recurrence (RFC 5545, section 3.3.10), with bounded work.
 
-A rule is written by a stranger. What is looked at is the days that it may mean, beginning near the window, and each
-of them counts, whether or not it is one: a rule that means none is as cheap to refuse as one that means many.
+A rule is written by a stranger. Its candidate days are examined from near the window on, and each of them counts,
+whether it matches or not: a rule that matches nothing is as cheap to refuse as one that matches often.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _PARTS = frozenset({*_RANGES, "FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYD
 
 class Work:
     """
-    How much may still be looked at for an object.
+    How much may still be computed for an object.
 
-    :param most: how much altogether; None for what our own side wrote
+    :param most: how much altogether; None for what the user wrote
     """
 
     def __init__(self, most: int | None = MOST_EXAMINED) -> None:
@@ -58,7 +58,7 @@ class Work:
             return
         self._left -= number
         if self._left < 0:
-            raise InvalidInputError("to learn what it means takes more work than an event may cost")
+            raise InvalidInputError("its recurrence takes too much work to compute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,9 @@ class Rule:
         parts = _parts(text)
         frequency = parts.get("FREQ", "")
         if frequency not in _FREQUENCIES:
-            raise ValueError("it means more than one instance a day, or is malformed")
+            raise ValueError("it has more than one instance a day, or is malformed")
         if parts.get("RSCALE", "GREGORIAN") != "GREGORIAN":
-            raise ValueError("it is of another than the Gregorian calendar")
+            raise ValueError("it uses a calendar other than the Gregorian")
         start = start.replace(microsecond=0)
         weekdays = frozenset(_weekday(each) for each in _items(parts, "BYDAY"))
         if frequency in ("DAILY", "WEEKLY"):
@@ -287,7 +287,7 @@ def _number(parts: Mapping[str, str], name: str, most: int) -> int | None:
         return None
     text = parts[name]
     if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= most):
-        raise ValueError(f"its {name.lower()} is none")
+        raise ValueError(f"its {name.lower()} is malformed")
     return int(text)
 
 
@@ -312,5 +312,5 @@ def _times(parts: Mapping[str, str], start: datetime) -> tuple[time, ...]:
     minutes = _numbers(parts, "BYMINUTE") or {start.minute}
     seconds = _numbers(parts, "BYSECOND") or {start.second}
     if len(hours) * len(minutes) * len(seconds) > _MOST_A_DAY:
-        raise ValueError(f"it means more than {_MOST_A_DAY} instances a day")
+        raise ValueError(f"it has more than {_MOST_A_DAY} instances a day")
     return tuple(sorted(time(*each) for each in itertools.product(hours, minutes, seconds)))

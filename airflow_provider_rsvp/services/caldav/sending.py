@@ -12,8 +12,8 @@ By mail, three steps keep the promise that a reply goes out once at most and tha
          ▼
     write the answer, and "sent" for "sending"
 
-Were the answer written first, a lost mail would look like success ever after. Were the mail first, without a
-note, a crash before the writing would make the next try mail again.
+If the answer were written first, a lost mail would look like success from then on. If the mail went first, without a
+note, the next try after a crash would mail again.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ from airflow_provider_rsvp.services.wire import Purpose
 
 _AGENT, _FORCE, _DELIVERY = "SCHEDULE-AGENT", "SCHEDULE-FORCE-SEND", "SCHEDULE-STATUS"
 _WRITINGS = 3
-"""How often an answer is written whose mail is out, if the event changes meanwhile."""
+"""How often writing the answer is tried after its mail went out, if the event changes meanwhile."""
 
 Observe = Callable[[EventReference, Scope], Awaitable[HeldInvitation]]
 
@@ -90,7 +90,7 @@ class Sending:
     """
     Sends one reply.
 
-    :param observe: reads an event anew
+    :param observe: reads an event again
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Sending:
         if way.by_mail:
             return await self._mailed(held, reply, way)
         what = f"set {held.invitation.reference} to {reply.status}"
-        # An object may take longer to change than an event loop may stand still.
+        # Changing a large object would block the event loop for too long.
         data = await asyncio.to_thread(self._changed, held, reply, way)
         await self._store.put(held.resource, data, what, Purpose.SEND, dict(way.headers))
         return await self._confirmed(held, reply, way)
@@ -153,7 +153,7 @@ class Sending:
         by_server = server.schedules and agent == "SERVER"
         if agent == "NONE":
             self._refuse_words(reply, "the organizer wants no replies to it (SCHEDULE-AGENT=NONE)")
-            return _Way(told=False, note="Nobody is told: the event says so (SCHEDULE-AGENT=NONE).")
+            return _Way(told=False, note="Nobody is notified: the event says so (SCHEDULE-AGENT=NONE).")
         if not reply.notify_organizer:
             return self._silently() if by_server else _Way(told=False)
         if reply.proposed_time is not None:
@@ -186,8 +186,8 @@ class Sending:
                 return _Way(told=False, organizer=(_AGENT, "CLIENT"))
             case _:
                 raise UnsupportedByServiceError(
-                    "notify_organizer: the server tells the organizer itself and is not known to have a way to keep it "
-                    "from that; False is not possible."
+                    "notify_organizer: the server tells the organizer itself, and no way is known to prevent that; "
+                    "False is not possible."
                 )
 
     def _refuse_words(self, reply: Reply, why: str) -> None:
@@ -246,7 +246,7 @@ class Sending:
         places = range(len(fresh.object.events))
         document = with_organizer_parameter(fresh.object.document, places, name, None)
         try:
-            # It tells nobody anything, so it is no sending.
+            # It tells nobody anything, so it does not count as sending.
             await self._store.put(
                 fresh.resource, document.to_bytes(), f"tidy {fresh.invitation.reference}", Purpose.READ
             )
@@ -329,7 +329,7 @@ class Sending:
             await self._store.put(marked.resource, held.resource.data, what, Purpose.READ)
 
     async def _answered(self, marked: HeldInvitation, reply: Reply, way: _Way, note: str) -> None:
-        """Write the answer whose mail is out, over what others change meanwhile."""
+        """Write the answer after its mail went out, again if others change the event meanwhile."""
         what = f"set {marked.invitation.reference} to {reply.status}"
         held = marked
         for left in reversed(range(_WRITINGS)):
@@ -341,7 +341,7 @@ class Sending:
                 if not left:
                     raise
             except UnclearOutcomeError:
-                # Where the server tells nobody, writing again harms nobody.
+                # Where the server notifies nobody, writing again does no harm.
                 if way.by_server or not left:
                     raise
             held = await self._again(marked.invitation)
@@ -349,7 +349,7 @@ class Sending:
                 return
 
     def _noting(self, held: HeldInvitation, reply: Reply, note: str) -> bytes:
-        """Return the object with the answer whose mail is out."""
+        """Return the object with the answer that was mailed."""
         document, places = self._document(held)
         document = with_status(document, places, self._mine, reply.status)
         document = with_comment(document, places, reply.comment, self._marks)

@@ -65,12 +65,12 @@ class Resource:
             return {"If-Schedule-Tag-Match": self.schedule_tag}
         raise UnsupportedByServiceError(
             "The server gives no strong entity tag for the event, so it cannot be changed without the risk of "
-            "overwriting what somebody else changes meanwhile. Is there a proxy that compresses or rewrites answers?"
+            "overwriting concurrent changes. Is there a proxy that compresses or rewrites responses?"
         )
 
 
 class Store:
-    """Reads and writes what lies on a server."""
+    """Reads and writes the objects on a server."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -81,7 +81,7 @@ class Store:
 
         :raises EventNotFoundError: it is not there
         """
-        # A compressed answer may get a weak entity tag from a proxy, with which nothing can be changed.
+        # A proxy may give a compressed response a weak entity tag, with which nothing can be changed.
         request = Request(
             what=what,
             method="GET",
@@ -122,7 +122,7 @@ class Store:
             raise error_of(request, response)
         if response.headers.get("content-type", "").startswith("text/html"):
             raise MalformedResponseError(
-                f"{SERVICE} was asked to {what}; what answered (HTTP {response.status}, a page) is not the server."
+                f"{SERVICE} was asked to {what}; what responded (HTTP {response.status}, a page) is not the server."
             )
 
     async def properties(self, url: str, names: tuple[str, ...], what: str, depth: str = "0") -> Multistatus:
@@ -145,7 +145,7 @@ class Store:
             response = await self._exchange.send(request)
             location = response.headers.get("location")
             if 300 <= response.status < 400 and location:
-                # Of a path the host stays; any other address is checked by the transport like every address.
+                # A path keeps the host; the transport checks any other address.
                 url = location if "://" in location else urljoin(f"/{url.lstrip('/')}", location)
             elif response.status in (404, 405, 410, 501):
                 return None
@@ -156,7 +156,7 @@ class Store:
         raise MalformedResponseError(f"Could not {what}: the server's redirects lead in a circle.")
 
     async def options(self, path: str, what: str) -> Mapping[str, str]:
-        """Read what the server says of itself in the headers of its answers."""
+        """Read what the server says of itself in the headers of its responses."""
         request = Request(what=what, method="OPTIONS", url=path, purpose=Purpose.READ)
         response = await self._exchange.send(request)
         if not response.ok:
@@ -167,12 +167,12 @@ class Store:
         response = await self._exchange.send(request)
         if not response.ok:
             raise error_of(request, response)
-        # Long answers are common; an event loop has others to serve meanwhile.
+        # Parsing a long response would block the event loop.
         return await asyncio.to_thread(Multistatus.read, response, request.what)
 
 
 def error_of(request: Request, response: Response) -> RsvpError:
-    """Return the error that an answer stands for."""
+    """Return the error that a response stands for."""
     named = conditions(response) if response.body else frozenset()
     said = f"HTTP {response.status}"
     if named:
@@ -194,7 +194,9 @@ def error_of(request: Request, response: Response) -> RsvpError:
                 "factor, an app password is needed."
             )
         case 403 if f"{CALDAV}allowed-attendee-scheduling-object-change" in named:
-            return CannotRespondError(f"{could_not}. It takes no answers to this event in this way.")
+            return CannotRespondError(
+                f"{could_not}. It does not let attendees change this event in this way."
+            )
         case 403:
             return PermissionDeniedError(f"{could_not}. The user may not do this with that calendar.")
         case 404 | 410:

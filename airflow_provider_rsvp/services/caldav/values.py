@@ -19,7 +19,7 @@ def read_moment(text: str) -> date:
     """
     Return a time, or a date.
 
-    :raises ValueError: it is none
+    :raises ValueError: it is neither
     """
     moment = _READ(text.strip())
     if not isinstance(moment, date):
@@ -29,25 +29,25 @@ def read_moment(text: str) -> date:
 
 def read_moments(texts: Iterable[str], most: int) -> list[date]:
     """
-    Return the times and dates that lists of them hold; of a period its start.
+    Return the times and dates that lists of them hold; for a period its start.
 
-    :raises ValueError: one is none, or there are more than ``most``
+    :raises ValueError: one is malformed, or there are more than ``most``
     """
     values = list(texts)
     if sum(text.count(",") + 1 for text in values) > most:
-        raise InvalidInputError("it names more dates than a calendar can hold")
+        raise InvalidInputError("it names too many dates")
     return [read_moment(each.partition("/")[0]) for text in values for each in text.split(",")]
 
 
 def read_wall(text: str) -> datetime:
     """
-    Return a time as a clock shows it.
+    Return a local time, without a zone.
 
-    :raises ValueError: it is none
+    :raises ValueError: it is not one
     """
     moment = read_moment(text)
     if not isinstance(moment, datetime):
-        raise InvalidInputError(f"{text[:40]!r} is no time of day")
+        raise InvalidInputError(f"{text[:40]!r} is not a time of day")
     return moment.replace(tzinfo=None)
 
 
@@ -55,7 +55,7 @@ def read_duration(text: str) -> timedelta:
     """
     Return a duration.
 
-    :raises ValueError: it is none
+    :raises ValueError: it is not one
     """
     duration: timedelta = _DURATION(text.strip())
     return duration
@@ -65,7 +65,7 @@ def read_offset(text: str) -> timedelta:
     """
     Return an offset from UTC.
 
-    :raises ValueError: it is none
+    :raises ValueError: it is not one
     """
     offset: timedelta = _OFFSET(text.strip())
     return offset

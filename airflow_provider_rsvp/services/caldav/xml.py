@@ -1,5 +1,5 @@
 """
-XML as WebDAV speaks it (RFC 4918), read without trust.
+WebDAV's XML (RFC 4918), which is not trusted.
 
 A document type declaration is refused, so that no entity is ever expanded or fetched.
 """
@@ -32,7 +32,7 @@ _NUMBERED = re.compile("&#(?:x([0-9A-Fa-f]{1,20})|([0-9]{1,20}));")
 @dataclass(frozen=True, slots=True)
 class ResourceResponse:
     """
-    One resource of a multistatus answer.
+    One resource of a multistatus response.
 
     :param href: where it is, as the server writes it
     :param status: of the resource as a whole, where the server gives one
@@ -59,7 +59,7 @@ class ResourceResponse:
 @dataclass(frozen=True, slots=True)
 class Multistatus:
     """
-    A multistatus answer (RFC 4918, section 13).
+    A multistatus response (RFC 4918, section 13).
 
     :param sync_token: the token for the next report of changes (RFC 6578, section 6.4)
     """
@@ -70,10 +70,10 @@ class Multistatus:
     @classmethod
     def read(cls, response: Response, what: str) -> Multistatus:
         """
-        Return what an answer holds.
+        Return what a response holds.
 
         :param what: the request in words
-        :raises MalformedResponseError: it is no multistatus
+        :raises MalformedResponseError: it is not a multistatus
         """
         root = parse(response, what)
         if root.tag != f"{DAV}multistatus":
@@ -90,7 +90,7 @@ def parse(response: Response, what: str) -> Element:
     Where the body is not well-formed, it is read again without the characters that XML forbids: a stranger can bring
     one into an object of a calendar, and must not hide the others with it.
 
-    :raises MalformedResponseError: it is none, or declares a document type
+    :raises MalformedResponseError: it is not XML, or declares a document type
     """
     try:
         return _tree(response.body)
@@ -148,7 +148,7 @@ def _tree(body: bytes) -> Element:
 
 
 def conditions(response: Response) -> frozenset[str]:
-    """Return the names of the preconditions that an error names (RFC 4918, section 16); none if it names none."""
+    """Return the names of the preconditions that an error names (RFC 4918, section 16); empty if it names none."""
     try:
         root = parse(response, "read the error")
     except MalformedResponseError:
@@ -196,7 +196,8 @@ _OBJECT = (f"{DAV}getetag", f"{CALDAV}schedule-tag", f"{CALDAV}calendar-data")
 def _not_dav(response: Response, what: str) -> MalformedResponseError:
     return MalformedResponseError(
         f"Could not {what}: the response (HTTP {response.status}, {content_type(response)}, {len(response.body)} "
-        "bytes) is not what CalDAV documents. Is the host in the connection a CalDAV server, and is nothing in between?"
+        "bytes) is not what CalDAV documents. Check that the host in the connection is a CalDAV server, and that no "
+        "proxy responds in its place."
     )
 
 
@@ -229,7 +230,7 @@ def _named(name: str) -> str:
 def _response(element: Element, what: str) -> ResourceResponse:
     href = (element.findtext(f"{DAV}href") or "").strip()
     if not href:
-        raise MalformedResponseError(f"Could not {what}: the answer holds a resource without an address.")
+        raise MalformedResponseError(f"Could not {what}: the response holds a resource without an address.")
     properties: dict[str, Element] = {}
     for propstat in element.findall(f"{DAV}propstat"):
         if _status(propstat) in (200, None):

@@ -1,8 +1,8 @@
 """
-Zones: those that everybody knows, and those that a calendar object defines itself (RFC 5545, section 3.6.5).
+Time zones: well-known ones, and those that a calendar object defines itself (RFC 5545, section 3.6.5).
 
-The iCalendar library is not asked: it follows the rules of a definition for as long as they go, and remembers a
-definition for the objects that come later.
+The iCalendar library is not used for them: it expands the rules of a definition without bounds, and keeps a
+definition for later objects.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _Change:
 
 @dataclass(frozen=True, slots=True)
 class _Observance:
-    """A part of a definition: from when on which offset is in use."""
+    """A part of a definition: an offset, and when it comes into use."""
 
     before: timedelta
     after: timedelta
@@ -69,7 +69,7 @@ class _Observance:
 
         rules = tuple(Rule.read(line.value, start, until) for line in lines if line.name == "RRULE")
         if any(rule.frequency != "YEARLY" or rule.count is not None for rule in rules):
-            raise ValueError("the rule of a zone is not read")
+            raise ValueError("a rule of a zone is not supported")
         texts = (line.value for line in lines if line.name == "RDATE")
         dates = (each for each in read_moments(texts, _MOST_DATES) if isinstance(each, datetime))
         return cls(
@@ -105,11 +105,11 @@ class DefinedZone(tzinfo):
         return self._offset(wall.year, lambda change: change.shows(moment.fold) <= wall)
 
     def dst(self, moment: datetime | None) -> timedelta | None:
-        """Return None: which part of an offset is for the summer is not asked."""
+        """Return None: only whole offsets are used."""
         return None
 
     def tzname(self, moment: datetime | None) -> str | None:
-        """Return None: only the offsets are asked for."""
+        """Return None: only offsets are used."""
         return None
 
     def fromutc(self, moment: datetime) -> datetime:
@@ -164,7 +164,7 @@ class Zones:
 
     def __getitem__(self, name: str) -> tzinfo:
         """
-        Return the zone that a name stands for: the one that everybody knows, else the object's own.
+        Return the zone that a name stands for: the well-known one, else the object's own.
 
         :raises InvalidInputError: there is none
         :raises ValueError: its definition cannot be read
@@ -186,7 +186,7 @@ class Zones:
             if each.name in ("STANDARD", "DAYLIGHT") and block.first < each.first < block.last
         ]
         if not 0 < len(parts) <= _MOST_OBSERVANCES:
-            raise InvalidInputError("the definition of a zone says nothing, or too much")
+            raise InvalidInputError("the definition of a zone is empty or too long")
         return DefinedZone([_Observance.read(self._document.own_lines(each)) for each in parts], self._work)
 
 
@@ -196,14 +196,14 @@ def zone_of(text: str) -> tzinfo:
 
     :raises ValueError: it holds none
     """
-    # It is the user's own, and stays in use for long.
+    # It is the user's own, and stays in use for long, so its work is not bounded.
     zones = Zones(Document.read(text.encode(errors="replace")), UTC, Work(None))
     (name,) = zones.defined
     return zones[name]
 
 
 def clock(moment: datetime, zone: tzinfo) -> datetime:
-    """Return what a clock of the zone shows, as a plain time: pendulum's cannot stand in every zone."""
+    """Return what a clock of the zone shows, as a plain time: pendulum's times do not work with every tzinfo."""
     utc = moment.astimezone(UTC)
     plain = datetime.combine(utc.date(), utc.time(), timezone.utc)  # noqa: UP017 - datetime.UTC is not our UTC
     return plain.astimezone(zone).replace(tzinfo=None)

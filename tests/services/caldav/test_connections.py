@@ -117,7 +117,7 @@ class TestTheTestButton:
         radicale_proxy.faults({"kind": fault, "times": None})
         worked, message = press_test("caldav_plain")
         assert not worked
-        assert "Is the host in the connection a CalDAV server" in message
+        assert "the host in the connection is a CalDAV server" in message
 
     @pytest.mark.parametrize("status", [404, 405])
     def test_says_that_there_is_no_caldav(self, radicale, radicale_proxy, status):

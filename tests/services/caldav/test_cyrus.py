@@ -526,7 +526,7 @@ class TestIds:
         ],
     )
     def test_one_that_is_none_is_refused_before_any_request(self, cyrus, proxy, event_id):
-        with pytest.raises(InvalidInputError, match=r"^event_id: .* is no CalDAV id; expected"):
+        with pytest.raises(InvalidInputError, match=r"^event_id: .* is not a CalDAV id; expected"):
             reply(CONN, "accepted", event_id=event_id)
         assert proxy.seen == []
 
@@ -551,7 +551,7 @@ def test_the_test_button_says_who_where_and_what(cyrus):
         assert hook.test_connection() == (
             True,
             f"Connected as alice <{ALICE}>. 1 of 1 calendars can be answered from: personal ({CALENDAR}). "
-            "The server sends replies to organizers itself. It can be kept from it (notify_organizer=False). "
+            "The server sends replies to organizers itself. It can be told not to (notify_organizer=False). "
             "It carries comments. Proposed times cannot be sent.",
         )
 

@@ -270,7 +270,7 @@ class TestWhatIsNotMailed:
             "ORGANIZER;", "ORGANIZER;SCHEDULE-AGENT=NONE;"
         )
         radicale.request("PUT", f"{event.uid}.ics", text)
-        assert "Nobody is told" in reply("caldav_mail", "accepted", event_id=event.event_id).detail
+        assert "Nobody is notified" in reply("caldav_mail", "accepted", event_id=event.event_id).detail
         assert sink.letters == []
 
     def test_a_time_for_a_whole_series(self, invited, sink):

@@ -537,7 +537,7 @@ class TestWhatIsNone:
     )
     def test_is_one_clear_error(self, data):
         with (
-            pytest.raises(MalformedResponseError, match=r"^Could not read it: the answer is malformed"),
+            pytest.raises(MalformedResponseError, match=r"^Could not read it: the response is malformed"),
             reading("read it"),
         ):
             chosen(data)

@@ -128,7 +128,7 @@ class TestRules:
     )
     def test_that_count_are_given_up(self, text):
         rule = Rule.read(text, datetime(100, 1, 1), until)
-        with pytest.raises(InvalidInputError, match="more work"):
+        with pytest.raises(InvalidInputError, match="too much work"):
             list(rule.between(datetime(9000, 1, 1), datetime(9000, 2, 1), Work(MOST_EXAMINED)))
 
     @pytest.mark.parametrize(

@@ -310,5 +310,5 @@ def test_without_reports_of_changes_everything_is_read_if_the_tag_has_changed(ta
 
 def test_an_error_that_is_a_page_is_no_answer(radicale, radicale_proxy):
     radicale_proxy.faults({"kind": "html", "operation": "discover", "times": None})
-    with pytest.raises(MalformedResponseError, match="Is the host in the connection a CalDAV server"):
+    with pytest.raises(MalformedResponseError, match="the host in the connection is a CalDAV server"):
         reply(CONN, "accepted", event_id="work/1.ics", notify_organizer=False)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from raw_server import response
+from support.raw_server import response
 
 from airflow_provider_rsvp.exceptions import ServiceUnavailableError, UnclearOutcomeError
 from airflow_provider_rsvp.services.caldav import DIALECT
