@@ -15,9 +15,19 @@ from dagruns import outcome, run
 from running_airflow import wait_until
 
 try:
-    from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        TaskDeferred,
+    )
 except ImportError:  # Airflow 3.1 has them here only
-    from airflow.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+    from airflow.exceptions import (
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        TaskDeferred,
+    )
 
 from airflow_provider_rsvp.exceptions import InvalidInputError, ServiceUnavailableError
 from airflow_provider_rsvp.sensors.invitation import InvitationSensor
@@ -197,13 +207,35 @@ class TestDeferring:
         assert len(sandbox.requests()) == 2
 
 
+class TestFailing:
+    """What cannot be done: a mailbox on a service that has none."""
+
+    def test_it_fails_at_once(self, sandbox):
+        with pytest.raises(AirflowFailException, match=r"^UnsupportedByServiceError: mailbox: "):
+            sensor(conn_id="cronofy_default", mailbox="bob").execute({})
+
+    @pytest.mark.parametrize("soft", ["soft_fail", "never_fail"])
+    def test_it_may_be_a_skip(self, sandbox, soft):
+        failing = sensor(conn_id="cronofy_default", mailbox="bob", **{soft: True})
+        with pytest.raises(AirflowSkipException):
+            failing.execute({})
+        with pytest.raises(AirflowSkipException):
+            failing.execute_complete({}, {"failed": True, "known": {}, "until": NOWHERE_NEAR})
+
+
 class TestPoking:
-    @pytest.mark.parametrize(("answered", "found"), [(False, 0), (True, 1)])
-    def test_answered_ones_count_if_asked_for(self, sandbox, answered, found):
+    def test_one_that_is_not_deferrable_waits_in_the_worker(self, sandbox):
+        with pytest.raises(AirflowSensorTimeout):
+            sensor(deferrable=False, poke_interval=0.01, timeout=0.02).execute({})
+
+    @pytest.mark.parametrize(
+        ("arguments", "found"), [({}, 0), ({"answered": False}, 0), ({"answered": True}, 1)], ids=str
+    )
+    def test_answered_ones_count_only_if_asked_for(self, sandbox, arguments, found):
         from replies import reply
 
         reply(GRAPH, "accepted", event_id=str(invite(sandbox, "graph")["event_id"]))
-        poked = sensor(answered=answered, deferrable=False).poke({})
+        poked = sensor(**arguments, deferrable=False).poke({})
         assert (bool(poked), len(poked.xcom_value or ())) == (bool(found), found)
 
     def test_it_logs_how_many_match(self, sandbox, capsys):

@@ -15,9 +15,19 @@ from dagruns import outcome, run
 from running_airflow import wait_until
 
 try:
-    from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        TaskDeferred,
+    )
 except ImportError:  # Airflow 3.1 has them here only
-    from airflow.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+    from airflow.exceptions import (
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        TaskDeferred,
+    )
 
 from airflow_provider_rsvp.exceptions import CredentialsError, ServiceUnavailableError
 from airflow_provider_rsvp.model import EventReference
@@ -217,6 +227,21 @@ class TestDeferring:
             "poll_interval": 5.0,
         }
 
+    def test_one_that_is_not_deferrable_waits_in_the_worker(self, release):
+        with pytest.raises(AirflowSensorTimeout):
+            sensor(**release, deferrable=False, poke_interval=0.01, timeout=0.02).execute({})
+
+    @pytest.mark.parametrize("soft", ["soft_fail", "never_fail"])
+    def test_what_would_fail_may_be_a_skip(self, release, sandbox, soft):
+        sandbox.cancel("graph", release["event_id"])
+        with pytest.raises(AirflowFailException, match="the organizer cancelled the event"):
+            sensor(**release).execute({})
+        skipping = sensor(**release, **{soft: True})
+        with pytest.raises(AirflowSkipException, match="the organizer cancelled the event"):
+            skipping.execute({})
+        with pytest.raises(AirflowSkipException, match="the organizer cancelled the event"):
+            skipping.execute_complete({}, {"failed": False, "until": UNTIL})
+
     def test_it_waits_again_for_the_rest_of_the_time(self, release):
         until = pendulum.now("UTC").add(seconds=60).isoformat()
         with pytest.raises(TaskDeferred) as caught:
@@ -238,6 +263,12 @@ class TestDeferring:
         waiting = sensor(**release, attendees=BOB)
         found = waiting.execute_complete({}, {"failed": False, "until": LONG_AGO})
         assert found["subject"] == "Release go/no-go"
+
+    def test_it_ends_after_the_deadline(self, release):
+        with pytest.raises(
+            AirflowSensorTimeout, match=r"^The deadline 2020-01-01T00:00:00\+00:00 has passed"
+        ):
+            sensor(**release, deadline=LONG_AGO).execute({})
 
     def test_answers_count_even_after_the_deadline(self, release, sandbox):
         sandbox.answer("graph", release["event_id"], BOB, "accepted")
