@@ -289,6 +289,16 @@ class TestTrigger:
             assert fired(waiting(known)) == [{"failed": False, "known": known, "until": NOWHERE_NEAR}]
         assert len(sandbox.requests()) >= 5
 
+    def test_it_pauses_between_polls(self, sandbox):
+        async def seconds():
+            begun = asyncio.get_running_loop().time()
+            await anext(waiting(poll_interval=30.0).run())
+            return asyncio.get_running_loop().time() - begun
+
+        with after_polls(sandbox, 4, lambda: invite(sandbox, "graph")):
+            waited_for = asyncio.run(seconds())
+        assert waited_for >= 30.0 * (len(sandbox.requests()) - 1) >= 30.0 * 3
+
     def test_one_that_is_not_understood_fails_alone(self):
         """As another version of this package may have stored it; another error would end the triggerer."""
         with pytest.raises(TypeError, match=r"^days"):

@@ -22,6 +22,8 @@ from airflow_provider_rsvp.exceptions import (
     InvalidInputError,
     ServiceUnavailableError,
 )
+from airflow_provider_rsvp.services.client import Changes
+from airflow_provider_rsvp.triggers.announcing import ConfirmedPolls, Poll, unconfirmed_polls
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 from airflow_provider_rsvp.triggers.reading import WatchedCalendar, retry_forever
 
@@ -61,12 +63,24 @@ class Store:
 
     def __init__(self):
         self.values = {}
+        self.writes = 0
 
     async def aget(self, key, default=None):
         return json.loads(self.values[key]) if key in self.values else default
 
     async def aset(self, key, value):
         self.values[key] = json.dumps(value)
+        self.writes += 1
+
+
+class SharedByAssets:
+    """What Airflow gives a trigger that several assets share: whose state it should be is not clear."""
+
+    async def aget(self, key, default=None):
+        raise ValueError("several assets")
+
+    async def aset(self, key, value):
+        raise ValueError("several assets")
 
 
 def trigger(conn_id, store=None, **arguments):
@@ -278,11 +292,44 @@ class TestARestart:
         assert all(len(part) == 12 for pair in json.loads(text).items() for part in pair)
         assert "Secret" not in text
 
+    def test_it_is_saved_only_when_it_has_changed(self, sandbox):
+        store = Store()
+        with watching(trigger(GRAPH, store)) as events:
+            wait_for(lambda: store.writes)
+            wait_for_polls(sandbox)
+            assert store.writes == 1
+            invite(sandbox, "graph")
+            wait_for(lambda: store.writes == 2)
+        with watching(trigger(GRAPH, store)) as events:
+            wait_for_polls(sandbox)
+        assert events == []
+        assert store.writes == 2
+
+    @pytest.mark.parametrize(
+        ("other", "again"),
+        [
+            ({}, False),
+            ({"poll_interval": 0.06}, False),
+            ({"filter": {"subject": ["."]}}, True),
+            ({"answered": True}, True),
+            ({"conn_id": "msgraph_calendar_default", "mailbox": ALICE}, True),
+        ],
+        ids=str,
+    )
+    def test_watchers_of_one_asset_are_told_apart_by_what_they_announce(self, sandbox, other, again):
+        store = Store()
+        with watching(trigger(GRAPH, store)):
+            wait_for(lambda: store.values)
+        with watching(trigger(**{"conn_id": GRAPH, "store": store} | other)) as events:
+            wait_for_polls(sandbox)
+        assert bool(events) == again
+
     @pytest.mark.airflow
-    def test_without_a_state_store_it_is_saved_in_a_variable(self, sandbox, database):
+    @pytest.mark.parametrize("store", [None, SharedByAssets()], ids=["before 3.3", "of several assets"])
+    def test_without_a_state_store_it_is_saved_in_a_variable(self, sandbox, database, store):
         def made():
             one = trigger(GRAPH, filter={"subject": ["brand new"]})
-            one.asset_state_store = None
+            one.asset_state_store = store
             return one
 
         invite(sandbox, "graph")
@@ -410,6 +457,61 @@ class TestFailures:
         with watching(trigger(GRAPH, failing)) as after:
             wait_for_polls(sandbox)
         assert after == []
+
+
+class TestPolls:
+    """When what was announced is saved."""
+
+    @pytest.mark.parametrize(("poll_interval", "saved_after"), [(60.0, 10.0), (4.0, 4.0)])
+    def test_where_airflow_does_not_confirm_it_is_after_ten_seconds(
+        self, sandbox, poll_interval, saved_after
+    ):
+        async def seconds():
+            clock = asyncio.get_running_loop().time
+            polls = unconfirmed_polls(trigger(GRAPH, poll_interval=poll_interval).watch)
+            poll = await anext(polls)
+            begun, saved = clock(), []
+
+            async def save():
+                saved.append(clock() - begun)
+
+            poll.when_stored(save)
+            await anext(polls)
+            return *saved, clock() - begun
+
+        saved, polled_again = asyncio.run(seconds())
+        assert saved_after <= saved < saved_after + 3
+        assert poll_interval <= polled_again < poll_interval + 3
+
+    @acknowledging
+    def test_where_airflow_confirms_it_is_when_all_events_of_a_poll_are_stored(self):
+        from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
+
+        watch, saved = trigger(GRAPH).watch, []
+
+        def item(name, **outcome):
+            async def save():
+                saved.append(name)
+
+            poll = Poll(Changes((), None, complete=True), WatchedCalendar(watch))
+            poll.when_stored(save)
+            return AdvanceItem(poll, AdvanceOutcome(**{"acked": 0, "failed": 0, "rejected": 0} | outcome))
+
+        batch = [item("stored", acked=2), item("lost", acked=1, failed=1), item("later", acked=1)]
+        asyncio.run(ConfirmedPolls(watch).advance(batch))
+        assert saved == ["stored", "later"]
+
+    @acknowledging
+    def test_where_airflow_confirms_it_pauses_between_polls(self, sandbox):
+        async def seconds():
+            clock = asyncio.get_running_loop().time
+            polls = ConfirmedPolls(trigger(GRAPH, poll_interval=60.0).watch).open_stream()
+            await anext(polls)
+            begun = clock()
+            await anext(polls)
+            return clock() - begun
+
+        assert 60.0 <= asyncio.run(seconds()) < 63.0
 
 
 class TestRetryForever:

@@ -362,6 +362,28 @@ class TestTrigger:
         assert asyncio.run(asyncio.wait_for(seconds(), 600)) < 600
         assert pendulum.now("UTC") >= deadline
 
+    def test_it_pauses_between_polls(self, release, sandbox):
+        reference = EventReference(event_id=release["event_id"]).to_dict()
+
+        async def seconds():
+            begun = asyncio.get_running_loop().time()
+            await anext(trigger(reference=reference, attendees=[BOB], poll_interval=30.0).run())
+            return asyncio.get_running_loop().time() - begun
+
+        def answer():
+            sandbox.answer("graph", release["event_id"], BOB, "accepted")
+
+        with after_polls(sandbox, 4, answer):
+            waited_for = asyncio.run(seconds())
+        assert waited_for >= 30.0 * (len(sandbox.requests()) - 1) >= 30.0 * 3
+
+    def test_a_mailbox_on_a_service_that_has_none_makes_no_request(self, sandbox):
+        reference = EventReference(event_id="evt", mailbox="bob").to_dict()
+        assert events(trigger(conn_id="cronofy_default", reference=reference)) == [
+            {"failed": True, "until": UNTIL}
+        ]
+        assert sandbox.requests() == []
+
     def test_it_logs_changes_alone(self, release, sandbox, capsys, caplog):
         """A line each poll, from a thousand triggers, would hold up the triggerer."""
         reference = EventReference(event_id=release["event_id"]).to_dict()
