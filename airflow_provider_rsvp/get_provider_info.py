@@ -279,9 +279,9 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "RSVP",
                 "python-modules": [
-                    "airflow_provider_rsvp.triggers.participation_status",
+                    "airflow_provider_rsvp.triggers.participation_status_sensor",
                     "airflow_provider_rsvp.triggers.new_invitation",
-                    "airflow_provider_rsvp.triggers.invitation",
+                    "airflow_provider_rsvp.triggers.invitation_sensor",
                 ],
             }
         ],

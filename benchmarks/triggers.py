@@ -52,7 +52,7 @@ def table(sandbox: SandboxProcess, note: Callable[[str], None]) -> Table:
         triggerer.make(empty, {CONN_ID: sandbox.connections()[CONN_ID]})
         kinds = {
             "none": Waiting(),
-            f"{WAITING:,} `ParticipationStatusTrigger`, each its own event": Waiting(
+            f"{WAITING:,} `ParticipationStatusSensorTrigger`, each its own event": Waiting(
                 events=[_event(index, mailboxes) for index in range(WAITING)]
             ),
             f"{MAILBOXES} `NewInvitationTrigger`, a mailbox each": Waiting(mailboxes, share=1),

@@ -17,7 +17,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher
 from airflow_provider_rsvp.model import EventReference
 from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
-from airflow_provider_rsvp.triggers.participation_status import ParticipationStatusTrigger
+from airflow_provider_rsvp.triggers.participation_status_sensor import ParticipationStatusSensorTrigger
 from benchmarks.probe import Probe
 from benchmarks.triggerer import CONN_ID, POLL
 
@@ -89,9 +89,9 @@ def main() -> int:
     return 0
 
 
-def _trigger(event: dict[str, str], until: str) -> ParticipationStatusTrigger:
+def _trigger(event: dict[str, str], until: str) -> ParticipationStatusSensorTrigger:
     """Return what the sensor waits with."""
-    return ParticipationStatusTrigger(
+    return ParticipationStatusSensorTrigger(
         conn_id=CONN_ID,
         reference=EventReference(**event).to_plain(),
         scope="instance",

@@ -19,34 +19,34 @@ if TYPE_CHECKING:
 
 class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
     """
-    Wait until attendees of an event have answered it as wished.
+    Wait until attendees of an event have answered.
 
-    It fails at once when that can no longer come to be: someone who is needed declined, the event was cancelled,
-    it is over, or the service does not show the answers. It sends nothing. All parameters but the timeouts,
-    ``failure_timeout`` and ``deferrable`` are templated.
+    The task fails at once if they no longer can: too many declined, the event was cancelled or is over, or the service
+    does not show the answers. It sends nothing. All parameters except ``deferrable`` and the timeouts are templates.
 
     :param conn_id: a connection to any of the calendar services: the organizer's or an attendee's
     :param event_id: the service's own id of the event
     :param ical_uid: in place of ``event_id``: the event's iCalendar UID
-    :param original_start: with an id or UID: which instance, by its start as first planned;
+    :param original_start: with an id or UID: which instance, by its originally planned start;
         ISO 8601 or ``datetime``
-    :param attendees: ``required`` for all required attendees (where the service does not say who is: for all but
-        the organizer), ``me`` for the mailbox itself, or one address or several; on Bitrix24, ``user 7``
-    :param status: the answer that counts, or several
-    :param quorum: how many of them must have answered so; default is all
-    :param deadline: when to give up; ISO 8601 or ``datetime``; default is ``timeout`` alone
-    :param mailbox: whose calendar; default is the connection's own user
+    :param attendees: ``required`` for all required attendees (all but the organizer, if the service does not say who
+        is required), ``me`` for the mailbox itself, or an address or a list of them; on Bitrix24, ``user 7``
+    :param status: the participation status that counts, or a list of them
+    :param quorum: how many of the attendees need one of them; default is all
+    :param deadline: when to stop waiting; ISO 8601 or ``datetime``; default is ``timeout`` alone
+    :param mailbox: the owner of the calendar; default is the connection's own user
     :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
     :param scope: ``instance``, or ``series``
-    :param timezone: how to read times that name no zone; an IANA or Windows name
+    :param timezone: the time zone of times that name none; an IANA or Windows name
     :param deferrable: whether to wait in the triggerer, without a worker
-    :param failure_timeout: seconds for which passing failures are retried
-    :param request_timeout: seconds to wait for the response to one request
-    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :param failure_timeout: how long to retry passing failures, in seconds
+    :param request_timeout: how long to wait for the response to one request, in seconds
+    :param throttle_timeout: how long one request may wait in all because the service throttles, in seconds
     :return: the invitation, as :meth:`airflow_provider_rsvp.model.Invitation.to_plain` gives it
-    :raises AirflowFailException: it can no longer come to be, or cannot be done; Airflow does not retry
+    :raises AirflowFailException: the attendees can no longer answer, or an argument, the connection or the event is
+        wrong; Airflow does not retry
     :raises AirflowSensorTimeout: the deadline or the timeout passed
-    :raises PassingError: the service did not serve for longer than ``failure_timeout``; Airflow retries
+    :raises PassingError: the service failed for longer than ``failure_timeout``; Airflow retries
     """
 
     template_fields: Sequence[str] = (
@@ -105,48 +105,46 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
         self.throttle_timeout = throttle_timeout
 
     def execute(self, context: Context) -> Any:
-        """Look, and wait where there is still something to wait for."""
+        """Read the event once, and wait if the attendees can still answer."""
         if not self.deferrable:
             return super().execute(context)
         from airflow_provider_rsvp.hooks.errors import skipping_if
 
         with skipping_if(self.soft_fail or self.never_fail):
-            return self._look_or_defer(
-                context, self.failure_timeout, _now().add(seconds=self.timeout).isoformat()
-            )
+            return self._read_or_defer(self.failure_timeout, _now().add(seconds=self.timeout).isoformat())
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Look again, after the trigger saw that there is something to decide."""
+        """Read the event again, after the trigger fired."""
         from airflow_provider_rsvp.hooks.errors import skipping_if
 
         with skipping_if(self.soft_fail or self.never_fail):
-            return self._look_or_defer(
-                context, 0.0 if event["failed"] else self.failure_timeout, event["until"]
-            )
+            return self._read_or_defer(0.0 if event["failed"] else self.failure_timeout, event["until"])
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
-        return self._look(self.failure_timeout)
+        """Read the event once."""
+        return self._read(self.failure_timeout)
 
-    def _look_or_defer(self, context: Context, failure_timeout: float, until: str) -> Any:
-        from airflow_provider_rsvp.attendance import Awaited
+    def _read_or_defer(self, failure_timeout: float, until: str) -> Any:
         from airflow_provider_rsvp.hooks.errors import AirflowSensorTimeout
         from airflow_provider_rsvp.times import parse_instant
-        from airflow_provider_rsvp.triggers.participation_status import ParticipationStatusTrigger
+        from airflow_provider_rsvp.triggers.participation_status_sensor import (
+            ParticipationStatusSensorTrigger,
+        )
+        from airflow_provider_rsvp.waiting.attendees import AwaitedAnswers
 
-        looked = self._look(failure_timeout)
-        if looked:
-            return looked.xcom_value
-        awaited = Awaited.parse(self.attendees, self.status, self.quorum)
+        found = self._read(failure_timeout)
+        if found:
+            return found.xcom_value
+        awaited = AwaitedAnswers.parse(self.attendees, self.status, self.quorum)
         left = (parse_instant(until, field="timeout") - _now()).total_seconds()
         if left <= 0:
-            raise AirflowSensorTimeout(f"It did not come to be within {self.timeout:g} s.")
+            raise AirflowSensorTimeout(f"The attendees did not answer within {self.timeout:g} s.")
         self.defer(
-            trigger=ParticipationStatusTrigger(
+            trigger=ParticipationStatusSensorTrigger(
                 conn_id=self.conn_id,
                 reference=self._reference().to_plain(),
                 scope=self.scope,
-                attendees=awaited.who,
+                attendees=awaited.attendees,
                 status=sorted(str(status) for status in awaited.statuses),
                 quorum=awaited.quorum,
                 deadline=self._deadline(),
@@ -161,36 +159,36 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
         )
         return None
 
-    def _look(self, failure_timeout: float) -> PokeReturnValue:
-        from airflow_provider_rsvp.attendance import Awaited
+    def _read(self, failure_timeout: float) -> PokeReturnValue:
         from airflow_provider_rsvp.hooks.errors import (
             AirflowFailException,
             AirflowSensorTimeout,
             failing_at_once,
         )
         from airflow_provider_rsvp.times import parse_instant
+        from airflow_provider_rsvp.waiting.attendees import AwaitedAnswers
 
         with failing_at_once():
-            awaited = Awaited.parse(self.attendees, self.status, self.quorum)
+            awaited = AwaitedAnswers.parse(self.attendees, self.status, self.quorum)
             deadline = self._deadline()
             service, invitation = asyncio.run(self._invitation(failure_timeout))
-            standing = awaited.standing(invitation, service, _now())
-            self.log.info("%r: %s", invitation.subject, standing.detail)
-        if standing.impossible is not None:
+            progress = awaited.progress(invitation, service, _now())
+            self.log.info("%r: %s", invitation.subject, progress.detail)
+        if progress.impossible is not None:
             raise AirflowFailException(
-                f"{invitation.subject!r} ({invitation.reference}): {standing.impossible}, so that waiting is of no "
-                f"use any more. {standing.detail}"
+                f"Stopped waiting for {invitation.subject!r} ({invitation.reference}): {progress.impossible}. "
+                f"{progress.detail}"
             )
-        if standing.reached:
+        if progress.reached:
             return PokeReturnValue(True, invitation.to_plain())
         if deadline is not None and parse_instant(deadline, field="deadline") <= _now():
-            raise AirflowSensorTimeout(f"The deadline {deadline} has passed. {standing.detail}")
+            raise AirflowSensorTimeout(f"The deadline {deadline} has passed. {progress.detail}")
         return PokeReturnValue(False)
 
     async def _invitation(self, failure_timeout: float) -> tuple[str, Invitation]:
         from airflow_provider_rsvp.hooks.base import aget_calendar_hook
         from airflow_provider_rsvp.model import Scope
-        from airflow_provider_rsvp.triggers.retrying import retry_passing
+        from airflow_provider_rsvp.triggers.reading import retry_passing
 
         reference, scope = self._reference(), Scope.parse(self.scope)
         hook = await aget_calendar_hook(

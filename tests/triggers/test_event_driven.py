@@ -64,7 +64,7 @@ def airflow(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
-def looks(sandbox: Sandbox) -> int:
+def polls(sandbox: Sandbox) -> int:
     return sum("/calendarView/delta" in str(each["path"]) for each in sandbox.requests())
 
 
@@ -84,31 +84,31 @@ def test_nothing_is_lost_and_nothing_comes_twice(sandbox: Sandbox, airflow: Runn
             what=lambda: f"{subjects} are answered: {accepted()} {airflow.asset_events()} {airflow.log()}",
         )
 
-    def wait_for_looks(more: int) -> None:
-        begun = looks(sandbox)
+    def wait_for_polls(more: int) -> None:
+        begun = polls(sandbox)
         wait_until(
-            lambda: looks(sandbox) >= begun + more,
+            lambda: polls(sandbox) >= begun + more,
             seconds=120,
-            what=lambda: f"the calendar is looked at: {looks(sandbox)} {airflow.log()}",
+            what=lambda: f"the calendar is polled: {polls(sandbox)} {airflow.log()}",
         )
 
-    wait_for_looks(2)
+    wait_for_polls(2)
     invite(
         "Wanted 1", "Other 1"
     )  # nobody answers the latter, so it would be announced again if it were forgotten
     wait_for_mail("Wanted 1")
-    wait_for_looks(3)  # so that what was announced has been saved
+    wait_for_polls(3)  # so that what was announced has been saved
     airflow.kill("triggerer")
     burst = [f"Wanted {number}" for number in range(2, 8)]
     invite(*burst, "Other 2", "Neither")
     triggerer = airflow.start("triggerer")
     try:
         wait_for_mail(*burst)
-        wait_for_looks(3)
+        wait_for_polls(3)
         sandbox.faults([{"kind": "status", "status": 401, "times": 3}])
         invite("Wanted 8")
         wait_for_mail("Wanted 8")
-        wait_for_looks(3)
+        wait_for_polls(3)
     finally:
         airflow.kill("triggerer")
         triggerer.wait(20)
@@ -118,7 +118,7 @@ def test_nothing_is_lost_and_nothing_comes_twice(sandbox: Sandbox, airflow: Runn
     assert sorted(announced.values()) == [1] * 10
     assert len(airflow.runs("on_wanted")) <= 4
     assert len(airflow.runs("on_other")) == 2
-    # A failure for good ends no watch, which Airflow would begin again a second later.
+    # A permanent failure ends no watch: Airflow would restart it a second later.
     log = (airflow.home / "standalone.log").read_text()
     assert log.count("CredentialsError") == 3
     assert "exited with error" not in log

@@ -14,8 +14,6 @@ from airflow.executors.workloads import RunTrigger
 from airflow.jobs.triggerer_job_runner import TriggerRunner
 from airflow.models.trigger import Trigger
 from airflow.triggers.base import BaseEventTrigger
-from hypothesis import given
-from hypothesis import strategies as st
 from support.replies import reply
 from support.running_airflow import wait_until
 
@@ -24,12 +22,10 @@ from airflow_provider_rsvp.exceptions import (
     InvalidInputError,
     ServiceUnavailableError,
 )
-from airflow_provider_rsvp.model import EventReference, Invitation, ParticipationStatus, TimeRange
-from airflow_provider_rsvp.policies.conditions.filter import Filter
 from airflow_provider_rsvp.services.client import Changes
+from airflow_provider_rsvp.triggers.announcing import ConfirmedPolls, Poll, unconfirmed_polls
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
-from airflow_provider_rsvp.triggers.retrying import retry_forever
-from airflow_provider_rsvp.watching import MOST, Announced
+from airflow_provider_rsvp.triggers.reading import WatchedCalendar, retry_forever
 
 SERVICES = {
     "cronofy": ("cronofy_default", "acc_alice"),
@@ -41,7 +37,7 @@ GRAPH, ALICE = SERVICES["graph"]
 NOW = pendulum.now("UTC")
 acknowledging = pytest.mark.skipif(
     not hasattr(BaseEventTrigger, "create_shared_stream_producer"),
-    reason="needs an Airflow that says when it has stored an event",
+    reason="needs an Airflow that confirms that it has stored an event",
 )
 
 
@@ -67,12 +63,24 @@ class Store:
 
     def __init__(self):
         self.values = {}
+        self.writes = 0
 
     async def aget(self, key, default=None):
         return json.loads(self.values[key]) if key in self.values else default
 
     async def aset(self, key, value):
         self.values[key] = json.dumps(value)
+        self.writes += 1
+
+
+class SharedByAssets:
+    """What Airflow gives a trigger that several assets share: whose state it should be is not clear."""
+
+    async def aget(self, key, default=None):
+        raise ValueError("several assets")
+
+    async def aset(self, key, value):
+        raise ValueError("several assets")
 
 
 def trigger(conn_id, store=None, **arguments):
@@ -113,8 +121,8 @@ def wait_for(done, what=lambda: ""):
     wait_until(done, seconds=60, what=what)
 
 
-def wait_for_looks(sandbox, more=4):
-    """Wait until the service was asked a few times more."""
+def wait_for_polls(sandbox, more=4):
+    """Wait until the service has received a few more requests."""
     begun = len(sandbox.requests())
     wait_for(lambda: len(sandbox.requests()) >= begun + more)
 
@@ -130,9 +138,9 @@ def invite(sandbox, service, **wish):
 @contextmanager
 def sharing(*triggers, join=None):
     """
-    Run triggers as Airflow's triggerer does where they share a look; all but the first from when ``join`` is set.
+    Run triggers as Airflow's triggerer does where they share their polls; all but the first once ``join`` is set.
 
-    Yields, for each, the events that came and are to be confirmed, and what confirms that they are stored.
+    Yields the events of each, which are to be confirmed, and a function that confirms that they are stored.
     """
     from airflow.triggers.shared_stream import SharedStreamManager
 
@@ -171,26 +179,26 @@ def service(request, sandbox):
 
 
 class TestFires:
-    def test_for_what_waits_at_first_and_for_what_comes_in_later(self, service, sandbox):
+    def test_for_what_is_pending_at_first_and_for_what_comes_in_later(self, service, sandbox):
         conn_id, _ = SERVICES[service]
         with watching(trigger(conn_id)) as events:
             wait_for(lambda: len(events) == 1)
             assert len(events[0]) > 3
             row = invite(sandbox, service)
             wait_for(lambda: len(events) == 2)
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
         assert len(events) == 2
         (pointer,) = events[1]
         assert set(pointer) == {"event_id", "original_start"}
         if service != "graph":  # whose default id is another than the immutable one
             assert pointer["event_id"] == row["event_id"]
 
-    def test_for_what_the_filter_matches_alone(self, service, sandbox):
+    def test_only_for_what_the_filter_matches(self, service, sandbox):
         conn_id, _ = SERVICES[service]
         with watching(trigger(conn_id, filter={"subject": ["^brand new$"]})) as events:
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
             invite(sandbox, service, subject="Something else")
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
             assert events == []
             invite(sandbox, service)
             wait_for(lambda: events)
@@ -202,10 +210,10 @@ class TestFires:
         with watching(trigger(conn_id)) as events:
             wait_for(lambda: events)
             reply(conn_id, "accepted", event_id=event_id)
-            wait_for_looks(sandbox, 6)
+            wait_for_polls(sandbox, 6)
         assert len(events) == 1
 
-    def test_for_my_own_answer_if_that_is_wished(self, service, sandbox):
+    def test_for_my_own_answer_if_answered_ones_are_asked_for(self, service, sandbox):
         conn_id, mailbox = SERVICES[service]
         event_id = sandbox.event_id(service, "release", mailbox)
         with watching(trigger(conn_id, answered=True)) as events:
@@ -225,10 +233,10 @@ class TestARestart:
         invite(sandbox, service)
         with watching(trigger(conn_id, store)) as events:
             wait_for(lambda: events)
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
         assert [len(each) for each in events] == [1]
 
-    def test_before_it_is_remembered_announces_the_same_again(self, sandbox):
+    def test_before_it_was_saved_announces_the_same_again(self, sandbox):
         """Airflow may not have stored the event yet, so what was not saved counts as not announced."""
         store = Store()
         first = []
@@ -240,30 +248,30 @@ class TestARestart:
         assert store.values == {}
 
     @acknowledging
-    def test_it_is_remembered_once_airflow_says_that_the_event_is_stored(self, sandbox):
+    def test_it_is_saved_once_airflow_confirms_that_the_event_is_stored(self, sandbox):
         store = Store()
         with sharing(trigger(GRAPH, store)) as ((events,), confirm):
             wait_for(lambda: events)
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
             assert store.values == {}
             confirm(events)
             wait_for(lambda: store.values)
         with sharing(trigger(GRAPH, store)) as ((events,), _):
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
         assert events == []
 
     @acknowledging
-    def test_what_airflow_did_not_store_comes_again(self, sandbox):
+    def test_what_airflow_did_not_store_is_announced_again(self, sandbox):
         store = Store()
         for _ in range(2):
             with sharing(trigger(GRAPH, store)) as ((events,), _confirm):
                 wait_for(lambda events=events: events)
-                wait_for_looks(sandbox)
+                wait_for_polls(sandbox)
             assert len(events) == 1
         assert store.values == {}
 
     @acknowledging
-    def test_those_that_share_a_look_remember_for_themselves(self, sandbox):
+    def test_triggers_that_share_polls_store_what_they_announced_separately(self, sandbox):
         stores = [Store(), Store()]
         filters = [{"subject": ["^brand"]}, {"subject": ["^other"]}]
         triggers = [trigger(GRAPH, store, filter=each) for store, each in zip(stores, filters, strict=True)]
@@ -275,7 +283,7 @@ class TestARestart:
                 wait_for(lambda number=number: stores[number].values)
         assert [len(each) for each in events] == [1, 1]
 
-    def test_remembers_hashes_alone(self, sandbox):
+    def test_only_hashes_are_stored(self, sandbox):
         store = Store()
         invite(sandbox, "graph", subject="Secret plans")
         with watching(trigger(GRAPH, store)):
@@ -284,19 +292,52 @@ class TestARestart:
         assert all(len(part) == 12 for pair in json.loads(text).items() for part in pair)
         assert "Secret" not in text
 
+    def test_it_is_saved_only_when_it_has_changed(self, sandbox):
+        store = Store()
+        with watching(trigger(GRAPH, store)) as events:
+            wait_for(lambda: store.writes)
+            wait_for_polls(sandbox)
+            assert store.writes == 1
+            invite(sandbox, "graph")
+            wait_for(lambda: store.writes == 2)
+        with watching(trigger(GRAPH, store)) as events:
+            wait_for_polls(sandbox)
+        assert events == []
+        assert store.writes == 2
+
+    @pytest.mark.parametrize(
+        ("other", "again"),
+        [
+            ({}, False),
+            ({"poll_interval": 0.06}, False),
+            ({"filter": {"subject": ["."]}}, True),
+            ({"answered": True}, True),
+            ({"conn_id": "msgraph_calendar_default", "mailbox": ALICE}, True),
+        ],
+        ids=str,
+    )
+    def test_watchers_of_one_asset_are_told_apart_by_what_they_announce(self, sandbox, other, again):
+        store = Store()
+        with watching(trigger(GRAPH, store)):
+            wait_for(lambda: store.values)
+        with watching(trigger(**{"conn_id": GRAPH, "store": store} | other)) as events:
+            wait_for_polls(sandbox)
+        assert bool(events) == again
+
     @pytest.mark.airflow
-    def test_without_a_state_store_it_is_remembered_in_a_variable(self, sandbox, database):
+    @pytest.mark.parametrize("store", [None, SharedByAssets()], ids=["before 3.3", "of several assets"])
+    def test_without_a_state_store_it_is_saved_in_a_variable(self, sandbox, database, store):
         def made():
             one = trigger(GRAPH, filter={"subject": ["brand new"]})
-            one.asset_state_store = None
+            one.asset_state_store = store
             return one
 
         invite(sandbox, "graph")
         with watching(made()) as events:
             wait_for(lambda: events)
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
         with watching(made()) as events:
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
         assert events == []
 
 
@@ -305,7 +346,7 @@ SECRET = "".join(["hun", "ter2"])
 
 
 class Failing(Store):
-    """Airflow's store while its database is away: reading or writing fails so many times."""
+    """Airflow's store while its database is down: reading or writing fails so many times."""
 
     def __init__(self, *, reading=0, writing=0):
         super().__init__()
@@ -325,9 +366,9 @@ class Failing(Store):
 
 
 class TestFailures:
-    """Nothing ends a watch: Airflow would begin it again a second later, and again."""
+    """Nothing ends a watch: Airflow would restart it a second later, again and again."""
 
-    def test_one_that_may_pass_is_ridden_out(self, sandbox, caplog):
+    def test_a_passing_one_is_retried(self, sandbox, caplog):
         sandbox.faults([{"kind": "status", "status": 500, "times": 2}])
         with watching(trigger(GRAPH, failure_timeout=60)) as events:
             wait_for(lambda: events)
@@ -336,12 +377,12 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("status", "error"),
         [(500, ServiceUnavailableError), (401, CredentialsError)],
-        ids=["passing", "for good"],
+        ids=["passing", "permanent"],
     )
     @pytest.mark.parametrize(
         "share", [False, pytest.param(True, marks=acknowledging)], ids=["alone", "shared"]
     )
-    def test_others_are_errors_in_the_log_until_it_is_mended(self, sandbox, caplog, status, error, share):
+    def test_others_are_logged_as_errors_until_one_poll_succeeds(self, sandbox, caplog, status, error, share):
         sandbox.faults([{"kind": "status", "status": status, "times": 4}])
         watched = trigger(GRAPH)
         with sharing(watched) if share else watching(watched) as found:
@@ -357,32 +398,32 @@ class TestFailures:
             sandbox.faults([{"kind": "status", "status": 401, "times": 3}])
             invite(sandbox, "graph")
             wait_for(lambda: len(events) == 2)
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
         assert [len(each) for each in events[1:]] == [1]
 
-    def test_a_mailbox_where_there_are_none_is_asked_for_nowhere(self, sandbox, caplog):
+    def test_a_mailbox_on_a_service_that_has_none_makes_no_request(self, sandbox, caplog):
         with watching(trigger("cronofy_default", mailbox="bob")):
             wait_for(lambda: "UnsupportedByServiceError" in caplog.text)
         assert sandbox.requests() == []
 
-    def test_an_unforeseen_one_is_told_without_its_text(self, sandbox, caplog, monkeypatch):
-        def failing(self, today, since, look=NewInvitationTrigger.changes, left=[None] * 2):
+    def test_an_unexpected_one_is_logged_without_its_text(self, sandbox, caplog, monkeypatch):
+        def failing(self, read=WatchedCalendar.read, left=[None] * 2):
             if left:
                 left.pop()
                 raise RuntimeError(SECRET)
-            return look(self, today, since)
+            return read(self)
 
-        monkeypatch.setattr(NewInvitationTrigger, "changes", failing)
+        monkeypatch.setattr(WatchedCalendar, "read", failing)
         with watching(trigger(GRAPH)) as events:
             wait_for(lambda: events)
-        assert "An unforeseen RuntimeError" in caplog.text
+        assert "Unexpected RuntimeError" in caplog.text
         assert "in failing" in caplog.text
         assert SECRET not in caplog.text
 
     @pytest.mark.parametrize(
         "share", [False, pytest.param(True, marks=acknowledging)], ids=["alone", "shared"]
     )
-    def test_memory_that_cannot_be_read_loses_and_repeats_nothing(self, sandbox, caplog, share):
+    def test_a_store_that_cannot_be_read_loses_and_repeats_nothing(self, sandbox, caplog, share):
         healthy = Store()
         with watching(trigger(GRAPH, healthy)):
             wait_for(lambda: healthy.values)
@@ -393,14 +434,14 @@ class TestFailures:
         with sharing(watched) if share else watching(watched) as found:
             events = found[0][0] if share else found
             wait_for(lambda: events)
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
         assert len(events) == 1
         assert share or len(events[0]) == 1
-        assert caplog.text.count("An unforeseen RuntimeError") == 1
+        assert caplog.text.count("Unexpected RuntimeError") == 1
         assert SECRET not in caplog.text
 
     @acknowledging
-    def test_memory_that_cannot_be_written_is_written_later(self, sandbox, caplog):
+    def test_a_store_that_cannot_be_written_is_written_later(self, sandbox, caplog):
         failing, healthy = Failing(writing=3), Store()
         triggers = [
             trigger(GRAPH, store, filter=each)
@@ -414,40 +455,94 @@ class TestFailures:
         assert [len(each) for each in events] == [1, 1]
         assert SECRET not in caplog.text
         with watching(trigger(GRAPH, failing)) as after:
-            wait_for_looks(sandbox)
+            wait_for_polls(sandbox)
         assert after == []
 
 
-class TestTirelessly:
-    def pauses(self, monkeypatch, *, fails, failure_timeout=0, rest=60):
-        """Return the seconds that are paused while a look fails in these ways."""
+class TestPolls:
+    """When what was announced is saved."""
+
+    @pytest.mark.parametrize(("poll_interval", "saved_after"), [(60.0, 10.0), (4.0, 4.0)])
+    def test_where_airflow_does_not_confirm_it_is_after_ten_seconds(
+        self, sandbox, poll_interval, saved_after
+    ):
+        async def seconds():
+            clock = asyncio.get_running_loop().time
+            polls = unconfirmed_polls(trigger(GRAPH, poll_interval=poll_interval).watch)
+            poll = await anext(polls)
+            begun, saved = clock(), []
+
+            async def save():
+                saved.append(clock() - begun)
+
+            poll.when_stored(save)
+            await anext(polls)
+            return *saved, clock() - begun
+
+        saved, polled_again = asyncio.run(seconds())
+        assert saved_after <= saved < saved_after + 3
+        assert poll_interval <= polled_again < poll_interval + 3
+
+    @acknowledging
+    def test_where_airflow_confirms_it_is_when_all_events_of_a_poll_are_stored(self):
+        from airflow.triggers.shared_stream import AdvanceItem, AdvanceOutcome
+
+        watch, saved = trigger(GRAPH).watch, []
+
+        def item(name, **outcome):
+            async def save():
+                saved.append(name)
+
+            poll = Poll(Changes((), None, complete=True), WatchedCalendar(watch))
+            poll.when_stored(save)
+            return AdvanceItem(poll, AdvanceOutcome(**{"acked": 0, "failed": 0, "rejected": 0} | outcome))
+
+        batch = [item("stored", acked=2), item("lost", acked=1, failed=1), item("later", acked=1)]
+        asyncio.run(ConfirmedPolls(watch).advance(batch))
+        assert saved == ["stored", "later"]
+
+    @acknowledging
+    def test_where_airflow_confirms_it_pauses_between_polls(self, sandbox):
+        async def seconds():
+            clock = asyncio.get_running_loop().time
+            polls = ConfirmedPolls(trigger(GRAPH, poll_interval=60.0).watch).open_stream()
+            await anext(polls)
+            begun = clock()
+            await anext(polls)
+            return clock() - begun
+
+        assert 60.0 <= asyncio.run(seconds()) < 63.0
+
+
+class TestRetryForever:
+    def pauses(self, monkeypatch, *, fails, failure_timeout=0, pause=60):
+        """Return the pauses in seconds while a read fails in these ways."""
         pauses, ways = [], iter(fails)
 
         async def sleep(seconds, real=asyncio.sleep):
             pauses.append(seconds)
             await real(0)
 
-        async def look():
+        async def read():
             error = next(ways, None)
             if error is not None:
                 raise error("It fails.")
-            return "seen"
+            return "read"
 
         monkeypatch.setattr(asyncio, "sleep", sleep)
         monkeypatch.setattr(random, "uniform", lambda *_: 1.0)
-        assert (
-            asyncio.run(retry_forever(look, failure_timeout=failure_timeout, rest=rest, what="It")) == "seen"
-        )
+        done = retry_forever(read, failure_timeout=failure_timeout, pause=pause, what="It")
+        assert asyncio.run(done) == "read"
         return pauses
 
     @pytest.mark.parametrize("error", [CredentialsError, ServiceUnavailableError, RuntimeError])
-    def test_looks_become_rarer_down_to_one_in_a_quarter_of_an_hour(self, monkeypatch, error):
+    def test_polls_become_rarer_down_to_one_in_a_quarter_of_an_hour(self, monkeypatch, error):
         assert self.pauses(monkeypatch, fails=[error] * 7) == [60, 120, 240, 480, 900, 900, 900]
 
-    def test_they_never_come_more_often_than_healthy_ones(self, monkeypatch):
-        assert self.pauses(monkeypatch, fails=[CredentialsError] * 3, rest=3600) == [3600] * 3
+    def test_they_are_never_more_frequent_than_healthy_ones(self, monkeypatch):
+        assert self.pauses(monkeypatch, fails=[CredentialsError] * 3, pause=3600) == [3600] * 3
 
-    def test_one_for_good_is_not_ridden_out(self, monkeypatch):
+    def test_a_permanent_one_is_not_retried_sooner(self, monkeypatch):
         fails = [ServiceUnavailableError, ServiceUnavailableError, CredentialsError, ServiceUnavailableError]
         assert self.pauses(monkeypatch, fails=fails, failure_timeout=3600) == [1, 2, 60, 120]
 
@@ -460,11 +555,20 @@ class TestArguments:
         assert json.loads(json.dumps(arguments)) == arguments
         assert NewInvitationTrigger(**arguments).serialize() == (path, arguments)
 
-    def test_triggers_that_look_at_the_same_share_the_look(self):
+    def test_triggers_that_read_the_same_share_their_polls(self):
         key = trigger(GRAPH).shared_stream_key()
         assert trigger(GRAPH, filter={"subject": ["x"]}, answered=True).shared_stream_key() == key
-        assert trigger(GRAPH, mailbox="bob@contoso.example").shared_stream_key() != key
-        assert trigger("cronofy_default").shared_stream_key() != key
+        for other in (
+            {"conn_id": "cronofy_default"},
+            {"mailbox": "bob@contoso.example"},
+            {"calendar_id": "team"},
+            {"days": 3},
+            {"poll_interval": 3},
+            {"failure_timeout": 3},
+            {"request_timeout": 3},
+            {"throttle_timeout": 3},
+        ):
+            assert trigger(**{"conn_id": GRAPH} | other).shared_stream_key() != key
 
     @MISTAKES
     def test_mistakes_are_found_when_the_dag_is_parsed(self, arguments):
@@ -490,103 +594,15 @@ class TestArguments:
 
 
 @acknowledging
-def test_one_that_joins_looks_that_others_began_sees_everything_first(sandbox):
+def test_one_that_joins_others_reads_the_whole_window_first(sandbox):
     """What was announced to the others before it joined would be lost to it."""
     first, late = trigger(GRAPH), trigger(GRAPH, filter={"subject": ["."]})
     join = threading.Event()
     with sharing(first, late, join=join) as (events, confirm):
         wait_for(lambda: events[0])
         confirm(events[0])
-        wait_for_looks(sandbox)
+        wait_for_polls(sandbox)
         join.set()
         wait_for(lambda: events[1])
     assert [len(each) for each in events] == [1, 1]
     assert sum("deltatoken" not in str(each["query"]).lower() for each in sandbox.requests()) == 2
-
-
-def event(number, status="needs-action", subject="S", hour=1, **changes):
-    start = NOW.add(days=1, hours=hour)
-    return Invitation(
-        reference=EventReference(event_id=f"e{number}"),
-        subject=subject,
-        time=TimeRange(start, start.add(hours=1)),
-        status=ParticipationStatus(status),
-        **changes,
-    )
-
-
-def announcing(remembered=()):
-    return Announced(Filter.parse(None), answered=False, remembered=dict(remembered))
-
-
-def ids(found):
-    return [each.reference.event_id for each in found]
-
-
-class TestAnnounced:
-    def test_a_change_is_announced_and_the_same_is_not(self):
-        announced = announcing()
-        assert ids(announced.take(Changes((event(1),), "t", True), NOW)) == ["e1"]
-        assert ids(announced.take(Changes((event(1),), "t", False), NOW)) == []
-        assert ids(announced.take(Changes((event(1, hour=2),), "t", False), NOW)) == ["e1"]
-        assert ids(announced.take(Changes((event(1),), "t", False), NOW)) == ["e1"]
-
-    def test_what_waits_again_is_announced_again(self):
-        announced = announcing()
-        announced.take(Changes((event(1),), "t", True), NOW)
-        assert announced.take(Changes((event(1, "accepted"),), "t", False), NOW) == []
-        assert ids(announced.take(Changes((event(1),), "t", False), NOW)) == ["e1"]
-
-    def test_what_is_over_or_cancelled_or_my_own_is_not(self):
-        over = event(1, hour=-48)
-        own, cancelled = event(2, is_organizer=True), event(3, is_cancelled=True)
-        assert announcing().take(Changes((over, own, cancelled), "t", True), NOW) == []
-
-    def test_it_remembers_so_many_at_most(self):
-        announced = announcing()
-        announced.take(Changes(tuple(event(number) for number in range(MOST + 10)), "t", True), NOW)
-        assert len(announced.remembered) == MOST
-        assert len(json.dumps(announced.remembered)) < 64 * 1024
-
-    @given(
-        st.lists(
-            st.lists(
-                st.builds(
-                    event,
-                    st.integers(0, 4),
-                    st.sampled_from(["needs-action", "accepted"]),
-                    st.sampled_from(["S", "T"]),
-                ),
-                max_size=5,
-                unique_by=lambda each: each.reference.event_id,
-            ),
-            max_size=8,
-        ),
-        st.integers(0, 8),
-    )
-    def test_a_restart_changes_nothing(self, looks, restart):
-        """Whatever comes in: one that is made again from what was remembered announces the same."""
-        through, restarted = announcing(), announcing()
-        for number, found in enumerate(looks):
-            if number == restart:
-                restarted = announcing(json.loads(json.dumps(restarted.remembered)))
-            changes = Changes(tuple(found), None, complete=True)
-            assert through.take(changes, NOW) == restarted.take(changes, NOW)
-
-    @given(
-        st.lists(
-            st.tuples(
-                st.integers(0, 4), st.sampled_from(["needs-action", "accepted"]), st.sampled_from("ST")
-            ),
-            max_size=20,
-        )
-    )
-    def test_what_waits_has_been_announced_as_it_is(self, history):
-        """Nothing is lost: after each change, all that waits was announced in its present state."""
-        announced, now_as, told = announcing(), {}, {}
-        for number, status, subject in history:
-            now_as[number] = event(number, status, subject)
-            for each in announced.take(Changes((now_as[number],), "t", complete=False), NOW):
-                told[each.reference.event_id] = each
-        for each in now_as.values():
-            assert not each.pending or told[each.reference.event_id] == each

@@ -1,4 +1,4 @@
-"""Waits, in the triggerer, until attendees have answered."""
+"""Waits in the triggerer on behalf of ``ParticipationStatusSensor``."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 
-class ParticipationStatusTrigger(BaseTrigger):
+class ParticipationStatusSensorTrigger(BaseTrigger):
     """
-    Looks at one event again and again until there is something to decide.
+    Polls one event until the attendees have answered, no longer can, or the deadline passes, and fires once.
 
-    Its event does not say what: who waits looks for themselves. So no name, address or title is in the event.
+    The trigger's event does not say which, and holds no name, address or title; the sensor then reads the event itself.
 
     :param conn_id: a connection to any of the calendar services
-    :param reference: the event, as :meth:`airflow_provider_rsvp.model.EventReference.to_plain` gives it
+    :param reference: which event, as :meth:`airflow_provider_rsvp.model.EventReference.to_plain` gives it
     :param scope: ``instance`` or ``series``
     :param attendees: ``me``, ``required``, or addresses
-    :param status: the answers that count
-    :param quorum: how many must have answered so; None for all
-    :param deadline: ISO 8601 with a zone; None for no deadline
-    :param until: when the task times out, ISO 8601; comes back with the event
-    :param poll_interval: seconds between two looks
-    :param failure_timeout: seconds for which passing failures are retried
-    :param request_timeout: seconds to wait for the response to one request
-    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :param status: the participation statuses that count
+    :param quorum: how many of the attendees need one of them; None for all
+    :param deadline: when to stop waiting, ISO 8601 with a zone; None for no deadline
+    :param until: when the task times out, ISO 8601; returned in the event
+    :param poll_interval: seconds between two polls
+    :param failure_timeout: how long to retry passing failures, in seconds
+    :param request_timeout: how long to wait for the response to one request, in seconds
+    :param throttle_timeout: how long one request may wait in all because the service throttles, in seconds
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class ParticipationStatusTrigger(BaseTrigger):
         self.failure_timeout = failure_timeout
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
-        self._stood: str | None = None
+        self._last_detail: str | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and its arguments, plain JSON without a secret."""
@@ -81,17 +81,17 @@ class ParticipationStatusTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield ``{"failed": whether looking failed, "until": …}`` once."""
+        """Yield ``{"failed": whether reading failed, "until": …}`` once."""
         import pendulum
 
         from airflow_provider_rsvp.exceptions import RsvpError
         from airflow_provider_rsvp.times import UTC, parse_instant
-        from airflow_provider_rsvp.triggers.retrying import retry_passing
+        from airflow_provider_rsvp.triggers.reading import retry_passing
 
         deadline = parse_instant(self.deadline, field="deadline") if self.deadline else None
         while True:
             try:
-                decided = await retry_passing(self._decided, failure_timeout=self.failure_timeout)
+                decided = await retry_passing(self._is_decided, failure_timeout=self.failure_timeout)
             except RsvpError as error:
                 self.log.warning("%s", error)
                 yield self._event(failed=True)
@@ -102,29 +102,30 @@ class ParticipationStatusTrigger(BaseTrigger):
                 return
             await asyncio.sleep(min(self.poll_interval, left))
 
-    async def _decided(self) -> bool:
+    async def _is_decided(self) -> bool:
         import pendulum
 
-        from airflow_provider_rsvp.attendance import Awaited
         from airflow_provider_rsvp.model import EventReference, Scope
         from airflow_provider_rsvp.preconditions import against_reference, check
         from airflow_provider_rsvp.times import UTC
-        from airflow_provider_rsvp.triggers.calendars import open_calendar
+        from airflow_provider_rsvp.triggers.reading import open_calendar
+        from airflow_provider_rsvp.waiting.attendees import AwaitedAnswers
 
         reference = EventReference.parse(**self.reference)
         async with open_calendar(
             self.conn_id, request_timeout=self.request_timeout, throttle_timeout=self.throttle_timeout
         ) as (hook, calendar):
-            check(against_reference(calendar.client.capabilities, calendar.client.service, reference))
+            client = calendar.client
+            check(against_reference(client.capabilities, client.service, reference))
             invitation = await calendar.client.observe(reference, Scope.parse(self.scope))
-        awaited = Awaited.parse(self.attendees, self.status, self.quorum)
-        standing = awaited.standing(invitation, hook.hook_name, pendulum.now(UTC))
-        # The task told how it stood at first. The lines of all triggers go through one socket, and hold up all of them
-        # while the triggerer's supervisor is too busy to read it.
-        if self._stood not in (None, standing.detail):
-            self.log.info("%s", standing.detail)
-        self._stood = standing.detail
-        return standing.reached or standing.impossible is not None
+        awaited = AwaitedAnswers.parse(self.attendees, self.status, self.quorum)
+        progress = awaited.progress(invitation, hook.hook_name, pendulum.now(UTC))
+        # Only changes are logged, as the task has logged the first state: the lines of all triggers go through one
+        # socket, and block them all while the triggerer's supervisor is too busy to read it.
+        if self._last_detail not in (None, progress.detail):
+            self.log.info("%s", progress.detail)
+        self._last_detail = progress.detail
+        return progress.reached or progress.impossible is not None
 
     def _event(self, *, failed: bool) -> TriggerEvent:
         payload = {"failed": failed, "until": self.until}
