@@ -18,6 +18,7 @@ from aiohttp import web
 from hostile.corpus.evidence import Evidence, logged, secrets_of
 from hostile.corpus.responses import ANSWERS, Asked, HostileResponse
 from hostile.corpus.verdicts import Hung, at_most
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import RsvpError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
@@ -29,14 +30,6 @@ from airflow_provider_rsvp.transport.tokens import forget_grants
 
 pytestmark = pytest.mark.any_airflow
 
-SERVICES = ("cronofy", "bitrix24", "graph", "google")
-CONNECTIONS = {
-    "cronofy": ("cronofy_default", "cronofy_refresh"),
-    "bitrix24": ("bitrix24_default", "bitrix24_oauth"),
-    "graph": ("msgraph_calendar_static", "msgraph_calendar_default"),
-    "google": ("google_calendar_static", "google_calendar_user"),
-}
-"""A connection whose token is given, and one that asks for it."""
 OPERATIONS = ("list", "send", "token")
 PATIENCE = {"request_timeout": 1.0, "throttle_timeout": 0.5, "settle_timeout": 0.2}
 MOST_PAGES = 40
@@ -147,7 +140,7 @@ def _judged(
     sandbox.reset()
     forget_grants()
     elsewhere.requests.clear()
-    conn_id = CONNECTIONS[service][operation == "token"]
+    conn_id = SERVICES[service].asking if operation == "token" else SERVICES[service].static
     connection = sandbox.connections()[conn_id]
     row = next(row for row in sandbox.invitations() if row["service"] == service and row["slug"] == "release")
     event = {"event_id": str(row["event_id"])}

@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.bulk import Task, counts, plans
 from support.replies import listing, reply
+from support.services import SERVICES
+from support.services.service import DEEP, NOW, TOMORROW, ZULU
 
 from airflow_provider_rsvp.exceptions import (
     EventNotFoundError,
@@ -30,7 +32,7 @@ from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.policies import Policy, plan
 from airflow_provider_rsvp.sensors.invitation import InvitationSensor
 from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor
-from airflow_provider_rsvp.services import bitrix24, cronofy, foreign, google_calendar, msgraph
+from airflow_provider_rsvp.services import bitrix24, foreign
 from airflow_provider_rsvp.services.client import Window, statuses_of
 from airflow_provider_rsvp.services.foreign import MOST_ATTENDEES
 from airflow_provider_rsvp.services.wire import Request, Response
@@ -38,62 +40,12 @@ from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 
 pytestmark = pytest.mark.any_airflow
 
-CONNECTIONS = {
-    "cronofy": "cronofy_default",
-    "bitrix24": "bitrix24_default",
-    "graph": "msgraph_calendar_static",
-    "google": "google_calendar_static",
-}
-NOW = pendulum.now("UTC").start_of("hour")
+CONNECTIONS = {each.name: each.static for each in SERVICES.values()}
+GOOD = {each.name: dict(each.wire.invitation) for each in SERVICES.values()}
+ODD = {each.name: each.wire.odd for each in SERVICES.values()}
+IDS = {each.name: each.wire.id_key for each in SERVICES.values()}
+EVENTS = {each.name: each.wire.list_key for each in SERVICES.values()}
 END = NOW.add(days=14)
-TOMORROW = NOW.add(days=1)
-ZULU = "YYYY-MM-DDTHH:mm:ss[Z]"
-
-
-def graph_time(moment: pendulum.DateTime) -> dict[str, str]:
-    return {"dateTime": moment.format("YYYY-MM-DDTHH:mm:ss[.0000000]"), "timeZone": "UTC"}
-
-
-GOOD: dict[str, dict[str, Any]] = {
-    "cronofy": {
-        "calendar_id": "cal_alice@exchange-main_02",
-        "event_uid": "evt_external_odd",
-        "summary": "The odd one",
-        "start": TOMORROW.format(ZULU),
-        "end": TOMORROW.add(hours=1).format(ZULU),
-        "participation_status": "needs_action",
-        "options": {"change_participation_status": True},
-    },
-    "bitrix24": {
-        "ID": "9999",
-        "NAME": "The odd one",
-        "DATE_FROM_TS_UTC": str(int(TOMORROW.timestamp())),
-        "DATE_TO_TS_UTC": str(int(TOMORROW.add(hours=1).timestamp())),
-        "IS_MEETING": True,
-        "MEETING_STATUS": "Q",
-        "MEETING_HOST": "7",
-    },
-    "graph": {
-        "id": "AAMkOdd=",
-        "subject": "The odd one",
-        "responseStatus": {"response": "notResponded"},
-        "start": graph_time(TOMORROW),
-        "end": graph_time(TOMORROW.add(hours=1)),
-    },
-    "google": {
-        "id": "0odd0",
-        "etag": '"1"',
-        "summary": "The odd one",
-        "start": {"dateTime": TOMORROW.format(ZULU)},
-        "end": {"dateTime": TOMORROW.add(hours=1).format(ZULU)},
-        "attendees": [{"email": "alice@workspace.example", "self": True, "responseStatus": "needsAction"}],
-    },
-}
-"""The least that an invitation is made of."""
-
-DEEP: Any = "x"
-for _ in range(200):
-    DEEP = [DEEP]
 ANY_TYPE = (
     None,
     True,
@@ -111,76 +63,6 @@ ANY_TYPE = (
     ["x"],
 )
 NO_OBJECTS = (None, True, 7, float("inf"), "evt_external_odd", [], [1], DEEP)
-ODD: dict[str, list[dict[str, Any]]] = {
-    "cronofy": [
-        {"start": "0001-01-01", "end": "0001-01-02"},
-        {"start": "9999-12-30", "end": "9999-12-31"},
-        {"start": "9999-12-31T23:59:59Z", "end": "9999-12-31T23:59:59Z"},
-        {"end": "2001-01-01T00:00:00Z"},
-        {"start": "garbage"},
-        {"start": TOMORROW.to_date_string()},
-        {"start": {"time": "2026-01-01T10:00:00", "tzid": "Customized Time Zone"}},
-        {"start": {"time": "2026-01-01T10:00:00", "tzid": ["UTC"]}},
-        {"organizer": "Olga"},
-        {"organizer": ["Olga"]},
-        {"attendees": "Olga"},
-        {"options": [1]},
-        {"calendar_id": ["x"]},
-        {"calendar_id": "two words"},
-    ],
-    "bitrix24": [
-        {"DATE_FROM_TS_UTC": "-62135596800"},
-        {"DATE_TO_TS_UTC": "253402300799"},
-        {"DATE_FROM_TS_UTC": 10**400},
-        {"DATE_FROM_TS_UTC": float("nan")},
-        {"DATE_TO_TS_UTC": "0"},
-        {"DATE_FROM_TS_UTC": "soon"},
-        {"TZ_FROM": "Customized Time Zone"},
-        {
-            "DT_SKIP_TIME": "Y",
-            "DATE_FROM_FORMATTED": "Mon Jan 01 0001",
-            "DATE_TO_FORMATTED": "Mon Jan 01 0001",
-        },
-        {
-            "DT_SKIP_TIME": "Y",
-            "DATE_FROM_FORMATTED": "Fri Dec 31 9999",
-            "DATE_TO_FORMATTED": "Fri Dec 31 9999",
-        },
-        {"RRULE": "FREQ=NEVER", "DT_LENGTH": -3600},
-        {"RRULE": {"FREQ": 7}, "DT_LENGTH": [1]},
-        {"MEETING_STATUS": ["Q"]},
-        {"SECTION_ID": "two words"},
-    ],
-    "graph": [
-        {"start": {"dateTime": "2026-01-01T00:00:00", "timeZone": "Customized Time Zone"}},
-        {"start": {"dateTime": "0001-01-01T00:00:00", "timeZone": "UTC"}},
-        {"end": {"dateTime": "9999-12-31T00:00:00", "timeZone": "UTC"}},
-        {"end": {"dateTime": "2001-01-01T00:00:00", "timeZone": "UTC"}},
-        {"start": {"dateTime": "garbage", "timeZone": "UTC"}},
-        {"start": TOMORROW.format(ZULU)},
-        {"responseStatus": "accepted"},
-        {"responseStatus": {"response": ["accepted"]}},
-        {"attendees": "Olga"},
-        {"type": ["occurrence"]},
-    ],
-    "google": [
-        {"start": {"date": "0001-01-01"}, "end": {"date": "0001-01-02"}},
-        {"start": {"date": "9999-12-30"}, "end": {"date": "9999-12-31"}},
-        {"start": {"date": TOMORROW.to_date_string()}},
-        {"start": {"date": 7}, "end": {"date": 7}},
-        {"end": {"dateTime": "2001-01-01T00:00:00Z"}},
-        {"start": {"dateTime": "2026-01-01T10:00:00", "timeZone": "Customized Time Zone"}},
-        {"start": TOMORROW.format(ZULU)},
-        {"organizer": "Olga"},
-        {"organizer": ["Olga"]},
-        {"attendees": "Olga"},
-        {"attendees": ["Olga"]},
-        {"etag": '"1"\r\nX-Evil: 1'},
-        {"eventType": ["default"]},
-    ],
-}
-"""What makes an event one that cannot be read."""
-IDS = {"cronofy": "event_uid", "bitrix24": "ID", "graph": "id", "google": "id"}
 ODD_EVENTS = [
     *((service, {**GOOD[service], **changes}) for service in GOOD for changes in ODD[service]),
     *(
@@ -191,40 +73,6 @@ ODD_EVENTS = [
     *((service, row) for service in GOOD for row in NO_OBJECTS),
     *((service, {}) for service in GOOD),
 ]
-HARMLESS: dict[str, list[dict[str, Any]]] = {
-    "cronofy": [
-        {"attendees": None},
-        {"summary": 7},
-        {"categories": [7, None, "x"]},
-        {"organizer": None},
-        {"categories": "x"},
-        {"series_identifier": "a b"},
-    ],
-    "bitrix24": [
-        {"ATTENDEE_LIST": None},
-        {"ATTENDEE_LIST": "x"},
-        {"NAME": [7]},
-        {"MEETING": "x"},
-        *({"DAV_XML_ID": uid} for uid in ("a b", "a\0b", "a" * 1100, 7, ["x"])),
-    ],
-    "graph": [
-        {"attendees": None},
-        {"attendees": [None, "x"]},
-        {"organizer": "Olga"},
-        {"organizer": ["Olga"]},
-        {"subject": 7},
-        {"categories": [7, None]},
-        {"categories": 7},
-        *({"iCalUId": uid} for uid in ("a b", "a\0b", "a" * 1100, 7, ["x"])),
-    ],
-    "google": [
-        {"summary": 7},
-        {"organizer": None},
-        {"visibility": DEEP},
-        *({"iCalUID": uid} for uid in ("a b", "a\0b", "a" * 1100, 7, ["x"])),
-    ],
-}
-"""What is odd about an event and leaves it one that can be answered."""
 
 
 def name(value: object) -> str:
@@ -270,7 +118,7 @@ class TestListing:
 
     @pytest.mark.parametrize(
         ("service", "changes"),
-        [(service, changes) for service in HARMLESS for changes in [{}, *HARMLESS[service]]],
+        [(each.name, changes) for each in SERVICES.values() for changes in [{}, *each.wire.harmless]],
         indirect=["service"],
         ids=name,
     )
@@ -419,15 +267,12 @@ class Store:
 
 # The clients alone, on answers made up or tampered with.
 
-CLIENTS = {
-    "cronofy": lambda exchange: cronofy.CronofyCalendar(exchange),
+CLIENTS = {each.name: each.wire.client for each in SERVICES.values()} | {
+    # Whose user is known, so that it asks for events alone.
     "bitrix24": lambda exchange: bitrix24.Bitrix24Calendar(
         exchange, portal="https://portal.example", user_id=1
     ),
-    "graph": lambda exchange: msgraph.GraphCalendar(exchange, mailbox="alice@contoso.example"),
-    "google": lambda exchange: google_calendar.GoogleCalendar(exchange),
 }
-EVENTS = {"cronofy": "events", "bitrix24": "result", "graph": "value", "google": "items"}
 WINDOW = Window(NOW, END)
 
 
@@ -668,18 +513,12 @@ class TestFarTimes:
 
 
 class TestManyAttendees:
-    ATTENDEE: ClassVar[dict[str, Any]] = {
-        "cronofy": {"email": "a@x.example", "status": "accepted"},
-        "bitrix24": {"id": 7, "status": "Y"},
-        "graph": {"emailAddress": {"address": "a@x.example"}, "status": {"response": "accepted"}},
-        "google": {"email": "a@x.example", "responseStatus": "accepted"},
-    }
-
     @pytest.mark.parametrize("name", GOOD)
     @pytest.mark.parametrize("count", [MOST_ATTENDEES - 1, MOST_ATTENDEES + 1])
     def test_are_counted_and_not_kept(self, name, count):
-        field = "ATTENDEE_LIST" if name == "bitrix24" else "attendees"
-        people = [*GOOD[name].get(field, []), *[self.ATTENDEE[name]] * count]
+        wire = SERVICES[name].wire
+        field = wire.attendees_key
+        people = [*GOOD[name].get(field, []), *[wire.attendee] * count]
         (found,) = read_all(name, [{**GOOD[name], field: people}])
         assert found.pending
         assert found.attendee_count == len(people)
@@ -795,8 +634,8 @@ class TestGraphRounds:
         "id": "one",
         "type": "occurrence",
         "seriesMasterId": "series",
-        "start": graph_time(TOMORROW),
-        "end": graph_time(TOMORROW.add(hours=1)),
+        "start": GOOD["graph"]["start"],
+        "end": GOOD["graph"]["end"],
     }
 
     def round(self, rows, status=200, master=None):

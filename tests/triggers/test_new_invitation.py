@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.replies import reply
 from support.running_airflow import wait_until
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
@@ -31,13 +32,7 @@ from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 from airflow_provider_rsvp.triggers.retrying import retry_forever
 from airflow_provider_rsvp.watching import MOST, Announced
 
-SERVICES = {
-    "cronofy": ("cronofy_default", "acc_alice"),
-    "bitrix24": ("bitrix24_default", "1"),
-    "graph": ("msgraph_calendar_static", "alice@contoso.example"),
-    "google": ("google_calendar_default", "alice@workspace.example"),
-}
-GRAPH, ALICE = SERVICES["graph"]
+GRAPH, ALICE = SERVICES["graph"].static, SERVICES["graph"].mailbox
 NOW = pendulum.now("UTC")
 acknowledging = pytest.mark.skipif(
     not hasattr(BaseEventTrigger, "create_shared_stream_producer"),
@@ -120,7 +115,7 @@ def wait_for_looks(sandbox, more=4):
 
 
 def invite(sandbox, service, **wish):
-    _, mailbox = SERVICES[service]
+    mailbox = SERVICES[service].mailbox
     start = NOW.add(days=2, hours=3).isoformat()
     return sandbox.invite(
         **{"service": service, "mailbox": mailbox, "subject": "Brand new", "start": start} | wish
@@ -172,7 +167,7 @@ def service(request, sandbox):
 
 class TestFires:
     def test_for_what_waits_at_first_and_for_what_comes_in_later(self, service, sandbox):
-        conn_id, _ = SERVICES[service]
+        conn_id = SERVICES[service].static
         with watching(trigger(conn_id)) as events:
             wait_for(lambda: len(events) == 1)
             assert len(events[0]) > 3
@@ -186,7 +181,7 @@ class TestFires:
             assert pointer["event_id"] == row["event_id"]
 
     def test_for_what_the_filter_matches_alone(self, service, sandbox):
-        conn_id, _ = SERVICES[service]
+        conn_id = SERVICES[service].static
         with watching(trigger(conn_id, filter={"subject": ["^brand new$"]})) as events:
             wait_for_looks(sandbox)
             invite(sandbox, service, subject="Something else")
@@ -197,7 +192,7 @@ class TestFires:
         assert len(events[0]) == 1
 
     def test_not_for_my_own_answer(self, service, sandbox):
-        conn_id, mailbox = SERVICES[service]
+        conn_id, mailbox = SERVICES[service].static, SERVICES[service].mailbox
         event_id = sandbox.event_id(service, "release", mailbox)
         with watching(trigger(conn_id)) as events:
             wait_for(lambda: events)
@@ -206,7 +201,7 @@ class TestFires:
         assert len(events) == 1
 
     def test_for_my_own_answer_if_that_is_wished(self, service, sandbox):
-        conn_id, mailbox = SERVICES[service]
+        conn_id, mailbox = SERVICES[service].static, SERVICES[service].mailbox
         event_id = sandbox.event_id(service, "release", mailbox)
         with watching(trigger(conn_id, answered=True)) as events:
             wait_for(lambda: events)
@@ -217,7 +212,7 @@ class TestFires:
 
 class TestARestart:
     def test_announces_nothing_twice_and_loses_nothing(self, service, sandbox):
-        conn_id, _ = SERVICES[service]
+        conn_id = SERVICES[service].static
         store = Store()
         with watching(trigger(conn_id, store)) as events:
             wait_for(lambda: store.values)

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from aiohttp import web
+from support.services import SERVICES
 
 EVIL = "{evil}"
 """Stands for the address of another server, which nothing may ever reach."""
@@ -79,14 +80,11 @@ def _json(value: Any, status: int = 200) -> Callable[[Asked], Any]:
     return _fixed(status, json.dumps(value))
 
 
-_LOAD = {"bitrix24": {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}}
-
-
 def _throttled(retry_after: str | None) -> Callable[[Asked], Any]:
     def answer(asked: Asked) -> web.Response:
         headers = {"Retry-After": retry_after} if retry_after is not None else {}
-        body = _LOAD.get(asked.service, {"error": {"code": "TooManyRequests", "message": "slow down"}})
-        return web.json_response(body, status=503 if asked.service == "bitrix24" else 429, headers=headers)
+        status, body = SERVICES[asked.service].wire.overload
+        return web.json_response(body, status=status, headers=headers)
 
     return answer
 
@@ -100,17 +98,8 @@ def _next(page: Callable[[Asked], str]) -> Callable[[Asked], Any]:
 
     def answer(asked: Asked) -> web.Response:
         body, link = copy.deepcopy(asked.real), page(asked)
-        match asked.service:
-            case "graph" if isinstance(body, dict) and "value" in body:
-                body["@odata.nextLink"] = link
-                body.pop("@odata.deltaLink", None)
-            case "google" if isinstance(body, dict) and "items" in body:
-                body["nextPageToken"] = link
-                body.pop("nextSyncToken", None)
-            case "cronofy" if isinstance(body, dict) and "events" in body:
-                body["pages"] = {"current": 1, "total": 10**9, "next_page": link}
-            case "bitrix24" if isinstance(body, dict):
-                body |= {"next": asked.number + 1, "total": 10**9}
+        if isinstance(body, dict):
+            SERVICES[asked.service].wire.next_page(body, link, asked.number + 1)
         return web.json_response(body)
 
     return answer
@@ -121,7 +110,9 @@ def _own_page(number: int | None) -> Callable[[Asked], str]:
         which = asked.number if number is None else number
         address = asked.request.url
         query = {**address.query, "page_of_corpus": str(which)}
-        return f"token{which}" if asked.service == "google" else str(address.with_query(query))
+        return (
+            str(address.with_query(query)) if SERVICES[asked.service].wire.pages_by_link else f"token{which}"
+        )
 
     return page
 
@@ -162,7 +153,6 @@ def _echo(status: int, shape: str) -> Callable[[Asked], Any]:
     return answer
 
 
-@cache
 @cache
 def _bomb(megabytes: int, start: bytes = b'{"value": [], "items": [], "x": "') -> bytes:
     """Return gzip that grows to so many megabytes; made in pieces, as memory is measured meanwhile."""
@@ -208,7 +198,8 @@ def _many_headers(asked: Asked) -> web.Response:
     return web.Response(text="{}", headers={f"X-{number}": "a" * 100 for number in range(5_000)})
 
 
-_EVERY_LIST = ("value", "items", "events", "result", "calendars")
+_EVERY_LIST = (*(each.wire.list_key for each in SERVICES.values()), "calendars")
+_BY_LINK = frozenset(each.name for each in SERVICES.values() if each.wire.pages_by_link)
 
 
 def _lists_of(value: Any) -> Callable[[Asked], Any]:
@@ -248,35 +239,35 @@ PAGES = (
         _next(lambda asked: f"{asked.evil}/next"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse(
         "pages: on another host, without a scheme",
         _next(lambda asked: f"//{asked.evil.partition('//')[2]}/next"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse(
         "pages: behind a user that looks like the host",
         _next(lambda asked: f"http://{asked.request.host}@{asked.evil.partition('//')[2]}/next"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse(
         "pages: a file",
         _next(lambda asked: "file:///etc/passwd"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse(
         "pages: a line end",
         _next(lambda asked: f"{asked.request.url}\r\nX-Injected: 1"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse("pages: link as a number", _next(lambda asked: 7), ("list",), needs_real=True),  # type: ignore[arg-type, return-value]
 )
