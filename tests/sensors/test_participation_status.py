@@ -250,7 +250,7 @@ def invitation(*answers, **changes):
             "time": Times(NOW.add(days=1), NOW.add(days=1, hours=1)),
             "status": ParticipationStatus.NEEDS_ACTION,
             "organizer": Person("olga@x.example"),
-            "answers": people,
+            "attendees": people,
             **changes,
         }
     )
