@@ -45,7 +45,7 @@ FAULTS: list[dict[str, Any]] = [
     for kind in ("cut", "malformed", "truncated", "empty", "html", "redirect", "hang", "no_effect")
 ]
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.slow]
 
 
 class Ear(logging.Handler):

@@ -28,7 +28,7 @@ from airflow_provider_rsvp.sandbox.wire import Call
 from airflow_provider_rsvp.services import wire
 from airflow_provider_rsvp.transport.tokens import forget_grants
 
-pytestmark = pytest.mark.any_airflow
+pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
 
 OPERATIONS = ("list", "send", "token")
 PATIENCE = {"request_timeout": 1.0, "throttle_timeout": 0.5, "settle_timeout": 0.2}

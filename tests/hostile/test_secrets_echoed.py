@@ -33,7 +33,7 @@ from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.transport import tokens
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.slow]
 
 SENT_SECRETS = {"client_secret", "client_assertion", "assertion", "refresh_token"}
 ANSWER = "HTTP/1.1 200 OK\r\n"

@@ -25,7 +25,7 @@ from airflow_provider_rsvp.plans import PlannedReply, ReportLine
 from airflow_provider_rsvp.replying import Settling, set_participation_status
 from airflow_provider_rsvp.sandbox import Sandbox
 
-pytestmark = pytest.mark.any_airflow
+pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
 
 INVITATIONS = 60
 AT_ONCE = 8
