@@ -16,9 +16,10 @@
     │   ├── EventNotFoundError         no such event on this calendar
     │   ├── MailboxNotFoundError       no such mailbox, or it has no calendar
     │   ├── NotAnInvitationError       the event has no attendee who could answer here
-    │   ├── OwnEventError              the mailbox is the organizer
+    │   │   └── OwnEventError          the mailbox is the organizer
     │   ├── EventCancelledError        the organizer cancelled the event
-    │   ├── NotAsPlannedError     it is not as it was when the reply was planned
+    │   ├── NotAsPlannedError          it is not as it was when the reply was planned
+    │   ├── SameEventError             another reply of the task is for the same event
     │   ├── PlanChangedError           the plan is not the one that a person was shown
     │   ├── DraftEventError            the organizer has not sent the invitation yet
     │   ├── ReadOnlyCalendarError      the calendar cannot be written to
@@ -27,8 +28,9 @@
     │   └── RejectedByServiceError     the service refused for a reason of its own
     └── PassingError                   a later try may succeed; Airflow's retries apply
         ├── ServiceUnavailableError    not reachable, or failing on its side
+        │   └── ChangeTokenExpiredError  a list of changes has to be read anew from the start
         ├── ThrottledError             too many requests, for longer than we may wait
-        ├── MalformedResponseError       the answer is not what the service documents
+        ├── MalformedResponseError     the response is not what the service documents
         ├── EditConflictError          the event changed between the look and the sending; nothing was sent
         └── UnclearOutcomeError        a reply may or may not have been sent
 
@@ -162,6 +164,10 @@ class NotAsPlannedError(PermanentError):
     """The invitation is not as it was when the reply to it was planned; nothing was sent."""
 
 
+class SameEventError(PermanentError):
+    """Another reply of the same task is for the same event; this one was not sent."""
+
+
 class PlanChangedError(PermanentError):
     """The plan is not the one that a person was shown when they approved it; nothing is approved."""
 
@@ -190,12 +196,16 @@ class ServiceUnavailableError(PassingError):
     """The service is not reachable or fails on its side."""
 
 
+class ChangeTokenExpiredError(ServiceUnavailableError):
+    """A service no longer takes a change token; everything is read anew, and a new token is given out."""
+
+
 class ThrottledError(PassingError):
     """The service asks for fewer requests, for longer than this task may wait."""
 
 
 class MalformedResponseError(PassingError):
-    """The answer is not what the service documents: not JSON, cut off, or of another type."""
+    """The response is not what the service documents: not JSON, cut off, or of another type."""
 
 
 class EditConflictError(PassingError):

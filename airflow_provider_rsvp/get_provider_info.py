@@ -29,7 +29,7 @@ _ALLOW_HTTP = _flag(
     "Allow plain http", "Send the token over plain http too. Loopback addresses need no permission."
 )
 
-_CRONOFY = {
+_CRONOFY: dict[str, Any] = {
     "connection-type": "cronofy",
     "hook-name": "Cronofy",
     "hook-class-name": "airflow_provider_rsvp.hooks.cronofy.CronofyHook",
@@ -59,7 +59,7 @@ _CRONOFY = {
     },
 }
 
-_BITRIX24 = {
+_BITRIX24: dict[str, Any] = {
     "connection-type": "bitrix24",
     "hook-name": "Bitrix24",
     "hook-class-name": "airflow_provider_rsvp.hooks.bitrix24.Bitrix24Hook",
@@ -98,9 +98,9 @@ _BITRIX24 = {
     },
 }
 
-_MSGRAPH_CALENDAR = {
+_MSGRAPH_CALENDAR: dict[str, Any] = {
     "connection-type": "msgraph_calendar",
-    "hook-name": "Microsoft Graph Calendar",
+    "hook-name": "Microsoft Graph",
     "hook-class-name": "airflow_provider_rsvp.hooks.msgraph.MSGraphCalendarHook",
     "ui-field-behaviour": {
         "hidden-fields": ["schema", "port"],
@@ -139,7 +139,7 @@ _MSGRAPH_CALENDAR = {
     },
 }
 
-_GOOGLE_CALENDAR = {
+_GOOGLE_CALENDAR: dict[str, Any] = {
     "connection-type": "google_calendar",
     "hook-name": "Google Calendar",
     "hook-class-name": "airflow_provider_rsvp.hooks.google_calendar.GoogleCalendarHook",
@@ -181,7 +181,7 @@ _GOOGLE_CALENDAR = {
 }
 
 
-_CALDAV = {
+_CALDAV: dict[str, Any] = {
     "connection-type": "caldav",
     "hook-name": "CalDAV",
     "hook-class-name": "airflow_provider_rsvp.hooks.caldav.CalDAVHook",
@@ -222,6 +222,16 @@ _CALDAV = {
 }
 
 
+_SERVICES = (
+    (_CRONOFY, "https://docs.cronofy.com/developers/api/events/participation-status/"),
+    (_BITRIX24, "https://apidocs.bitrix24.com/api-reference/calendar/"),
+    (_MSGRAPH_CALENDAR, "https://learn.microsoft.com/graph/api/event-accept"),
+    (_GOOGLE_CALENDAR, "https://developers.google.com/workspace/calendar/api/v3/reference/events"),
+    (_CALDAV, "https://www.rfc-editor.org/rfc/rfc6638"),
+)
+"""The connection type of each service, and where the service documents what is used of it."""
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata."""
     return {
@@ -230,20 +240,11 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Answer calendar invitations: accept, tentatively accept or decline events as steps of a DAG.",
         "integrations": [
             {
-                "integration-name": name,
+                "integration-name": service["hook-name"],
                 "external-doc-url": address,
                 "tags": ["service"],
             }
-            for name, address in (
-                ("Cronofy", "https://docs.cronofy.com/developers/api/events/participation-status/"),
-                ("Bitrix24", "https://apidocs.bitrix24.com/api-reference/calendar/"),
-                ("Microsoft Graph Calendar", "https://learn.microsoft.com/graph/api/event-accept"),
-                (
-                    "Google Calendar",
-                    "https://developers.google.com/workspace/calendar/api/v3/reference/events",
-                ),
-                ("CalDAV", "https://www.rfc-editor.org/rfc/rfc6638"),
-            )
+            for service, address in _SERVICES
         ],
         "operators": [
             {
@@ -259,14 +260,11 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [
-            {"integration-name": name, "python-modules": [module]}
-            for name, module in (
-                ("Cronofy", "airflow_provider_rsvp.hooks.cronofy"),
-                ("Bitrix24", "airflow_provider_rsvp.hooks.bitrix24"),
-                ("Microsoft Graph Calendar", "airflow_provider_rsvp.hooks.msgraph"),
-                ("Google Calendar", "airflow_provider_rsvp.hooks.google_calendar"),
-                ("CalDAV", "airflow_provider_rsvp.hooks.caldav"),
-            )
+            {
+                "integration-name": service["hook-name"],
+                "python-modules": [service["hook-class-name"].rpartition(".")[0]],
+            }
+            for service, _ in _SERVICES
         ],
         "sensors": [
             {
@@ -293,8 +291,8 @@ def get_provider_info() -> dict[str, Any]:
         "task-decorators": [
             {"class-name": "airflow_provider_rsvp.decorators.rsvp.rsvp_task", "name": "rsvp"},
         ],
-        "connection-types": [_CRONOFY, _BITRIX24, _MSGRAPH_CALENDAR, _GOOGLE_CALENDAR, _CALDAV],
-        "extra-links": ["airflow_provider_rsvp.operators.links.EventLink"],
+        "connection-types": [service for service, _ in _SERVICES],
+        "extra-links": ["airflow_provider_rsvp._tasks.links.EventLink"],
         "config": {
             "rsvp": {
                 "description": "Answering calendar invitations.",

@@ -47,12 +47,12 @@ class Listed:
     invitation: Invitation
     instances: tuple[Invitation, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the line as JSON-plain values."""
         return {
-            **self.invitation.to_dict(),
+            **self.invitation.to_plain(),
             "instances": [
-                {"event_id": each.reference.event_id, **each.time.to_dict()} for each in self.instances
+                {"event_id": each.reference.event_id, **each.time.to_plain()} for each in self.instances
             ],
         }
 

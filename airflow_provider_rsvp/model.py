@@ -85,6 +85,17 @@ class FreeBusy(StrEnum):
     OUT_OF_OFFICE = "busy-unavailable"
 
 
+class Obstacle(StrEnum):
+    """Why an event takes no reply from a calendar."""
+
+    OWN = "own"
+    NOT_INVITED = "not-invited"
+    CANCELLED = "cancelled"
+    DRAFT = "draft"
+    READ_ONLY = "read-only"
+    REFUSED = "refused"
+
+
 class Result(StrEnum):
     """What happened to one reply."""
 
@@ -158,7 +169,7 @@ class TimeRange:
         """Whether the range is a pair of dates."""
         return not isinstance(self.start, datetime)
 
-    def to_dict(self) -> dict[str, str]:
+    def to_plain(self) -> dict[str, str]:
         """Return ``{"start": ISO 8601, "end": ISO 8601}``."""
         return {"start": self.start.isoformat(), "end": self.end.isoformat()}
 
@@ -225,7 +236,7 @@ class EventReference:
         # An id goes back to its service as it came; only what is shown of it is cleaned.
         return clean_line(what)
 
-    def to_dict(self) -> dict[str, str | None]:
+    def to_plain(self) -> dict[str, str | None]:
         """Return the reference as JSON-plain values."""
         start = self.original_start
         return {
@@ -337,13 +348,13 @@ class Reply:
                 f"proposed_start: {self.proposed_time.start.isoformat()} has passed (it is now {now.isoformat()})."
             )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the reply as JSON-plain values."""
         return {
             "status": self.status.value,
             "comment": self.comment,
             "notify_organizer": self.notify_organizer,
-            "proposed_time": self.proposed_time.to_dict() if self.proposed_time else None,
+            "proposed_time": self.proposed_time.to_plain() if self.proposed_time else None,
         }
 
 
@@ -373,7 +384,7 @@ class Capabilities:
     response_is_proof: bool
     batch_size: int
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the capabilities as JSON-plain values."""
         return {
             "statuses": sorted(self.statuses),
@@ -413,7 +424,9 @@ class Invitation:
     :param sensitivity: who may see the event; None where the service does not say
     :param free_busy: how the event counts towards the mailbox's time; None where the service does not say
     :param attendees: who is invited and how they answered; None where the service does not show it; not in
-        :meth:`to_dict`
+        :meth:`to_plain`
+    :param version: what the service's own client needs to change exactly this state of the event; opaque to all
+        others, not in :meth:`to_plain`, and not kept in plans
     """
 
     reference: EventReference
@@ -441,6 +454,7 @@ class Invitation:
     sensitivity: Sensitivity | None = None
     free_busy: FreeBusy | None = None
     attendees: tuple[Attendee, ...] | None = None
+    version: object | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _clean(self, "subject", "cannot_respond")
@@ -461,20 +475,29 @@ class Invitation:
     @property
     def can_respond(self) -> bool:
         """Whether the event can be answered from this calendar."""
-        return self.is_attendee and not (
-            self.is_organizer
-            or self.is_cancelled
-            or self.is_draft
-            or self.is_read_only
-            or self.cannot_respond is not None
-        )
+        return self.obstacle is None
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """Why the event cannot be answered from this calendar: the first of several reasons; None if it can."""
+        if self.is_organizer:
+            return Obstacle.OWN
+        if not self.is_attendee:
+            return Obstacle.NOT_INVITED
+        if self.is_cancelled:
+            return Obstacle.CANCELLED
+        if self.is_draft:
+            return Obstacle.DRAFT
+        if self.is_read_only:
+            return Obstacle.READ_ONLY
+        return None if self.cannot_respond is None else Obstacle.REFUSED
+
+    def to_plain(self) -> dict[str, Any]:
         """Return the invitation as JSON-plain values."""
         return {
-            **self.reference.to_dict(),
+            **self.reference.to_plain(),
             "subject": self.subject,
-            **self.time.to_dict(),
+            **self.time.to_plain(),
             "all_day": self.time.all_day,
             "status": self.status.value if self.status else None,
             "organizer": self.organizer.address if self.organizer else None,
@@ -533,19 +556,19 @@ class Outcome:
             f"{self.before or 'not shown'} → {after}. {self.detail}"
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the outcome as JSON-plain values, as it goes to XCom."""
         return {
             "outcome": self.result.value,
             "service": self.service,
-            **self.reference.to_dict(),
+            **self.reference.to_plain(),
             "subject": self.subject,
-            **(self.time.to_dict() if self.time else {"start": None, "end": None}),
+            **(self.time.to_plain() if self.time else {"start": None, "end": None}),
             "status_before": self.before.value if self.before else None,
             "status_after": self.after.value if self.after else None,
             "organizer_notified": self.organizer_notified,
             "verified": self.verified,
-            "reply": self.reply.to_dict(),
+            "reply": self.reply.to_plain(),
             "detail": self.detail,
             "link": self.link,
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC as PLAIN_UTC
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, time, tzinfo
 from datetime import timezone as fixed_offset
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -135,6 +135,16 @@ def timestamp(value: date) -> float:
     if isinstance(value, datetime):
         return value.timestamp()
     return datetime(value.year, value.month, value.day, tzinfo=PLAIN_UTC).timestamp()
+
+
+def beginning(value: date, zone: tzinfo) -> datetime:
+    """Return a time as it is, and the midnight in a zone with which a day begins."""
+    return value if isinstance(value, datetime) else datetime.combine(value, time.min, zone)
+
+
+def utc_text(moment: pendulum.DateTime) -> str:
+    """Return a time as ``2026-01-05T09:00:00Z``: without fractions of a second, which not every service takes."""
+    return moment.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")
 
 
 def format_when(value: date) -> str:

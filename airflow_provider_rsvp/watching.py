@@ -77,7 +77,7 @@ def _state_of(invitation: Invitation) -> str:
     organizer = invitation.organizer.address if invitation.organizer else None
     parts = [
         invitation.subject,
-        invitation.time.to_dict(),
+        invitation.time.to_plain(),
         str(invitation.status),
         organizer,
         invitation.required,

@@ -93,7 +93,7 @@ def _trigger(event: dict[str, str], until: str) -> ParticipationStatusTrigger:
     """Return what the sensor waits with."""
     return ParticipationStatusTrigger(
         conn_id=CONN_ID,
-        reference=EventReference(**event).to_dict(),
+        reference=EventReference(**event).to_plain(),
         scope="instance",
         attendees=["me"],
         status=["accepted"],

@@ -56,7 +56,7 @@ with DAG(
         now = pendulum.now("UTC")
         with MSGraphCalendarHook(CONN_ID) as hook:
             invitations = [
-                invitation.to_dict()
+                invitation.to_plain()
                 for mailbox in params["mailboxes"]
                 for invitation in hook.list_invitations(now, now.add(days=params["days"]), mailbox=mailbox)
                 if invitation.pending

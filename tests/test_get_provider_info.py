@@ -178,7 +178,7 @@ class TestForms:
             for conn_type in (*(each.hook.conn_type for each in SERVICES.values()), "caldav")
         ),
         ("notifications", {"notification_class_name": INFO["notifications"][0]}),
-        ("links", {"extra_link_class_name": "airflow_provider_rsvp.operators.links.EventLink"}),
+        ("links", {"extra_link_class_name": "airflow_provider_rsvp._tasks.links.EventLink"}),
     ],
 )
 def test_airflow_sees_it(command, wanted, shown_by_airflow):

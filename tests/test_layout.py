@@ -24,6 +24,7 @@ LAYERS = (
     ("model",),
     ("services",),
     ("transport",),
+    ("preconditions",),
     ("plans",),
     ("listing", "policies", "attendance"),
     ("replying",),
@@ -45,6 +46,7 @@ WITHOUT_AIRFLOW = {
     "times",
     "model",
     "services",
+    "preconditions",
     "plans",
     "listing",
     "policies",
@@ -193,14 +195,17 @@ class TestAFreshProcess:
     @pytest.mark.parametrize(
         ("module", "with_it"),
         [
-            ("operators.set_participation_status", {"operators", "operators.links", *RENDERING}),
-            ("notifications.set_participation_status", {"notifications", *RENDERING}),
+            (
+                "operators.set_participation_status",
+                {"operators", "_tasks.arguments", "_tasks.links", *RENDERING},
+            ),
+            ("notifications.set_participation_status", {"notifications", "_tasks.arguments", *RENDERING}),
             ("sensors.participation_status", {"sensors", *RENDERING}),
             ("triggers.participation_status", {"triggers"}),
             ("triggers.new_invitation", {"triggers"}),
             ("triggers.invitation", {"triggers"}),
             ("sensors.invitation", {"sensors", *RENDERING}),
-            ("decorators.rsvp", {"decorators", "operators", "operators.links", *RENDERING}),
+            ("decorators.rsvp", {"decorators", "_tasks.arguments", "_tasks.links", *RENDERING}),
         ],
     )
     def test_loads_nothing_that_is_slow_for_what_a_dag_file_imports(self, module, with_it):

@@ -69,8 +69,8 @@ class TestTimeRange:
     def test_is_a_pair_of_times_or_of_dates(self):
         day = TimeRange(TEN.date(), TEN.date().add(days=1))
         assert (HOUR.all_day, day.all_day) == (False, True)
-        assert day.to_dict() == {"start": "2040-01-02", "end": "2040-01-03"}
-        assert HOUR.to_dict() == {"start": "2040-01-02T10:00:00+01:00", "end": "2040-01-02T11:00:00+01:00"}
+        assert day.to_plain() == {"start": "2040-01-02", "end": "2040-01-03"}
+        assert HOUR.to_plain() == {"start": "2040-01-02T10:00:00+01:00", "end": "2040-01-02T11:00:00+01:00"}
 
     @pytest.mark.parametrize(("start", "end"), [(TEN, TEN.date()), (TEN.date(), TEN)])
     def test_is_not_one_of_each(self, start, end):
@@ -109,7 +109,7 @@ class TestReference:
     @given(event_id=IDS, mailbox=st.none() | IDS, calendar_id=st.none() | IDS)
     def test_holds_what_it_was_given_as_plain_values(self, event_id, mailbox, calendar_id):
         reference = EventReference.parse(event_id=event_id, mailbox=mailbox, calendar_id=calendar_id)
-        shown = reference.to_dict()
+        shown = reference.to_plain()
         assert is_plain(shown)
         assert EventReference.parse(**shown) == reference
         assert event_id in str(reference)
@@ -121,7 +121,7 @@ class TestReference:
     def test_may_be_a_uid_and_the_start_of_an_instance(self, uid, start):
         reference = EventReference.parse(ical_uid=uid, original_start=start.isoformat())
         assert reference.original_start == start
-        assert EventReference.parse(**reference.to_dict()) == reference
+        assert EventReference.parse(**reference.to_plain()) == reference
 
     @pytest.mark.parametrize("empty", [None, ""])
     def test_an_empty_mailbox_or_calendar_is_none(self, empty):
@@ -184,8 +184,8 @@ class TestReply:
 
     def test_is_plain_values_outside(self):
         reply = Reply(status=ParticipationStatus.DECLINED, comment="Sorry", proposed_time=HOUR)
-        assert is_plain(reply.to_dict())
-        assert reply.to_dict() == {
+        assert is_plain(reply.to_plain())
+        assert reply.to_plain() == {
             "status": "declined",
             "comment": "Sorry",
             "notify_organizer": True,
@@ -221,15 +221,20 @@ class TestInvitation:
     )
     def test_that_cannot_be_answered_waits_for_nothing(self, obstacle):
         assert not self.invitation(**obstacle).pending
-        assert self.invitation(**obstacle).to_dict()["can_respond"] is False
+        assert self.invitation(**obstacle).to_plain()["can_respond"] is False
 
     def test_is_plain_values_outside(self):
         shown = self.invitation(
             organizer=Person("o@example.com", "Olga"), recurrence=Recurrence.INSTANCE
-        ).to_dict()
+        ).to_plain()
         assert is_plain(shown)
         assert (shown["organizer"], shown["organizer_name"]) == ("o@example.com", "Olga")
         assert (shown["status"], shown["recurrence"]) == ("needs-action", "instance")
+
+    def test_keeps_its_version_to_itself(self):
+        seen = self.invitation(version="etag")
+        assert seen == self.invitation()
+        assert "etag" not in f"{seen!r} {seen.to_plain()}"
 
 
 def test_an_outcome_is_plain_values_outside():
@@ -240,8 +245,8 @@ def test_an_outcome_is_plain_values_outside():
         reply=Reply(status=ParticipationStatus.DECLINED, proposed_time=HOUR),
         before=ParticipationStatus.NEEDS_ACTION,
     )
-    assert is_plain(outcome.to_dict())
-    assert outcome.to_dict()["status_after"] is None
+    assert is_plain(outcome.to_plain())
+    assert outcome.to_plain()["status_after"] is None
 
 
 def test_capabilities_are_plain_values_outside():
@@ -256,7 +261,7 @@ def test_capabilities_are_plain_values_outside():
         response_is_proof=True,
         batch_size=1,
     )
-    assert is_plain(capabilities.to_dict())
+    assert is_plain(capabilities.to_plain())
 
 
 @pytest.mark.parametrize(

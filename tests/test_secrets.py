@@ -244,7 +244,7 @@ def _send_many(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
     except Exception as error:
         return ["".join(traceback.format_exception(error)), repr(error), json.dumps(task.store)]
     raised = [repr(task.pushed["error"])] if "error" in task.pushed else []
-    return [*raised, json.dumps(report), json.dumps(task.store), Report.from_dict(report).as_csv()]
+    return [*raised, json.dumps(report), json.dumps(task.store), Report.from_plain(report).as_csv()]
 
 
 def _obtained() -> set[str]:

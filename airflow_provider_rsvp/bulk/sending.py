@@ -16,14 +16,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_rsvp.bulk.ledger import Ledger, NoLedger, Page
-from airflow_provider_rsvp.bulk.listed import Address, ListedCalendar, SameEventError
+from airflow_provider_rsvp.bulk.looking import Address, ListedCalendar
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
     EventCancelledError,
     EventNotFoundError,
     NotAsPlannedError,
     RsvpError,
+    SameEventError,
     UntrustedHostError,
 )
 from airflow_provider_rsvp.model import (
@@ -39,7 +39,7 @@ from airflow_provider_rsvp.plans.plain import time_range_from_plain
 from airflow_provider_rsvp.plans.planned_reply import PlannedReply
 from airflow_provider_rsvp.plans.reading import Reader
 from airflow_provider_rsvp.plans.report import ReportLine
-from airflow_provider_rsvp.replying import Settling, set_participation_status
+from airflow_provider_rsvp.replying import NoMemory, ReplyMemory, ReplyOptions, set_participation_status
 from airflow_provider_rsvp.services.client import CalendarClient
 from airflow_provider_rsvp.times import timestamp
 
@@ -61,11 +61,8 @@ async def send_replies(
     client: CalendarClient,
     replies: Sequence[PlannedReply],
     *,
-    force: bool = False,
-    verify: bool = True,
-    dry_run: bool = False,
-    settling: Settling | None = None,
-    ledger: Ledger | None = None,
+    options: ReplyOptions | None = None,
+    memory: ReplyMemory | None = None,
     progress: Callable[[ReportLine], None] | None = None,
     conn_id: str = "",
 ) -> list[ReportLine]:
@@ -75,17 +72,15 @@ async def send_replies(
     An invitation that is gone, moved, cancelled or answered by hand since its reply was planned is skipped, and so is
     the second of two replies to the same event.
 
-    :param force: send although the invitation changed or the status stands; still at most once per task run
-    :param verify: read back after clear answers too
-    :param dry_run: look and check, and send nothing
-    :param ledger: what the task's earlier tries noted; what they settled is not touched again
+    :param memory: what the task's earlier tries noted; what they settled is not touched again
     :param progress: called once for each reply, when it is settled
     :param conn_id: passed through to the lines
     """
+    options = options or ReplyOptions()
     sender = _Sender(
         client,
-        {"force": force, "verify": verify, "dry_run": dry_run, "settling": settling},
-        NoLedger() if ledger is None or dry_run else ledger,
+        options,
+        NoMemory() if memory is None or options.dry_run else memory,
         progress or (lambda line: None),
         conn_id,
     )
@@ -96,15 +91,15 @@ class _Sender:
     def __init__(
         self,
         client: CalendarClient,
-        options: dict[str, Any],
-        ledger: Ledger,
+        options: ReplyOptions,
+        memory: ReplyMemory,
         progress: Callable[[ReportLine], None],
         conn_id: str,
     ) -> None:
         self._conn_id = conn_id
         self._client = client
         self._options = options
-        self._ledger = ledger
+        self._memory = memory
         self._progress = progress
         self._lines: dict[str, ReportLine] = {}
         self._taken: dict[Address, tuple[EventReference, Scope]] = {}
@@ -113,9 +108,9 @@ class _Sender:
     async def send(self, replies: Sequence[PlannedReply]) -> list[ReportLine]:
         calendars: dict[tuple[str | None, str | None], list[PlannedReply]] = defaultdict(list)
         for each in {each.key: each for each in replies}.values():
-            noted = self._ledger.outcome(each.key)
+            noted = self._memory.outcome(each.key)
             if noted is not None:
-                self._settle(each, self._line(each, self._from_note(each, noted), earlier=True))
+                self._settle(each, self._line(each, self._outcome_from_plain(each, noted), earlier=True))
             else:
                 calendars[each.reference.mailbox, each.reference.calendar_id].append(each)
         at_once = asyncio.Semaphore(_SIDE_BY_SIDE)
@@ -134,50 +129,53 @@ class _Sender:
         async with at_once, asyncio.TaskGroup() as group:
             for chunk in _chunks(replies, size):
                 await places.acquire()
-                group.create_task(self._answer_chunk(chunk, places.release))
+                if self._broken is not None:
+                    places.release()
+                    self._give_up(chunk, self._broken)
+                    continue
+                listed = ListedCalendar(self._client, chunk, self._taken)
+                group.create_task(self._answer_chunk(chunk, listed))
+                group.create_task(_release_when(listed.all_sent, places))
 
-    async def _answer_chunk(self, chunk: Sequence[PlannedReply], sent: Callable[[], None]) -> None:
-        if self._broken is not None:
-            sent()
-            for each in chunk:
-                self._settle(
-                    each, self._failed(each, self._broken, "Not tried, as others failed before it. ")
-                )
-            return
-        page, calendar = self._ledger.page(), ListedCalendar(self._client, chunk, self._taken, sent)
+    def _give_up(self, chunk: Sequence[PlannedReply], error: RsvpError) -> None:
+        for each in chunk:
+            self._settle(each, self._failed(each, error, "Not tried, as others failed before it. "))
+
+    async def _answer_chunk(self, chunk: Sequence[PlannedReply], calendar: ListedCalendar) -> None:
         await calendar.look()
         async with asyncio.TaskGroup() as group:
             for each in chunk:
-                group.create_task(self._answer(each, calendar, page))
-        await page.write()
+                group.create_task(self._answer(each, calendar))
+        await self._memory.write()
 
-    async def _answer(self, each: PlannedReply, calendar: ListedCalendar, page: Page) -> None:
+    async def _answer(self, each: PlannedReply, calendar: ListedCalendar) -> None:
         try:
-            line = await self._outcome(each, calendar, page)
+            line = await self._outcome(each, calendar)
         finally:
             calendar.leave()
         if line.error is None:
-            page.settle(each.key, _to_note(each, line.outcome))
+            self._memory.settle(each.key, _outcome_to_plain(each, line.outcome))
         elif isinstance(line.error, _ENDS_CONNECTION):
             self._broken = line.error
         self._settle(each, line)
 
-    async def _outcome(self, each: PlannedReply, calendar: ListedCalendar, page: Page) -> ReportLine:
+    async def _outcome(self, each: PlannedReply, calendar: ListedCalendar) -> ReportLine:
         try:
             outcome = await set_participation_status(
                 calendar,
                 each.reference,
                 each.reply,
                 scope=each.scope,
+                options=self._options,
                 planned=each.planned,
-                memory=page.memory(each.key),
+                memory=self._memory,
+                key=each.key,
                 steps_at=logging.DEBUG,
-                **self._options,
             )
         except (NotAsPlannedError, SameEventError) as reason:
             return self._line(each, self._without_effect(each, Result.SKIPPED, str(reason)))
         except (EventCancelledError, EventNotFoundError) as gone:
-            if each.planned is None or self._options["force"]:
+            if each.planned is None or self._options.force:
                 return self._failed(each, gone)
             detail = f"It is cancelled or gone from the calendar since the reply was planned. {gone}"
             return self._line(each, self._without_effect(each, Result.SKIPPED, detail))
@@ -224,7 +222,7 @@ class _Sender:
             detail=detail,
         )
 
-    def _from_note(self, each: PlannedReply, note: dict[str, Any]) -> Outcome:
+    def _outcome_from_plain(self, each: PlannedReply, note: dict[str, Any]) -> Outcome:
         planned = each.planned
         return Outcome(
             result=Result(note["result"]),
@@ -242,6 +240,11 @@ class _Sender:
         )
 
 
+async def _release_when(event: asyncio.Event, places: asyncio.Semaphore) -> None:
+    await event.wait()
+    places.release()
+
+
 def _sharing(outcome: Outcome, planned: Invitation) -> Outcome:
     """Return the outcome with what the plan says too taken from the plan, so that thousands are not held twice."""
     if outcome.time is None:
@@ -256,13 +259,13 @@ def _sharing(outcome: Outcome, planned: Invitation) -> Outcome:
     )
 
 
-def _to_note(each: PlannedReply, outcome: Outcome) -> dict[str, Any]:
+def _outcome_to_plain(each: PlannedReply, outcome: Outcome) -> dict[str, Any]:
     """Return what of an outcome cannot be told from the reply; JSON-plain and short."""
     seen = {}
     if each.planned is None:
         seen = {
             "subject": outcome.subject[:_LONGEST_SUBJECT] if outcome.subject else None,
-            "time": outcome.time.to_dict() if outcome.time else None,
+            "time": outcome.time.to_plain() if outcome.time else None,
         }
     return {
         **seen,

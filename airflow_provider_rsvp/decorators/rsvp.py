@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
@@ -10,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.decorator import DecoratedOperator, task_decorator_factory
 
+from airflow_provider_rsvp._tasks import arguments
+from airflow_provider_rsvp._tasks.links import EventLink
 from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
-from airflow_provider_rsvp.operators.links import EventLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.bases.decorator import TaskDecorator
 
-    from airflow_provider_rsvp.hooks.base import CalendarHook
-    from airflow_provider_rsvp.model import EventReference, Invitation, Outcome, Reply, Scope
+    from airflow_provider_rsvp.model import Invitation, Reply
 
 
 class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
@@ -42,10 +41,16 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
     :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
     :param scope: ``instance``, or ``series`` for one reply to all instances
     :param timezone: how to read times that name no zone; an IANA or Windows name
+    :param verify: read back after a clear response; where a response proves nothing, it is always read back
+    :param force: send although the status already stands or the invitation changed while the function ran; once per
+        task run at most
+    :param degrade: where the service carries comments but no proposed times, write the proposed time into the
+        comment; without it, a proposed time is an error there
+    :param dry_run: look, call the function and check everything, and send nothing
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
-    :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_dict` gives it; where the function
+    :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_plain` gives it; where the function
         returned None, its ``outcome`` is ``skipped`` and its ``reply`` is None
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     :raises PassingError: the service did not serve, or the outcome is unclear; Airflow retries
@@ -61,6 +66,10 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         "calendar_id",
         "scope",
         "timezone",
+        "verify",
+        "force",
+        "degrade",
+        "dry_run",
     )
     template_fields_renderers = DecoratedOperator.template_fields_renderers
     operator_extra_links = (EventLink(),)
@@ -79,6 +88,10 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         calendar_id: str | None = None,
         scope: str = "instance",
         timezone: str | tzinfo | None = None,
+        verify: bool | str = True,
+        force: bool | str = False,
+        degrade: bool | str = False,
+        dry_run: bool | str = False,
         request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
@@ -94,34 +107,43 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         self.calendar_id = calendar_id
         self.scope = scope
         self.timezone = timezone
+        self.verify = verify
+        self.force = force
+        self.degrade = degrade
+        # Takes the place of a method of Airflow's, which only `airflow tasks test --dry-run` calls.
+        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at the invitation, call the function, and answer as it says."""
-        from airflow_provider_rsvp.hooks.base import get_calendar_hook
-        from airflow_provider_rsvp.model import Scope
-        from airflow_provider_rsvp.operators.failing import failing_at_once
+        from airflow_provider_rsvp._tasks.memory import task_memory
+        from airflow_provider_rsvp.hooks.errors import failing_at_once
 
         with failing_at_once():
-            reference, scope = self._reference(), Scope.parse(self.scope)
-            hook = get_calendar_hook(
-                self.conn_id,
-                request_timeout=self.request_timeout,
-                throttle_timeout=self.throttle_timeout,
-                settle_timeout=self.settle_timeout,
-            )
-            service, invitation = asyncio.run(_look(hook, reference, scope))
-        decided = self._decide(context, invitation)
-        with failing_at_once():
-            reply = self._reply(decided)
-            if reply is None:
-                self.log.info("SKIPPED: %r is left as it is.", invitation.subject)
-                return _left_alone(service, invitation)
-            outcome = asyncio.run(_send(hook, reference, invitation, reply, scope, context))
+            reference, scope = arguments.event_reference(self), arguments.event_scope(self)
+            options = arguments.reply_options(self)
+            hook = arguments.calendar_hook(self)
+        with hook:
+            with failing_at_once():
+                invitation = hook.get_invitation(reference, scope=scope)
+            decided = self._decide(context, invitation)
+            with failing_at_once():
+                reply = self._reply(decided)
+                if reply is None:
+                    self.log.info("SKIPPED: %r is left as it is.", invitation.subject)
+                    return _left_alone(hook.hook_name, invitation)
+                outcome = hook.set_participation_status(
+                    reference,
+                    reply,
+                    scope=scope,
+                    options=options,
+                    planned=invitation,
+                    memory=task_memory(context),
+                )
         self.log.info("%s", outcome.describe())
-        return outcome.to_dict()
+        return outcome.to_plain()
 
     def _decide(self, context: Context, invitation: Invitation) -> Any:
         arguments = (invitation, *list(self.op_args)[1:])
@@ -135,18 +157,6 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
             if name not in given and (takes_any or name in parameters)
         }
         return self.python_callable(*arguments, **wanted)
-
-    def _reference(self) -> EventReference:
-        from airflow_provider_rsvp.model import EventReference
-
-        return EventReference.parse(
-            event_id=self.event_id,
-            ical_uid=self.ical_uid,
-            original_start=self.original_start,
-            mailbox=self.mailbox,
-            calendar_id=self.calendar_id,
-            timezone=self.timezone,
-        )
 
     def _reply(self, decided: Any) -> Reply | None:
         from airflow_provider_rsvp.exceptions import InvalidInputError
@@ -166,37 +176,6 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         return Reply.parse(**parts, timezone=self.timezone)
 
 
-async def _look(hook: CalendarHook, reference: EventReference, scope: Scope) -> tuple[str, Invitation]:
-    from airflow_provider_rsvp.replying import check_reference
-
-    async with hook.calendar() as calendar:
-        check_reference(calendar.client, reference)
-        return calendar.client.service, await calendar.client.observe(reference, scope)
-
-
-async def _send(
-    hook: CalendarHook,
-    reference: EventReference,
-    planned: Invitation,
-    reply: Reply,
-    scope: Scope,
-    context: Context,
-) -> Outcome:
-    from airflow_provider_rsvp.operators.intents import task_memory
-    from airflow_provider_rsvp.replying import set_participation_status
-
-    async with hook.calendar() as calendar:
-        return await set_participation_status(
-            calendar.client,
-            reference,
-            reply,
-            scope=scope,
-            memory=task_memory(context),
-            settling=hook.settling,
-            planned=planned,
-        )
-
-
 def _left_alone(service: str, invitation: Invitation) -> dict[str, Any]:
     from airflow_provider_rsvp.model import Outcome, ParticipationStatus, Reply, Result
 
@@ -212,7 +191,7 @@ def _left_alone(service: str, invitation: Invitation) -> dict[str, Any]:
         detail="It is left as it is.",
         link=invitation.link,
     )
-    return {**outcome.to_dict(), "reply": None}
+    return {**outcome.to_plain(), "reply": None}
 
 
 def rsvp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:

@@ -29,23 +29,16 @@ from airflow_provider_rsvp.model import (
     Reply,
     Scope,
 )
+from airflow_provider_rsvp.preconditions import against_mailbox, against_reference, check
 from airflow_provider_rsvp.redaction import blotted
-from airflow_provider_rsvp.replying import (
-    IntentMemory,
-    Settling,
-    check_mailbox,
-    check_reference,
-    set_participation_status,
-)
+from airflow_provider_rsvp.replying import ReplyMemory, ReplyOptions, set_participation_status
 from airflow_provider_rsvp.services.client import CalendarClient, Window
 from airflow_provider_rsvp.times import UTC, parse_moment
 from airflow_provider_rsvp.transport.session import Timeouts, Transport
-from airflow_provider_rsvp.transport.tokens import RenewedToken
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
-    from airflow_provider_rsvp.bulk.ledger import Ledger
     from airflow_provider_rsvp.plans import PlannedReply, ReportLine
 
 T = TypeVar("T")
@@ -72,7 +65,6 @@ class CalendarHook(BaseHook, ABC):
     :param connection: the connection itself, if it has been read already
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :param settle_timeout: seconds to read back until a reply shows
     """
 
     conn_name_attr = "conn_id"
@@ -90,12 +82,10 @@ class CalendarHook(BaseHook, ABC):
         connection: Connection | None = None,
         request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
-        settle_timeout: float = 30.0,
     ) -> None:
         super().__init__()
         self.conn_id = conn_id or self.default_conn_name
         self.timeouts = Timeouts(request=request_timeout, throttle=throttle_timeout)
-        self.settling = Settling(within=settle_timeout)
         self._connection = connection
         self._pool: _Pool | None = None
 
@@ -120,12 +110,10 @@ class CalendarHook(BaseHook, ABC):
     async def describe(self, calendar: Calendar) -> Account:
         """Return who the connection is; asks the service."""
         account = await calendar.client.account()
-        auth = calendar.transport.auth
-        if isinstance(auth, RenewedToken):
-            ends = (await auth.grant()).expires_at
-            if ends is not None:
-                account = replace(account, token_expires_at=pendulum.from_timestamp(ends))
-        return account
+        grant = await calendar.transport.granted()
+        if grant is None or grant.expires_at is None:
+            return account
+        return replace(account, token_expires_at=pendulum.from_timestamp(grant.expires_at))
 
     @asynccontextmanager
     async def calendar(self, *, batched: bool = False) -> AsyncIterator[Calendar]:
@@ -170,14 +158,13 @@ class CalendarHook(BaseHook, ABC):
         reply: Reply,
         *,
         scope: Scope | str = Scope.INSTANCE,
-        force: bool = False,
-        verify: bool = True,
-        degrade: bool = False,
-        memory: IntentMemory | None = None,
+        options: ReplyOptions | None = None,
+        planned: Invitation | None = None,
+        memory: ReplyMemory | None = None,
     ) -> Outcome:
         """Answer one invitation; see :meth:`set_participation_status`."""
         async with self.calendar() as calendar:
-            return await self._reply(calendar, reference, reply, scope, force, verify, degrade, memory)
+            return await _reply(calendar, reference, reply, scope, options, planned, memory)
 
     def set_participation_status(
         self,
@@ -185,35 +172,28 @@ class CalendarHook(BaseHook, ABC):
         reply: Reply,
         *,
         scope: Scope | str = Scope.INSTANCE,
-        force: bool = False,
-        verify: bool = True,
-        degrade: bool = False,
-        memory: IntentMemory | None = None,
+        options: ReplyOptions | None = None,
+        planned: Invitation | None = None,
+        memory: ReplyMemory | None = None,
     ) -> Outcome:
         """
         Answer one invitation: look, skip if the answer stands, send once, read back.
 
         :param scope: whether the reply is for one instance or for the whole series
-        :param force: send although the status already stands
-        :param verify: read back after a clear answer
-        :param degrade: write a proposed time into the comment where the service carries only comments
+        :param planned: the invitation as it was when the reply was chosen; if it is another now, nothing is sent
         :param memory: what earlier tries of the task noted
         :raises PermanentError: it cannot be done; nothing was sent
         :raises UnclearOutcomeError: a reply may have gone out; try again, which begins with a look
         :raises PassingError: the service did not serve; try again
         """
-        return self._run(
-            lambda calendar: self._reply(calendar, reference, reply, scope, force, verify, degrade, memory)
-        )
+        return self._run(lambda calendar: _reply(calendar, reference, reply, scope, options, planned, memory))
 
     async def asend_replies(
         self,
         replies: Sequence[PlannedReply],
         *,
-        force: bool = False,
-        verify: bool = True,
-        dry_run: bool = False,
-        ledger: Ledger | None = None,
+        options: ReplyOptions | None = None,
+        memory: ReplyMemory | None = None,
         progress: Callable[[ReportLine], None] | None = None,
     ) -> list[ReportLine]:
         """
@@ -228,22 +208,26 @@ class CalendarHook(BaseHook, ABC):
             return await send_replies(
                 calendar.client,
                 replies,
-                force=force,
-                verify=verify,
-                dry_run=dry_run,
-                settling=self.settling,
-                ledger=ledger,
+                options=options,
+                memory=memory,
                 progress=progress,
                 conn_id=self.conn_id,
             )
 
-    def send_replies(self, replies: Sequence[PlannedReply], **options: Any) -> list[ReportLine]:
+    def send_replies(
+        self,
+        replies: Sequence[PlannedReply],
+        *,
+        options: ReplyOptions | None = None,
+        memory: ReplyMemory | None = None,
+        progress: Callable[[ReportLine], None] | None = None,
+    ) -> list[ReportLine]:
         """
         Answer many invitations in batches; see :meth:`asend_replies`.
 
         :return: one for each reply, in their order; a reply that fails raises nothing
         """
-        return asyncio.run(self.asend_replies(replies, **options))
+        return asyncio.run(self.asend_replies(replies, options=options, memory=memory, progress=progress))
 
     async def alist_invitations(
         self,
@@ -312,29 +296,6 @@ class CalendarHook(BaseHook, ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    async def _reply(
-        self,
-        calendar: Calendar,
-        reference: EventReference,
-        reply: Reply,
-        scope: Scope | str,
-        force: bool,
-        verify: bool,
-        degrade: bool,
-        memory: IntentMemory | None,
-    ) -> Outcome:
-        return await set_participation_status(
-            calendar.client,
-            reference,
-            reply,
-            scope=Scope.parse(scope),
-            force=force,
-            verify=verify,
-            degrade=degrade,
-            memory=memory,
-            settling=self.settling,
-        )
 
     def _run(self, work: Callable[[Calendar], Coroutine[Any, Any, T]]) -> T:
         if self._connection is None:
@@ -457,14 +418,36 @@ def _window(start: str | datetime, end: str | datetime, timezone: str | tzinfo |
     )
 
 
+async def _reply(
+    calendar: Calendar,
+    reference: EventReference,
+    reply: Reply,
+    scope: Scope | str,
+    options: ReplyOptions | None,
+    planned: Invitation | None,
+    memory: ReplyMemory | None,
+) -> Outcome:
+    return await set_participation_status(
+        calendar.client,
+        reference,
+        reply,
+        scope=Scope.parse(scope),
+        options=options,
+        planned=planned,
+        memory=memory,
+    )
+
+
 async def _observe(calendar: Calendar, reference: EventReference, scope: Scope) -> Invitation:
-    check_reference(calendar.client, reference)
+    client = calendar.client
+    check(against_reference(client.capabilities, client.service, reference))
     return await calendar.client.observe(reference, scope)
 
 
 async def _collect(
     calendar: Calendar, window: Window, mailbox: str | None, calendar_id: str | None
 ) -> list[Invitation]:
-    check_mailbox(calendar.client, mailbox)
+    client = calendar.client
+    check(against_mailbox(client.capabilities, client.service, mailbox))
     listing = calendar.client.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id)
     return [invitation async for invitation in listing]

@@ -10,7 +10,6 @@ from airflow_provider_rsvp.hooks.secrets import renewed_token
 from airflow_provider_rsvp.services import bitrix24
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Dialect
-from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.session import Transport
 from airflow_provider_rsvp.transport.tokens import RenewedToken, SecretInAddress, StaticToken
 
@@ -28,7 +27,7 @@ class Bitrix24Hook(CalendarHook):
     """
 
     conn_type = "bitrix24"
-    hook_name = "Bitrix24"
+    hook_name = bitrix24.SERVICE
     default_conn_name = "bitrix24_default"
     capabilities = bitrix24.CAPABILITIES
 
@@ -52,7 +51,7 @@ class Bitrix24Hook(CalendarHook):
         if whole:
             portal, user, code = whole["portal"], whole["user"], whole["code"]
             if fields.login not in (None, user) or (
-                fields.host and _portal(fields, fields.host) != _portal(fields, portal)
+                fields.host and fields.origin(fields.host) != fields.origin(portal)
             ):
                 raise fields.error(
                     "password", "is a webhook of another portal or user than host and login say"
@@ -65,10 +64,10 @@ class Bitrix24Hook(CalendarHook):
             raise fields.error("login", "expected the number of the webhook's user, as in its address")
         if not _WEBHOOK_CODE.fullmatch(code):
             raise fields.error("password", "is neither a webhook's code nor a whole webhook address")
-        home = _portal(fields, portal)
+        home = fields.origin(portal)
         transport = Transport(
             _dialect(fields),
-            Origin.parse(f"{home.base}rest/{user}/{code}/", field_name="host", allow_http=True),
+            home.at(f"rest/{user}/{code}/"),
             timeouts=self.timeouts,
         )
         transport.auth = SecretInAddress(code)
@@ -78,15 +77,11 @@ class Bitrix24Hook(CalendarHook):
     def _with_application(self, fields: Fields) -> Calendar:
         if not fields.host:
             raise fields.error("host", "the portal's address is needed, such as 'example.bitrix24.com'")
-        home = _portal(fields, fields.host)
+        home = fields.origin(fields.host)
         transport = Transport(
             _dialect(fields),
-            Origin.parse(f"{home.base}rest/", field_name="host", allow_http=True),
-            token_origin=Origin.parse(
-                fields.text("token_url") or bitrix24.TOKEN_URL,
-                field_name=f"Connection {fields.conn_id!r}, token_url",
-                allow_http=fields.flag("allow_http"),
-            ),
+            home.at("rest/"),
+            token_origin=fields.origin(fields.text("token_url") or bitrix24.TOKEN_URL, "token_url"),
             timeouts=self.timeouts,
         )
         client = bitrix24.Bitrix24Calendar(transport, portal=home.base)
@@ -105,14 +100,6 @@ def _dialect(fields: Fields) -> Dialect:
     return bitrix24.dialect(
         int(fields.number("burst", usual.burst)) or 1,
         fields.number("requests_per_second", usual.per_second),
-    )
-
-
-def _portal(fields: Fields, address: str) -> Origin:
-    return Origin.parse(
-        address,
-        field_name=f"Connection {fields.conn_id!r}, host",
-        allow_http=fields.flag("allow_http"),
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from airflow_provider_rsvp.exceptions import ConfigurationError
 from airflow_provider_rsvp.hooks.base import Calendar, CalendarHook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.hooks.mail import AirflowMailer
-from airflow_provider_rsvp.services.caldav import CAPABILITIES, DIALECT, Software
-from airflow_provider_rsvp.transport.origin import Origin
+from airflow_provider_rsvp.services.caldav import CAPABILITIES, DIALECT, SERVICE, Software
 from airflow_provider_rsvp.transport.session import Transport
 from airflow_provider_rsvp.transport.tokens import Auth, StaticToken, UserPassword
 
@@ -27,7 +26,7 @@ class CalDAVHook(CalendarHook):
     """
 
     conn_type = "caldav"
-    hook_name = "CalDAV"
+    hook_name = SERVICE
     default_conn_name = "caldav_default"
     capabilities = CAPABILITIES
 
@@ -48,10 +47,8 @@ class CalDAVHook(CalendarHook):
             raise fields.error(
                 "host", "the server's address is needed, such as 'https://calendar.example.com'"
             )
-        named = f"Connection {fields.conn_id!r}"
-        allow_http = fields.flag("allow_http")
-        service = Origin.parse(fields.host, field_name=f"{named}, host", allow_http=allow_http)
-        root = Origin.parse(urljoin(service.base, "/"), field_name=f"{named}, host", allow_http=allow_http)
+        service = fields.origin(fields.host)
+        root = service.at("/")
         transport = Transport(DIALECT, root, timeouts=self.timeouts)
         transport.auth = auth = _auth(fields)
         mail = fields.text("smtp_conn_id")

@@ -7,7 +7,6 @@ from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.hooks.secrets import renewed_token
 from airflow_provider_rsvp.services import cronofy
 from airflow_provider_rsvp.services.oauth import Grant
-from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.session import Transport
 from airflow_provider_rsvp.transport.tokens import Auth, StaticToken
 
@@ -22,18 +21,14 @@ class CronofyHook(CalendarHook):
     """
 
     conn_type = "cronofy"
-    hook_name = "Cronofy"
+    hook_name = cronofy.SERVICE
     default_conn_name = "cronofy_default"
     capabilities = cronofy.CAPABILITIES
 
     def build(self, fields: Fields) -> Calendar:
         """Return the client for a connection."""
         data_center = fields.choice("data_center", cronofy.DATA_CENTERS, "us")
-        origin = Origin.parse(
-            fields.host or cronofy.DATA_CENTERS[data_center],
-            field_name=f"Connection {fields.conn_id!r}, host",
-            allow_http=fields.flag("allow_http"),
-        )
+        origin = fields.origin(fields.host or cronofy.DATA_CENTERS[data_center])
         transport = Transport(cronofy.DIALECT, origin, token_origin=origin, timeouts=self.timeouts)
         transport.auth = _auth(fields, transport)
         client = cronofy.CronofyCalendar(transport, calendar_id=fields.text("calendar_id"))
@@ -58,7 +53,7 @@ def _auth(fields: Fields, transport: Transport) -> Auth:
 
     async def request_grant(token: str | None) -> Grant:
         request = cronofy.refresh_request(client_id, client_secret, token or refresh_token)
-        return cronofy.read_token(request, await transport.send(request), token or refresh_token)
+        return cronofy.read_token(request, await transport.send(request))
 
     return renewed_token(
         request_grant,

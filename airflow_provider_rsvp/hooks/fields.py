@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_rsvp.exceptions import ConfigurationError
+from airflow_provider_rsvp.transport.origin import Origin
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -128,6 +129,20 @@ class Fields:
         if text in _TRUE:
             return True
         raise self.error(name, "expected true or false")
+
+    def origin(self, address: str, name: str = "host") -> Origin:
+        """
+        Return the origin of an address that a field holds, or stands for where it is empty.
+
+        Plain ``http`` is taken where the connection allows it.
+
+        :raises ConfigurationError: the address is none, or is not allowed
+        """
+        return Origin.parse(
+            address,
+            field_name=f"Connection {self.conn_id!r}, {name}",
+            allow_http=self.flag("allow_http"),
+        )
 
     def error(self, name: str, problem: str) -> ConfigurationError:
         """Return the error for a field."""

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import pendulum
-
 from airflow_provider_rsvp.hooks.base import Calendar, CalendarHook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.hooks.secrets import renewed_token
@@ -17,7 +15,6 @@ from airflow_provider_rsvp.services import google_calendar
 from airflow_provider_rsvp.services.assertion import delegation_assertion
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Request
-from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.session import Transport
 from airflow_provider_rsvp.transport.tokens import Auth, RenewedToken, StaticToken, TokenPerMailbox
 
@@ -35,27 +32,16 @@ class GoogleCalendarHook(CalendarHook):
     """
 
     conn_type = "google_calendar"
-    hook_name = "Google Calendar"
+    hook_name = google_calendar.SERVICE
     default_conn_name = "google_calendar_default"
     capabilities = google_calendar.CAPABILITIES
 
     def build(self, fields: Fields) -> Calendar:
         """Return the client for a connection."""
-        named = f"Connection {fields.conn_id!r}"
-        allow_http = fields.flag("allow_http")
-        home = Origin.parse(
-            fields.host or google_calendar.HOST, field_name=f"{named}, host", allow_http=allow_http
-        )
         transport = Transport(
             google_calendar.DIALECT,
-            Origin.parse(
-                f"{home.base}{google_calendar.BASE_PATH}", field_name=f"{named}, host", allow_http=allow_http
-            ),
-            token_origin=Origin.parse(
-                fields.text("login_host") or google_calendar.LOGIN_HOST,
-                field_name=f"{named}, login_host",
-                allow_http=allow_http,
-            ),
+            fields.origin(fields.host or google_calendar.HOST).at(google_calendar.BASE_PATH),
+            token_origin=fields.origin(fields.text("login_host") or google_calendar.LOGIN_HOST, "login_host"),
             timeouts=self.timeouts,
         )
         transport.auth = _auth(fields, transport)
@@ -63,23 +49,16 @@ class GoogleCalendarHook(CalendarHook):
             transport,
             mailbox=fields.text("mailbox"),
             calendar_id=fields.text("calendar_id"),
-            delegated=isinstance(transport.auth, TokenPerMailbox),
+            delegated=fields.document("service_account_key") is not None,
         )
         return Calendar(client, transport)
 
     async def describe(self, calendar: Calendar) -> Account:
         """Return who the connection is, with what its token was granted for and when that ends."""
-        account = await calendar.client.account()
-        client, auth = calendar.client, calendar.transport.auth
-        if isinstance(auth, TokenPerMailbox) and isinstance(client, google_calendar.GoogleCalendar):
-            auth = auth.of(client.mailbox)
-        if not isinstance(auth, RenewedToken):
-            return account
-        grant = await auth.grant()
-        names = google_calendar.permissions(grant.scope or "")
+        account = await super().describe(calendar)
+        grant = await calendar.transport.granted()
+        names = google_calendar.permissions(grant.scope or "") if grant is not None else ()
         account = replace(account, permissions=names)
-        if grant.expires_at is not None:
-            account = replace(account, token_expires_at=pendulum.from_timestamp(grant.expires_at))
         if names and not google_calendar.may_answer(names):
             missing = "The scope calendar.events is missing, so invitations can be read but not answered."
             account = replace(account, notes=(*account.notes, missing))
@@ -151,7 +130,7 @@ def _delegated(fields: Fields, transport: Transport) -> TokenPerMailbox:
             secrets=(key["private_key"], key.get("private_key_id")),
         )
 
-    return TokenPerMailbox(token_of)
+    return TokenPerMailbox(token_of, fields.text("mailbox"))
 
 
 def _key_file(fields: Fields) -> Mapping[str, Any]:

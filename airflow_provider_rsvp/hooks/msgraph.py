@@ -14,7 +14,6 @@ from airflow_provider_rsvp.services import msgraph
 from airflow_provider_rsvp.services.assertion import client_assertion
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Request
-from airflow_provider_rsvp.transport.origin import Origin
 from airflow_provider_rsvp.transport.session import Transport
 from airflow_provider_rsvp.transport.tokens import Auth, RenewedToken, StaticToken
 
@@ -32,7 +31,7 @@ class MSGraphCalendarHook(CalendarHook):
     """
 
     conn_type = "msgraph_calendar"
-    hook_name = "Microsoft Graph Calendar"
+    hook_name = msgraph.SERVICE
     default_conn_name = "msgraph_calendar_default"
     capabilities = msgraph.CAPABILITIES
 
@@ -40,18 +39,10 @@ class MSGraphCalendarHook(CalendarHook):
         """Return the client for a connection."""
         cloud = msgraph.CLOUDS[fields.choice("cloud", msgraph.CLOUDS, msgraph.CloudName.GLOBAL)]
         version = fields.choice("api_version", msgraph.VERSIONS, msgraph.VERSIONS[0])
-        named = f"Connection {fields.conn_id!r}"
-        allow_http = fields.flag("allow_http")
-        root = fields.host or cloud.graph
-        home = Origin.parse(root, field_name=f"{named}, host", allow_http=allow_http)
         transport = Transport(
             msgraph.DIALECT,
-            Origin.parse(f"{home.base}{version}/", field_name=f"{named}, host", allow_http=allow_http),
-            token_origin=Origin.parse(
-                fields.text("login_host") or cloud.login,
-                field_name=f"{named}, login_host",
-                allow_http=allow_http,
-            ),
+            fields.origin(fields.host or cloud.graph).at(f"{version}/"),
+            token_origin=fields.origin(fields.text("login_host") or cloud.login, "login_host"),
             timeouts=self.timeouts,
         )
         # A stand-in host still gets tokens for the cloud it stands in for.
@@ -66,14 +57,8 @@ class MSGraphCalendarHook(CalendarHook):
     async def describe(self, calendar: Calendar) -> Account:
         """Return who the connection is, with what the token itself says of its permissions and end."""
         account = await super().describe(calendar)
-        auth = calendar.transport.auth
-        if isinstance(auth, RenewedToken):
-            token = (await auth.grant()).access_token
-        elif isinstance(auth, StaticToken):
-            token = auth.token
-        else:
-            return account
-        claims = msgraph.token_claims(token)
+        grant = await calendar.transport.granted()
+        claims = msgraph.token_claims(grant.access_token) if grant is not None else {}
         roles, scopes, ends = claims.get("roles"), claims.get("scp"), claims.get("exp")
         permissions = roles if isinstance(roles, list) else str(scopes or "").split()
         account = replace(account, permissions=tuple(str(permission) for permission in permissions))

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_rsvp._tasks import arguments
 from airflow_provider_rsvp._tasks.rendering import TemplatesOfEachCall
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from airflow_provider_rsvp.model import EventReference, Reply, Scope
 
 
 class SetParticipationStatusNotifier(TemplatesOfEachCall):
@@ -37,6 +36,11 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
     :param proposed_start: a time offered instead of the organizer's; with ``tentative`` or ``declined``
     :param proposed_end: the end of that time
     :param timezone: how to read times that name no zone; an IANA or Windows name
+    :param verify: read back after a clear response; where a response proves nothing, it is always read back
+    :param force: send although the status already stands; each call of the notifier may then send
+    :param degrade: where the service carries comments but no proposed times, write the proposed time into the
+        comment; without it, a proposed time is an error there
+    :param dry_run: look and check everything, and send nothing
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
@@ -58,6 +62,10 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
         "proposed_start",
         "proposed_end",
         "timezone",
+        "verify",
+        "force",
+        "degrade",
+        "dry_run",
     )
 
     def __init__(
@@ -76,6 +84,10 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
         proposed_start: str | datetime | None = None,
         proposed_end: str | datetime | None = None,
         timezone: str | tzinfo | None = None,
+        verify: bool | str = True,
+        force: bool | str = False,
+        degrade: bool | str = False,
+        dry_run: bool | str = False,
         request_timeout: float = 30.0,
         throttle_timeout: float = 60.0,
         settle_timeout: float = 30.0,
@@ -95,52 +107,35 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
         self.proposed_start = proposed_start
         self.proposed_end = proposed_end
         self.timezone = timezone
+        self.verify = verify
+        self.force = force
+        self.degrade = degrade
+        self.dry_run = dry_run
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
 
     def notify(self, context: Context) -> None:
         """Answer the invitation."""
-        from airflow_provider_rsvp.hooks.base import get_calendar_hook
-
-        reference, reply, scope = self._arguments()
-        with get_calendar_hook(self.conn_id, **self._timeouts()) as hook:
-            outcome = hook.set_participation_status(reference, reply, scope=scope)
+        reference, reply, scope = (
+            arguments.event_reference(self),
+            arguments.reply(self),
+            arguments.event_scope(self),
+        )
+        options = arguments.reply_options(self)
+        with arguments.calendar_hook(self) as hook:
+            outcome = hook.set_participation_status(reference, reply, scope=scope, options=options)
         self.log.info("%s", outcome.describe())
 
     async def async_notify(self, context: Context) -> None:
         """Answer the invitation from an event loop, as in the triggerer."""
-        from airflow_provider_rsvp.hooks.base import aget_calendar_hook
-
-        reference, reply, scope = self._arguments()
-        hook = await aget_calendar_hook(self.conn_id, **self._timeouts())
-        outcome = await hook.aset_participation_status(reference, reply, scope=scope)
+        reference, reply, scope = (
+            arguments.event_reference(self),
+            arguments.reply(self),
+            arguments.event_scope(self),
+        )
+        hook = await arguments.acalendar_hook(self)
+        outcome = await hook.aset_participation_status(
+            reference, reply, scope=scope, options=arguments.reply_options(self)
+        )
         self.log.info("%s", outcome.describe())
-
-    def _arguments(self) -> tuple[EventReference, Reply, Scope]:
-        from airflow_provider_rsvp.model import EventReference, Reply, Scope
-
-        reference = EventReference.parse(
-            event_id=self.event_id,
-            ical_uid=self.ical_uid,
-            original_start=self.original_start,
-            mailbox=self.mailbox,
-            calendar_id=self.calendar_id,
-            timezone=self.timezone,
-        )
-        reply = Reply.parse(
-            status=self.status,
-            comment=self.comment,
-            notify_organizer=self.notify_organizer,
-            proposed_start=self.proposed_start,
-            proposed_end=self.proposed_end,
-            timezone=self.timezone,
-        )
-        return reference, reply, Scope.parse(self.scope)
-
-    def _timeouts(self) -> dict[str, float]:
-        return {
-            "request_timeout": self.request_timeout,
-            "throttle_timeout": self.throttle_timeout,
-            "settle_timeout": self.settle_timeout,
-        }

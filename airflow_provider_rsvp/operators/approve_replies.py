@@ -41,7 +41,7 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
     :param subject: the headline of the question; templated
     :param response_timeout: how long to wait for an answer; None for ever
     :param kwargs: as ``HITLOperator`` takes them: ``assigned_users``, ``notifiers``
-    :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_dict` gives it
+    :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_plain` gives it
     :raises AirflowFailException: the plan is malformed, it is not the one that was shown, or the answer names lines
         that are not there
     """
@@ -89,13 +89,13 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
 
     def execute(self, context: Context) -> Any:
         """Ask, unless there is nothing to ask about."""
-        from airflow_provider_rsvp.operators.failing import failing_at_once
+        from airflow_provider_rsvp.hooks.errors import failing_at_once
 
         with failing_at_once():
             plan = self._read()
         if not plan.replies:
             self.log.info("The plan holds no replies, so there is nothing to approve.")
-            return plan.to_dict()
+            return plan.to_plain()
         self.body = plan.as_markdown()
         digest = plan.digest
         # The UI does not show a constant, and sends it along with the answer.
@@ -116,7 +116,7 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
 
         :param shown: the digest of the plan that the question showed
         """
-        from airflow_provider_rsvp.operators.failing import failing_at_once
+        from airflow_provider_rsvp.hooks.errors import failing_at_once
 
         entered = dict(event.get("params_input") or {})
         answered = entered.pop(_PLAN, None)
@@ -130,12 +130,12 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
         with failing_at_once():
             plan = self._approved(plan, answer["chosen_options"], entered)
         self.log.info("Approved by %s:\n%s", answer.get("responded_by_user") or "no one", plan.as_text())
-        return plan.to_dict()
+        return plan.to_plain()
 
     def _read(self) -> Plan:
         from airflow_provider_rsvp.plans import Plan
 
-        return Plan.from_dict(self.plan)
+        return Plan.from_plain(self.plan)
 
     def _approved(self, plan: Plan, chosen: list[str], entered: Mapping[str, Any]) -> Plan:
         numbers = {

@@ -37,7 +37,7 @@ class ListInvitationsOperator(AuthorsTemplates):
         to the reason. If none can be read, the task fails
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :return: a list of dicts as :meth:`airflow_provider_rsvp.listing.Listed.to_dict` gives them, by mailbox and start
+    :return: a list of dicts as :meth:`airflow_provider_rsvp.listing.Listed.to_plain` gives them, by mailbox and start
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     :raises PassingError: the service did not serve; Airflow retries
     """
@@ -83,14 +83,14 @@ class ListInvitationsOperator(AuthorsTemplates):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the invitations."""
-        from airflow_provider_rsvp.hooks.base import get_calendar_hook
-        from airflow_provider_rsvp.listing import Kind, listed
-        from airflow_provider_rsvp.operators.failing import failing_at_once
-        from airflow_provider_rsvp.operators.mailboxes import (
+        from airflow_provider_rsvp._tasks.mailboxes import (
             FAILED_MAILBOXES,
             check_on_mailbox_error,
             read_mailboxes,
         )
+        from airflow_provider_rsvp.hooks.base import get_calendar_hook
+        from airflow_provider_rsvp.hooks.errors import failing_at_once
+        from airflow_provider_rsvp.listing import Kind, listed
 
         rows = []
         with (
@@ -120,7 +120,7 @@ class ListInvitationsOperator(AuthorsTemplates):
                 )
                 if Kind.UNANSWERABLE not in include:
                     self._warn_of_unreadable(mailbox, events)
-                rows += [line.to_dict() for line in lines]
+                rows += [line.to_plain() for line in lines]
             if read.errors:
                 context["ti"].xcom_push(key=FAILED_MAILBOXES, value=read.failed)
                 if self.on_mailbox_error == "fail_after":

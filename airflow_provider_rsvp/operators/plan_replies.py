@@ -13,7 +13,7 @@ from airflow_provider_rsvp.exceptions import InvalidInputError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_rsvp.operators.mailboxes import Mailboxes
+    from airflow_provider_rsvp._tasks.mailboxes import Mailboxes
     from airflow_provider_rsvp.plans import Plan
     from airflow_provider_rsvp.policies import Policy
 
@@ -49,7 +49,7 @@ class PlanRepliesOperator(AuthorsTemplates):
         ``skip`` that reply
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_dict` gives it
+    :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_plain` gives it
     :raises InvalidInputError: when the DAG is parsed: the policy is wrong; names the path to the wrong key
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     :raises PassingError: the service did not serve; Airflow retries
@@ -106,18 +106,18 @@ class PlanRepliesOperator(AuthorsTemplates):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Make the plan."""
-        from airflow_provider_rsvp.operators.failing import failing_at_once
-        from airflow_provider_rsvp.operators.mailboxes import check_on_mailbox_error
-        from airflow_provider_rsvp.operators.planned import show_plan
+        from airflow_provider_rsvp._tasks.mailboxes import check_on_mailbox_error
+        from airflow_provider_rsvp._tasks.plans import show_plan
+        from airflow_provider_rsvp.hooks.errors import failing_at_once
 
         with failing_at_once():
             check_on_mailbox_error(self.on_mailbox_error)
             plan, read = self._plan(self._policy(context))
             show_plan(plan, context, self.on_unsupported, self.log)
             if read.errors and self.on_mailbox_error == "fail_after":
-                context["ti"].xcom_push(key="return_value", value=plan.to_dict())
+                context["ti"].xcom_push(key="return_value", value=plan.to_plain())
                 raise read.error()
-        return plan.to_dict()
+        return plan.to_plain()
 
     def _policy(self, context: Context) -> Policy:
         if self.policy is not None:
@@ -147,8 +147,8 @@ class PlanRepliesOperator(AuthorsTemplates):
     def _plan(self, policy: Policy) -> tuple[Plan, Mailboxes]:
         import pendulum
 
+        from airflow_provider_rsvp._tasks.mailboxes import read_mailboxes
         from airflow_provider_rsvp.hooks.base import get_calendar_hook
-        from airflow_provider_rsvp.operators.mailboxes import read_mailboxes
         from airflow_provider_rsvp.policies import plan
 
         with get_calendar_hook(
@@ -189,11 +189,11 @@ def reply_arguments(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     from airflow_provider_rsvp.plans import Plan
 
     arguments = []
-    for decision in Plan.from_dict(plan).replies:
+    for decision in Plan.from_plain(plan).replies:
         if decision.reply is None or not decision.sendable:
             continue
         reply, reference = decision.reply, decision.reference
-        proposed = reply.proposed_time.to_dict() if reply.proposed_time else {"start": None, "end": None}
+        proposed = reply.proposed_time.to_plain() if reply.proposed_time else {"start": None, "end": None}
         arguments.append(
             {
                 "event_id": reference.event_id,
@@ -215,7 +215,7 @@ def _read(policy: Policy | Mapping[str, Any] | str) -> Policy:
 
     if isinstance(policy, Policy):
         return policy
-    return Policy.load(policy) if isinstance(policy, str) else Policy.from_dict(policy)
+    return Policy.load(policy) if isinstance(policy, str) else Policy.from_plain(policy)
 
 
 def _read_from_outside(policy: Policy | Mapping[str, Any] | str) -> Policy:

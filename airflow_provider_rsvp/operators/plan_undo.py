@@ -28,7 +28,7 @@ class PlanUndoOperator(AuthorsTemplates):
     :param comment: a text for the organizers
     :param notify_organizer: whether the organizers are told
     :param on_unsupported: ``fail`` where something cannot be restored, or ``skip`` it
-    :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_dict` gives it
+    :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_plain` gives it
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     """
 
@@ -65,13 +65,13 @@ class PlanUndoOperator(AuthorsTemplates):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Make the plan."""
-        from airflow_provider_rsvp.operators.failing import failing_at_once
-        from airflow_provider_rsvp.operators.planned import show_plan
+        from airflow_provider_rsvp._tasks.plans import show_plan
+        from airflow_provider_rsvp.hooks.errors import failing_at_once
 
         with failing_at_once():
             plan = self._plan()
             show_plan(plan, context, self.on_unsupported, self.log)
-        return plan.to_dict()
+        return plan.to_plain()
 
     def _plan(self) -> Plan:
         from airflow_provider_rsvp.hooks.base import get_calendar_hook
@@ -89,11 +89,11 @@ class PlanUndoOperator(AuthorsTemplates):
         )
 
     def _report(self) -> Report:
-        from airflow_provider_rsvp.operators.report_files import read_report
+        from airflow_provider_rsvp._tasks.report_files import read_report
         from airflow_provider_rsvp.plans import Report
 
         if self.report_path is not None:
             return read_report(self.report_path)
         if self.report is None:
             raise InvalidInputError("report: there is none; did the task that sends end without one?")
-        return Report.from_dict(self.report)
+        return Report.from_plain(self.report)

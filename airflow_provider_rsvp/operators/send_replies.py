@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from airflow_provider_rsvp._tasks import arguments
 from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_rsvp.hooks.base import CalendarHook
     from airflow_provider_rsvp.plans import Plan, PlannedReply, Report, ReportLine
+    from airflow_provider_rsvp.replying import ReplyOptions
 
 _LONGEST_TABLE = 200
 _NAMED_FAILURES = 20
@@ -42,11 +44,12 @@ class SendRepliesOperator(AuthorsTemplates):
     :param max_age: how old a plan may be, in seconds or as a ``timedelta``; None for any age
     :param force: send although the status stands or the invitation changed; once per task run at most
     :param verify: read back after clear answers; where an answer proves nothing, it is always read back
+    :param degrade: where a service carries comments but no proposed times, write the proposed time into the comment
     :param report_path: a file for the report, ``.json`` or ``.csv``, as ``ObjectStoragePath`` takes it
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until replies show
-    :return: the report, as :meth:`airflow_provider_rsvp.plans.Report.to_dict` gives it
+    :return: the report, as :meth:`airflow_provider_rsvp.plans.Report.to_plain` gives it
     :raises AirflowFailException: it cannot be done, or no retry can mend what failed; Airflow does not retry
     :raises PassingError: some replies failed for reasons that may pass; Airflow retries these
     """
@@ -60,6 +63,7 @@ class SendRepliesOperator(AuthorsTemplates):
         "max_age",
         "force",
         "verify",
+        "degrade",
         "report_path",
     )
     ui_color = "#dbeafe"
@@ -75,6 +79,7 @@ class SendRepliesOperator(AuthorsTemplates):
         max_age: timedelta | float | str | None = None,
         force: bool | str = False,
         verify: bool | str = True,
+        degrade: bool | str = False,
         report_path: str | None = None,
         request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
@@ -91,6 +96,7 @@ class SendRepliesOperator(AuthorsTemplates):
         self.max_age = max_age
         self.force = force
         self.verify = verify
+        self.degrade = degrade
         self.report_path = report_path
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
@@ -98,16 +104,17 @@ class SendRepliesOperator(AuthorsTemplates):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Send the replies."""
-        from airflow_provider_rsvp.operators.collecting import freeze_gc
-        from airflow_provider_rsvp.operators.failing import failing_at_once
+        from airflow_provider_rsvp._tasks.garbage import freeze_gc
+        from airflow_provider_rsvp.hooks.errors import failing_at_once
 
         with failing_at_once(), freeze_gc():
-            report = self._send(self._checked(self._replies()), context)
+            options = arguments.reply_options(self)
+            report = self._send(self._checked(self._replies(), options), options, context)
             self._store(report, context)
             if report.failures:
-                context["ti"].xcom_push(key="return_value", value=report.to_dict())
+                context["ti"].xcom_push(key="return_value", value=report.to_plain())
                 raise _failure(report)
-        return report.to_dict()
+        return report.to_plain()
 
     def _replies(self) -> dict[str, list[PlannedReply]]:
         """Return the replies of each connection."""
@@ -121,7 +128,7 @@ class SendRepliesOperator(AuthorsTemplates):
             raise InvalidInputError(f"replies: expected a plan or a list, not {type(given).__name__}.")
         for number, each in enumerate(given):
             if isinstance(each, Plan) or (isinstance(each, Mapping) and "decisions" in each):
-                plan = each if isinstance(each, Plan) else Plan.from_dict(each)
+                plan = each if isinstance(each, Plan) else Plan.from_plain(each)
                 self._check_age(plan)
                 conn_id = self._connection_of(plan)
                 found.setdefault(conn_id, []).extend(PlannedReply.of(line) for line in self._sendable(plan))
@@ -192,36 +199,24 @@ class SendRepliesOperator(AuthorsTemplates):
         self.log.warning("%d of the replies cannot be sent and are left out:\n%s", len(lines), listed)
 
     def _checked(
-        self, replies: dict[str, list[PlannedReply]]
-    ) -> list[tuple[str, CalendarHook, list[PlannedReply]]]:
+        self, replies: dict[str, list[PlannedReply]], options: ReplyOptions
+    ) -> list[tuple[CalendarHook, list[PlannedReply]]]:
         """Return what goes out on which connection, after all checks that need no request."""
+        from airflow_provider_rsvp._tasks.report_files import check_report_path
         from airflow_provider_rsvp.exceptions import InvalidInputError
-        from airflow_provider_rsvp.hooks.base import get_calendar_hook
-        from airflow_provider_rsvp.operators.report_files import check_report_path
-        from airflow_provider_rsvp.plans.support import why_unsupported
 
         if self.report_path:
             check_report_path(self.report_path)
         checked = []
         for conn_id, asked in replies.items():
-            hook = get_calendar_hook(
-                conn_id,
-                request_timeout=self.request_timeout,
-                throttle_timeout=self.throttle_timeout,
-                settle_timeout=self.settle_timeout,
-            )
+            hook = arguments.calendar_hook(self, conn_id)
             hook.check_connection()
-            reasons = {
-                each.key: why_unsupported(
-                    hook.capabilities, hook.hook_name, each.reference, each.reply, each.scope
-                )
-                for each in asked
-            }
+            reasons = {each.key: _why_unsupported(hook, each, options) for each in asked}
             self._refuse_or_skip(
                 [f"{each.reference}: {reasons[each.key]}" for each in asked if reasons[each.key] is not None]
             )
-            checked.append((conn_id, hook, [each for each in asked if reasons[each.key] is None]))
-        total = sum(len(asked) for _, _, asked in checked)
+            checked.append((hook, [each for each in asked if reasons[each.key] is None]))
+        total = sum(len(asked) for _, asked in checked)
         limit = _whole_number(self.max_replies)
         if total > limit:
             raise InvalidInputError(
@@ -230,39 +225,42 @@ class SendRepliesOperator(AuthorsTemplates):
             )
         return checked
 
-    def _send(self, checked: list[tuple[str, CalendarHook, list[PlannedReply]]], context: Context) -> Report:
+    def _send(
+        self,
+        checked: list[tuple[CalendarHook, list[PlannedReply]]],
+        options: ReplyOptions,
+        context: Context,
+    ) -> Report:
         """Return the report."""
         import asyncio
 
         import pendulum
 
-        from airflow_provider_rsvp.model import parse_flag
-        from airflow_provider_rsvp.operators.counting import count_replies
-        from airflow_provider_rsvp.operators.ledger import task_ledger
+        from airflow_provider_rsvp._tasks.memory import task_memory
+        from airflow_provider_rsvp._tasks.metrics import count_replies
         from airflow_provider_rsvp.plans import Report
 
-        dry_run = parse_flag(self.dry_run, "dry_run")
-        options = {
-            "dry_run": dry_run,
-            "force": parse_flag(self.force, "force"),
-            "verify": parse_flag(self.verify, "verify"),
-            "progress": self._progress(sum(len(asked) for _, _, asked in checked)),
-        }
+        progress = self._progress(sum(len(asked) for _, asked in checked))
 
         async def send_all() -> list[list[ReportLine]]:
             async with asyncio.TaskGroup() as group:
                 tasks = [
                     group.create_task(
-                        hook.asend_replies(asked, ledger=task_ledger(context, conn_id), **options)
+                        hook.asend_replies(
+                            asked,
+                            options=options,
+                            memory=task_memory(context, hook.conn_id),
+                            progress=progress,
+                        )
                     )
-                    for conn_id, hook, asked in checked
+                    for hook, asked in checked
                 ]
             return [task.result() for task in tasks]
 
         lines = tuple(line for each in asyncio.run(send_all()) for line in each)
-        if not dry_run:
+        if not options.dry_run:
             count_replies(lines, context)
-        return Report(lines=lines, created_at=pendulum.now("UTC"), dry_run=dry_run)
+        return Report(lines=lines, created_at=pendulum.now("UTC"), dry_run=options.dry_run)
 
     def _progress(self, total: int) -> Any:
         """Return what counts the replies as they are settled, and says so now and then."""
@@ -283,7 +281,7 @@ class SendRepliesOperator(AuthorsTemplates):
     def _store(self, report: Report, context: Context) -> None:
         from airflow.sdk import Asset
 
-        from airflow_provider_rsvp.operators.report_files import write_report
+        from airflow_provider_rsvp._tasks.report_files import write_report
 
         self.log.info("The report:\n%s", _shown(report))
         if self.report_path:
@@ -321,6 +319,13 @@ def _failure(report: Report) -> Exception:
 
 def _described(line: ReportLine) -> str:
     return f"{line.outcome.subject or str(line.outcome.reference)!r}: {line.outcome.detail}"
+
+
+def _why_unsupported(hook: CalendarHook, each: PlannedReply, options: ReplyOptions) -> str | None:
+    from airflow_provider_rsvp.preconditions import against_service, proposal_as_comment, sentences
+
+    reply = proposal_as_comment(hook.capabilities, each.reply) if options.degrade else each.reply
+    return sentences(against_service(hook.capabilities, hook.hook_name, each.reference, reply, each.scope))
 
 
 def _whole_number(value: int | str) -> int:

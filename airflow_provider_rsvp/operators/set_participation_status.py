@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_rsvp._tasks import arguments
+from airflow_provider_rsvp._tasks.links import EventLink
 from airflow_provider_rsvp._tasks.rendering import AuthorsTemplates
-from airflow_provider_rsvp.operators.links import EventLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-    from airflow_provider_rsvp.model import EventReference, Outcome, Reply
 
 
 class SetParticipationStatusOperator(AuthorsTemplates):
@@ -40,10 +39,11 @@ class SetParticipationStatusOperator(AuthorsTemplates):
     :param force: send although the status already stands; once per task run at most
     :param degrade: where the service carries comments but no proposed times, write the proposed time into the
         comment; without it, a proposed time is an error there
+    :param dry_run: look and check everything, and send nothing; the outcome is ``skipped`` where a reply would be sent
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
     :param settle_timeout: seconds to read back until the reply shows
-    :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_dict` gives it
+    :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_plain` gives it
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     :raises PassingError: the service did not serve, or the outcome is unclear; Airflow retries, and the next
         try begins with a look
@@ -66,6 +66,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
         "verify",
         "force",
         "degrade",
+        "dry_run",
     )
     operator_extra_links = (EventLink(),)
     ui_color = "#dbeafe"
@@ -89,6 +90,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
         verify: bool | str = True,
         force: bool | str = False,
         degrade: bool | str = False,
+        dry_run: bool | str = False,
         request_timeout: float = 30.0,
         throttle_timeout: float = 300.0,
         settle_timeout: float = 30.0,
@@ -111,64 +113,24 @@ class SetParticipationStatusOperator(AuthorsTemplates):
         self.verify = verify
         self.force = force
         self.degrade = degrade
+        # Takes the place of a method of Airflow's, which only `airflow tasks test --dry-run` calls.
+        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
         self.settle_timeout = settle_timeout
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Answer the invitation."""
-        from airflow_provider_rsvp.operators.failing import failing_at_once
+        from airflow_provider_rsvp._tasks.memory import task_memory
+        from airflow_provider_rsvp.hooks.errors import failing_at_once
 
         with failing_at_once():
-            outcome = self._outcome(context)
+            reference, scope = arguments.event_reference(self), arguments.event_scope(self)
+            reply = arguments.reply(self)
+            options = arguments.reply_options(self)
+            with arguments.calendar_hook(self) as hook:
+                outcome = hook.set_participation_status(
+                    reference, reply, scope=scope, options=options, memory=task_memory(context)
+                )
         self.log.info("%s", outcome.describe())
-        return outcome.to_dict()
-
-    def _outcome(self, context: Context) -> Outcome:
-        from airflow_provider_rsvp.hooks.base import get_calendar_hook
-        from airflow_provider_rsvp.model import Scope, parse_flag
-        from airflow_provider_rsvp.operators.intents import task_memory
-
-        reference, reply, scope = self._reference(), self._reply(), Scope.parse(self.scope)
-        verify, force = parse_flag(self.verify, "verify"), parse_flag(self.force, "force")
-        degrade = parse_flag(self.degrade, "degrade")
-        hook = get_calendar_hook(
-            self.conn_id,
-            request_timeout=self.request_timeout,
-            throttle_timeout=self.throttle_timeout,
-            settle_timeout=self.settle_timeout,
-        )
-        with hook:
-            return hook.set_participation_status(
-                reference,
-                reply,
-                scope=scope,
-                force=force,
-                verify=verify,
-                degrade=degrade,
-                memory=task_memory(context),
-            )
-
-    def _reference(self) -> EventReference:
-        from airflow_provider_rsvp.model import EventReference
-
-        return EventReference.parse(
-            event_id=self.event_id,
-            ical_uid=self.ical_uid,
-            original_start=self.original_start,
-            mailbox=self.mailbox,
-            calendar_id=self.calendar_id,
-            timezone=self.timezone,
-        )
-
-    def _reply(self) -> Reply:
-        from airflow_provider_rsvp.model import Reply
-
-        return Reply.parse(
-            status=self.status,
-            comment=self.comment,
-            notify_organizer=self.notify_organizer,
-            proposed_start=self.proposed_start,
-            proposed_end=self.proposed_end,
-            timezone=self.timezone,
-        )
+        return outcome.to_plain()

@@ -29,7 +29,7 @@ _REQUIRED = ("event_id", "subject", "start", "end", "all_day", "status", "recurr
 def invitation_to_plain(invitation: Invitation) -> dict[str, Any]:
     """Return an invitation as JSON-plain values, complete but for its body."""
     return {
-        **invitation.to_dict(),
+        **invitation.to_plain(),
         "is_attendee": invitation.is_attendee,
         "is_draft": invitation.is_draft,
         "is_read_only": invitation.is_read_only,
@@ -96,7 +96,7 @@ def invitation_from_plain(reader: Reader) -> Invitation:
 
 def reply_from_plain(reader: Reader) -> Reply:
     """
-    Return the reply that :meth:`~airflow_provider_rsvp.model.Reply.to_dict` wrote.
+    Return the reply that :meth:`~airflow_provider_rsvp.model.Reply.to_plain` wrote.
 
     :raises MalformedValueError: it did not
     """

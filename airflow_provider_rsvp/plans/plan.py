@@ -53,11 +53,11 @@ class Decision:
         """Whether there is a reply, and nothing stands in its way."""
         return self.reply is not None and self.unsupported is None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the decision as JSON-plain values."""
         return {
             "invitation": invitation_to_plain(self.invitation),
-            "reply": self.reply.to_dict() if self.reply else None,
+            "reply": self.reply.to_plain() if self.reply else None,
             "scope": self.scope.value,
             "rule": self.rule,
             "reason": self.reason,
@@ -66,9 +66,9 @@ class Decision:
         }
 
     @classmethod
-    def read(cls, reader: Reader) -> Self:
+    def from_plain(cls, reader: Reader) -> Self:
         """
-        Read what :meth:`to_dict` writes.
+        Read what :meth:`to_plain` writes.
 
         :raises MalformedValueError: it is malformed
         """
@@ -125,7 +125,7 @@ class Plan:
 
         When the plan was made is no part of it: the same plan, made again, is the same.
         """
-        plain = {name: value for name, value in self.to_dict().items() if name != "created_at"}
+        plain = {name: value for name, value in self.to_plain().items() if name != "created_at"}
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def pick(self, numbers: Collection[int]) -> Plan:
@@ -228,7 +228,7 @@ class Plan:
             notes.append(f"proposes {format_when(start)}")
         return f"{reply.status} ({', '.join(notes)})" if notes else str(reply.status)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the plan as JSON-plain values, as it goes to XCom."""
         return {
             "created_at": self.created_at.isoformat(),
@@ -237,13 +237,13 @@ class Plan:
             "mailbox": self.mailbox,
             "timezone": self.timezone,
             "failed_mailboxes": dict(self.failed_mailboxes),
-            "decisions": [each.to_dict() for each in self.decisions],
+            "decisions": [each.to_plain() for each in self.decisions],
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_plain(cls, data: Mapping[str, Any]) -> Self:
         """
-        Return the plan that :meth:`to_dict` wrote.
+        Return the plan that :meth:`to_plain` wrote.
 
         :raises MalformedValueError: it is malformed; names the path to the wrong key
         """
@@ -261,7 +261,7 @@ class Plan:
         given = {name: part for name, part in parts.items() if part.value is not None}
         created_at = parse_instant(parts["created_at"].text(), field="created_at")
         return cls(
-            decisions=tuple(Decision.read(element) for element in parts["decisions"].elements()),
+            decisions=tuple(Decision.from_plain(element) for element in parts["decisions"].elements()),
             created_at=created_at,
             conn_id=given["conn_id"].text() if "conn_id" in given else None,
             service=given["service"].text() if "service" in given else None,

@@ -58,7 +58,7 @@ class PlannedReply:
     key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        what = [self.reference.to_dict(), self.reply.to_dict(), str(self.scope)]
+        what = [self.reference.to_plain(), self.reply.to_plain(), str(self.scope)]
         key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
         object.__setattr__(self, "key", key)
 

@@ -83,20 +83,20 @@ class ReportLine:
         """Whether it failed for a reason that another try may mend."""
         return isinstance(self.error, PassingError)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the line as JSON-plain values."""
         return {
             "conn_id": self.conn_id,
-            **self.outcome.to_dict(),
+            **self.outcome.to_plain(),
             "scope": self.scope.value,
             "rule": self.rule,
             "reason": self.reason,
         }
 
     @classmethod
-    def read(cls, reader: Reader) -> Self:
+    def from_plain(cls, reader: Reader) -> Self:
         """
-        Read what :meth:`to_dict` writes.
+        Read what :meth:`to_plain` writes.
 
         :raises MalformedValueError: it is malformed
         """
@@ -189,8 +189,8 @@ class Report:
         return f"{markdown_table(self._table())}\n\n{self.summary()}\n"
 
     def as_json(self) -> str:
-        """Return the report as JSON, from which :meth:`from_dict` reads it."""
-        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False)
+        """Return the report as JSON, from which :meth:`from_plain` reads it."""
+        return json.dumps(self.to_plain(), indent=2, ensure_ascii=False)
 
     def as_csv(self) -> str:
         """Return the report as CSV with a header; each line is one reply, and nothing is taken for a formula."""
@@ -198,23 +198,23 @@ class Report:
         writer = csv.writer(text)
         writer.writerow(_COLUMNS)
         for line in self.lines:
-            cells = {**line.to_dict(), "reply": str(line.outcome.reply.status)}
+            cells = {**line.to_plain(), "reply": str(line.outcome.reply.status)}
             writer.writerow([_harmless(cells[column]) for column in _COLUMNS])
         return text.getvalue()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the report as JSON-plain values, as it goes to XCom."""
         return {
             "created_at": self.created_at.isoformat(),
             "dry_run": self.dry_run,
             "counts": self.counts,
-            "outcomes": [line.to_dict() for line in self.lines],
+            "outcomes": [line.to_plain() for line in self.lines],
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+    def from_plain(cls, data: Mapping[str, Any]) -> Self:
         """
-        Return the report that :meth:`to_dict` wrote.
+        Return the report that :meth:`to_plain` wrote.
 
         :raises MalformedValueError: it is malformed; names the path to the wrong key
         """
@@ -222,7 +222,7 @@ class Report:
         names = ("created_at", "dry_run", "counts", "outcomes")
         parts = reader.mapping(names, required=("created_at", "dry_run", "outcomes"))
         return cls(
-            lines=tuple(ReportLine.read(each) for each in parts["outcomes"].elements()),
+            lines=tuple(ReportLine.from_plain(each) for each in parts["outcomes"].elements()),
             created_at=parse_instant(parts["created_at"].text(), field="created_at"),
             dry_run=parts["dry_run"].flag(),
         )
@@ -238,7 +238,7 @@ class Report:
             data = json.loads(text)
         except ValueError:
             raise InvalidInputError("report: is not JSON.") from None
-        return cls.from_dict(data)
+        return cls.from_plain(data)
 
     def _table(self) -> list[Line]:
         return [self._row(number, line) for number, line in enumerate(self.lines, 1)]

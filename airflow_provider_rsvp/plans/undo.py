@@ -10,7 +10,7 @@ from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import Capabilities, Invitation, Recurrence, Reply, Result, Scope, TimeRange
 from airflow_provider_rsvp.plans.plan import Decision, Plan
 from airflow_provider_rsvp.plans.report import Report, ReportLine
-from airflow_provider_rsvp.plans.support import why_unsupported
+from airflow_provider_rsvp.preconditions import against_service, sentences
 from airflow_provider_rsvp.times import UTC
 
 _GONE = (
@@ -89,8 +89,8 @@ class _Planner:
         reply = Reply(status=outcome.before, comment=self.comment, notify_organizer=self.notify_organizer)
         unsupported = None
         if self.capabilities is not None:
-            unsupported = why_unsupported(
-                self.capabilities, outcome.service, outcome.reference, reply, line.scope
+            unsupported = sentences(
+                against_service(self.capabilities, outcome.service, outcome.reference, reply, line.scope)
             )
         return Decision(
             invitation=self._invitation(line),

@@ -69,7 +69,7 @@ class ProposeSlot:
             )
 
     @classmethod
-    def read(cls, reader: Reader) -> Self:
+    def from_plain(cls, reader: Reader) -> Self:
         """Read a mapping of ``within_days``, ``step_minutes``."""
         parts = reader.mapping(("within_days", "step_minutes"))
         values = {name: part.integer() for name, part in parts.items()}
@@ -138,7 +138,7 @@ class Action:
             )
 
     @classmethod
-    def read(cls, reader: Reader) -> Self:
+    def from_plain(cls, reader: Reader) -> Self:
         """Read a verb, or a mapping with it as ``action``."""
         if isinstance(reader.value, str):
             return cls(Verb(reader.choice(tuple(Verb))))
@@ -149,7 +149,7 @@ class Action:
                 Verb(parts["action"].choice(tuple(Verb))),
                 comment=parts["comment"].text() if "comment" in parts else None,
                 notify_organizer=parts["notify_organizer"].flag() if "notify_organizer" in parts else True,
-                propose=ProposeSlot.read(parts["propose"]) if "propose" in parts else None,
+                propose=ProposeSlot.from_plain(parts["propose"]) if "propose" in parts else None,
                 scope=Scope(parts["scope"].choice(tuple(Scope))) if "scope" in parts else None,
             )
         )

@@ -19,12 +19,12 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.plans.plan import Decision, Plan
-from airflow_provider_rsvp.plans.support import why_unsupported
 from airflow_provider_rsvp.policies.actions import ProposeSlot
 from airflow_provider_rsvp.policies.availability.slots import next_free_slot
 from airflow_provider_rsvp.policies.case import Case, MailboxCalendar, Occurrence
 from airflow_provider_rsvp.policies.comments.rendering import render_comment
 from airflow_provider_rsvp.policies.policy import Policy, Rule
+from airflow_provider_rsvp.preconditions import against_event, against_service, sentences
 
 
 def plan(
@@ -141,13 +141,13 @@ class _Planner:
                 yield decision
                 for key, event in group.members.items():
                     if key not in live and not event.can_respond:
-                        yield self._not_asked(event, _why_no_response(event))
+                        yield self._not_asked(event, sentences(against_event(event)) or "")
                 return
         for key, event in sorted(
             group.members.items(), key=lambda item: (occurrences[item[0]].start, item[0])
         ):
             if not event.can_respond:
-                yield self._not_asked(event, _why_no_response(event))
+                yield self._not_asked(event, sentences(against_event(event)) or "")
             elif event.recurrence is Recurrence.SERIES:
                 yield self._not_asked(event, "The instances of this series are decided one by one.")
             elif key not in live:
@@ -231,8 +231,8 @@ class _Planner:
             )
             reason += note
             if self._capabilities is not None and unsupported is None:
-                unsupported = why_unsupported(
-                    self._capabilities, self._service, invitation.reference, reply, scope
+                unsupported = sentences(
+                    against_service(self._capabilities, self._service, invitation.reference, reply, scope)
                 )
             if unsupported is None:
                 for key in keys:
@@ -360,17 +360,3 @@ def _series_of(event: Invitation) -> str | None:
     if invitation.recurrence is Recurrence.INSTANCE and invitation.series_id is not None:
         return f"series {invitation.series_id}"
     return None
-
-
-def _why_no_response(invitation: Invitation) -> str:
-    if invitation.is_organizer:
-        return "It is my own event."
-    if not invitation.is_attendee:
-        return "I am not invited to it."
-    if invitation.is_cancelled:
-        return "The organizer cancelled it."
-    if invitation.is_draft:
-        return "It is a draft that has not been sent yet."
-    if invitation.is_read_only:
-        return "Its calendar is read-only."
-    return f"It takes no reply: {invitation.cannot_respond}"

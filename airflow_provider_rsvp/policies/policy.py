@@ -15,7 +15,12 @@ from airflow_provider_rsvp.policies.actions import Action, Verb
 from airflow_provider_rsvp.policies.availability.availability import Availability
 from airflow_provider_rsvp.policies.comments.rendering import check_comment
 from airflow_provider_rsvp.policies.conditions.arguments import check_domains
-from airflow_provider_rsvp.policies.conditions.base import Condition, read_condition, walk, write_condition
+from airflow_provider_rsvp.policies.conditions.base import (
+    Condition,
+    condition_from_plain,
+    condition_to_plain,
+    walk,
+)
 from airflow_provider_rsvp.policies.conditions.event import Organizer, Status, check_patterns
 from airflow_provider_rsvp.policies.conditions.time import DuringLeave, OutsideWorkingHours
 from airflow_provider_rsvp.policies.files import Files
@@ -68,18 +73,18 @@ class Rule:
         return self.then.scope or Scope.SERIES
 
     @classmethod
-    def read(cls, reader: Reader) -> Self:
+    def from_plain(cls, reader: Reader) -> Self:
         """Read a mapping of ``name``, ``when``, ``then``."""
         names = ("name", "when", "then")
         parts = reader.mapping(names, required=names)
         name = parts["name"].text()
-        when = read_condition(parts["when"])
-        then = Action.read(parts["then"])
+        when = condition_from_plain(parts["when"])
+        then = Action.from_plain(parts["then"])
         return reader.build(lambda: cls(name, when, then))
 
     def to_plain(self) -> dict[str, Any]:
         """Return the mapping."""
-        return {"name": self.name, "when": write_condition(self.when), "then": self.then.to_plain()}
+        return {"name": self.name, "when": condition_to_plain(self.when), "then": self.then.to_plain()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +154,7 @@ class Policy:
         return self.mailboxes.get((mailbox or "").casefold(), self.availability)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any], *, directory: str | Path = ".") -> Self:
+    def from_plain(cls, data: Mapping[str, Any], *, directory: str | Path = ".") -> Self:
         """
         Return the policy that plain values stand for.
 
@@ -175,14 +180,16 @@ class Policy:
         reader = Reader(dict(data) if isinstance(data, Mapping) else data, error=PolicyError).bounded()
         check_patterns(reader)
         parts = reader.mapping(("rules", "my_domains", "availability", "mailboxes"), required=("rules",))
-        default = Availability.read(parts["availability"], files) if "availability" in parts else None
+        default = Availability.from_plain(parts["availability"], files) if "availability" in parts else None
         mailboxes = parts["mailboxes"].mapping() if "mailboxes" in parts else {}
-        rules = tuple(Rule.read(element) for element in parts["rules"].elements())
+        rules = tuple(Rule.from_plain(element) for element in parts["rules"].elements())
         return cls(
             rules=rules,
             my_domains=parts["my_domains"].texts() if "my_domains" in parts else (),
             availability=default or Availability(),
-            mailboxes={name: Availability.read(part, files, default) for name, part in mailboxes.items()},
+            mailboxes={
+                name: Availability.from_plain(part, files, default) for name, part in mailboxes.items()
+            },
         )
 
     @classmethod
@@ -193,7 +200,7 @@ class Policy:
         :param directory: where a ``holidays_file`` with a relative path lies
         :raises PolicyError: what it holds is malformed; names the path to the wrong key
         """
-        return cls.from_dict(parse_plain(text), directory=directory)
+        return cls.from_plain(parse_plain(text), directory=directory)
 
     @classmethod
     def load(cls, source: str | Path) -> Self:
@@ -213,7 +220,7 @@ class Policy:
             raise PolicyError("policy", f"cannot read the file {str(path)!r}: {reason}.") from None
         return cls.parse(text, directory=path.parent)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """Return the policy as JSON-plain values, with its holidays written out."""
         return {
             **({"my_domains": list(self.my_domains)} if self.my_domains else {}),

@@ -37,7 +37,7 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
     :param failure_timeout: seconds for which passing failures are retried
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :return: the invitations, as :meth:`airflow_provider_rsvp.model.Invitation.to_dict` gives them, by start
+    :return: the invitations, as :meth:`airflow_provider_rsvp.model.Invitation.to_plain` gives them, by start
     :raises InvalidInputError: the filter or a number is malformed; raised when the DAG is parsed
     :raises AirflowFailException: it cannot be done; Airflow does not retry
     :raises AirflowSensorTimeout: the timeout passed
@@ -91,7 +91,7 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
             return super().execute(context)
         import pendulum
 
-        from airflow_provider_rsvp.operators.failing import skipping_if
+        from airflow_provider_rsvp.hooks.errors import skipping_if
 
         until = pendulum.now("UTC").add(seconds=self.timeout).isoformat()
         with skipping_if(self.soft_fail or self.never_fail):
@@ -99,7 +99,7 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Look again, after the trigger saw that something has come in."""
-        from airflow_provider_rsvp.operators.failing import skipping_if
+        from airflow_provider_rsvp.hooks.errors import skipping_if
 
         self._known = event["known"]
         with skipping_if(self.soft_fail or self.never_fail):
@@ -108,18 +108,18 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         found = self._look(self.failure_timeout)
-        return PokeReturnValue(bool(found), [each.to_dict() for each in found] or None)
+        return PokeReturnValue(bool(found), [each.to_plain() for each in found] or None)
 
     def _look_or_defer(self, failure_timeout: float, until: str) -> Any:
         import pendulum
 
-        from airflow_provider_rsvp.operators.failing import AirflowSensorTimeout
+        from airflow_provider_rsvp.hooks.errors import AirflowSensorTimeout
         from airflow_provider_rsvp.times import parse_instant
         from airflow_provider_rsvp.triggers.invitation import InvitationTrigger
 
         found = self._look(failure_timeout)
         if found:
-            return [each.to_dict() for each in found]
+            return [each.to_plain() for each in found]
         left = (parse_instant(until, field="timeout") - pendulum.now("UTC")).total_seconds()
         if left <= 0:
             raise AirflowSensorTimeout(f"No such invitation came in within {self.timeout:g} s.")
@@ -136,7 +136,7 @@ class InvitationSensor(AuthorsTemplates, BaseSensorOperator):
         """Return what has come in; what is known is not changed by it, but for the first look without ``existing``."""
         import pendulum
 
-        from airflow_provider_rsvp.operators.failing import failing_at_once
+        from airflow_provider_rsvp.hooks.errors import failing_at_once
         from airflow_provider_rsvp.triggers.retrying import retry_passing
 
         looker = self._looker()

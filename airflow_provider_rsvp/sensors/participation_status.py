@@ -43,7 +43,7 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
     :param failure_timeout: seconds for which passing failures are retried
     :param request_timeout: seconds to wait for the response to one request
     :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :return: the invitation, as :meth:`airflow_provider_rsvp.model.Invitation.to_dict` gives it
+    :return: the invitation, as :meth:`airflow_provider_rsvp.model.Invitation.to_plain` gives it
     :raises AirflowFailException: it can no longer come to be, or cannot be done; Airflow does not retry
     :raises AirflowSensorTimeout: the deadline or the timeout passed
     :raises PassingError: the service did not serve for longer than ``failure_timeout``; Airflow retries
@@ -108,7 +108,7 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
         """Look, and wait where there is still something to wait for."""
         if not self.deferrable:
             return super().execute(context)
-        from airflow_provider_rsvp.operators.failing import skipping_if
+        from airflow_provider_rsvp.hooks.errors import skipping_if
 
         with skipping_if(self.soft_fail or self.never_fail):
             return self._look_or_defer(
@@ -117,7 +117,7 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Look again, after the trigger saw that there is something to decide."""
-        from airflow_provider_rsvp.operators.failing import skipping_if
+        from airflow_provider_rsvp.hooks.errors import skipping_if
 
         with skipping_if(self.soft_fail or self.never_fail):
             return self._look_or_defer(
@@ -130,7 +130,7 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
 
     def _look_or_defer(self, context: Context, failure_timeout: float, until: str) -> Any:
         from airflow_provider_rsvp.attendance import Awaited
-        from airflow_provider_rsvp.operators.failing import AirflowSensorTimeout
+        from airflow_provider_rsvp.hooks.errors import AirflowSensorTimeout
         from airflow_provider_rsvp.times import parse_instant
         from airflow_provider_rsvp.triggers.participation_status import ParticipationStatusTrigger
 
@@ -144,7 +144,7 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
         self.defer(
             trigger=ParticipationStatusTrigger(
                 conn_id=self.conn_id,
-                reference=self._reference().to_dict(),
+                reference=self._reference().to_plain(),
                 scope=self.scope,
                 attendees=awaited.who,
                 status=sorted(str(status) for status in awaited.statuses),
@@ -163,7 +163,7 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
 
     def _look(self, failure_timeout: float) -> PokeReturnValue:
         from airflow_provider_rsvp.attendance import Awaited
-        from airflow_provider_rsvp.operators.failing import (
+        from airflow_provider_rsvp.hooks.errors import (
             AirflowFailException,
             AirflowSensorTimeout,
             failing_at_once,
@@ -182,7 +182,7 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
                 f"use any more. {standing.detail}"
             )
         if standing.reached:
-            return PokeReturnValue(True, invitation.to_dict())
+            return PokeReturnValue(True, invitation.to_plain())
         if deadline is not None and parse_instant(deadline, field="deadline") <= _now():
             raise AirflowSensorTimeout(f"The deadline {deadline} has passed. {standing.detail}")
         return PokeReturnValue(False)

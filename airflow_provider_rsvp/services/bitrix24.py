@@ -45,8 +45,8 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.bitrix24_batch import BATCHING, SHOWN
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.bitrix24_batch import BATCHING, LOAD_CODES, SHOWN, as_map
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.services.foreign import Search, event_fields, foreign_uid, read_attendees, read_row
 from airflow_provider_rsvp.services.oauth import Grant, read_grant
 from airflow_provider_rsvp.services.wire import (
@@ -106,7 +106,6 @@ _FREE_BUSY = {
 }
 
 _TOKEN_CODES = frozenset({"expired_token", "invalid_token", "no_auth_found"})
-_LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
 _CREDENTIAL_CODES = frozenset(
     {
         "expired_token",
@@ -164,7 +163,7 @@ def _token_refused(response: Response) -> bool:
 
 def _refused_for_load(response: Response) -> bool:
     code = _code(response).casefold()
-    return code in _LOAD_CODES or (not code and refused_for_load(response))
+    return code in LOAD_CODES or (not code and refused_for_load(response))
 
 
 def _pause(response: Response) -> float | None:
@@ -202,9 +201,9 @@ def dialect(burst: int, per_second: float) -> Dialect:
     return replace(DIALECT, limits=replace(DIALECT.limits, buckets=(Bucket(burst, per_second),)))
 
 
-class Bitrix24Calendar:
+class Bitrix24Calendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one Bitrix24 user.
+    The calendar of one Bitrix24 user.
 
     :param exchange: carries requests to the portal's REST address
     :param portal: the portal's own address, for links
@@ -294,14 +293,8 @@ class Bitrix24Calendar:
             )
             if invitation.is_readable:
                 seen.add(str(event_id))
-            if invitation.recurrence is Recurrence.SERIES or _overlaps(invitation.time, window):
+            if invitation.recurrence is Recurrence.SERIES or window.covers(invitation.time):
                 yield invitation
-
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events; they are listed whole."""
-        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,
@@ -342,7 +335,7 @@ class Bitrix24Calendar:
         }
         result = await self._call("batch", {"halt": 0, "cmd": commands}, what)
         with reading(what):
-            results, errors = _map(result["result"]), _map(result.get("result_error"))
+            results, errors = as_map(result["result"]), as_map(result.get("result_error"))
         for refused in (errors.get("event"), errors.get("status")):
             # An empty code says no more than that there is nothing to read.
             if isinstance(refused, dict) and refused.get("error"):
@@ -492,7 +485,7 @@ def read_token(request: Request, response: Response) -> Grant:
 def _error(request: Request, response: Response, body: dict[str, Any]) -> RsvpError:
     said = _said(response.status, body)
     code = str(body.get("error") or "").casefold()
-    if code not in _PERMANENT_CODES | _CREDENTIAL_CODES | _PERMISSION_CODES | _LOAD_CODES:
+    if code not in _PERMANENT_CODES | _CREDENTIAL_CODES | _PERMISSION_CODES | LOAD_CODES:
         failed = server_error(SERVICE, request, response, said)
         if failed is not None:
             return failed
@@ -512,7 +505,7 @@ def _error_of(what: str, status: int, body: dict[str, Any], purpose: Purpose) ->
         return PermissionDeniedError(f"{could_not}. Give the webhook or application the scope 'calendar'.")
     if code in _PERMISSION_CODES:
         return PermissionDeniedError(f"{could_not}. The user or the portal's plan may not do this.")
-    if code in _LOAD_CODES:
+    if code in LOAD_CODES:
         return ThrottledError(f"{could_not}. Too many requests.")
     if code in _PERMANENT_CODES:
         return RejectedByServiceError(f"{could_not}. Retrying does not help; ask the portal's administrator.")
@@ -548,13 +541,8 @@ def _scalar(event: dict[str, Any], name: str) -> str | None:
 
 
 def _attendee(value: Any) -> Attendee:
-    fields = _map(value)
+    fields = as_map(value)
     return Attendee(Person(f"user {fields.get('id')}"), _STATUSES.get(str(fields.get("status"))))
-
-
-def _map(value: Any) -> dict[str, Any]:
-    """Return a map that PHP may have sent as an empty list."""
-    return value if isinstance(value, dict) else {}
 
 
 def _time_range(event: dict[str, Any]) -> TimeRange:
@@ -582,10 +570,3 @@ def _day(event: dict[str, Any], name: str) -> pendulum.Date:
 def _day_window(start: pendulum.DateTime | pendulum.Date) -> Window:
     day = pendulum.datetime(start.year, start.month, start.day)
     return Window(day.subtract(days=_DAYS_AROUND), day.add(days=_DAYS_AROUND + 1))
-
-
-def _overlaps(time_range: TimeRange, window: Window) -> bool:
-    start, end = time_range.start, time_range.end
-    if not isinstance(start, pendulum.DateTime) or not isinstance(end, pendulum.DateTime):
-        return window.start.date() <= end and start <= window.end.date()
-    return start < window.end and (end > window.start or start >= window.start)

@@ -18,9 +18,16 @@ SIZE = 50
 SHOWN = "status_shown"
 """Where the answer to a setting carries what the reading after it showed; no name of Bitrix24's own."""
 
+LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
+"""Error codes that say "too many requests" (Limits); in small letters."""
+
 _SET = "calendar.meeting.status.set"
 _GET = "calendar.meeting.status.get"
-_LOAD_CODES = frozenset({"query_limit_exceeded", "operation_time_limit"})
+
+
+def as_map(value: Any) -> dict[str, Any]:
+    """Return a map that PHP may have sent as an empty list."""
+    return value if isinstance(value, dict) else {}
 
 
 def _commands(request: Request) -> dict[str, str]:
@@ -78,7 +85,7 @@ def _unpack(requests: Sequence[Request], response: Response) -> Sequence[Respons
     result = body.get("result") if isinstance(body, dict) else None
     if not isinstance(result, dict):
         return [None] * len(requests)
-    results, errors = _map(result.get("result")), _map(result.get("result_error"))
+    results, errors = as_map(result.get("result")), as_map(result.get("result_error"))
     return [_answer(number, request, results, errors) for number, request in enumerate(requests)]
 
 
@@ -89,7 +96,7 @@ def _answer(
     shown = {name: results[f"{number}_{name}"] for name in names if f"{number}_{name}" in results}
     refused = {name: errors[f"{number}_{name}"] for name in names if f"{number}_{name}" in errors}
     first = refused.get(names[0])
-    if isinstance(first, dict) and str(first.get("error")).casefold() in _LOAD_CODES:
+    if isinstance(first, dict) and str(first.get("error")).casefold() in LOAD_CODES:
         # The rest of its commands only read, so nothing was done.
         return _as_answer(503, first)
     if request.url == "batch":
@@ -106,11 +113,6 @@ def _answer(
 
 def _as_answer(status: int, body: dict[str, Any]) -> Response:
     return Response.of_json(status, {"content-type": "application/json"}, body)
-
-
-def _map(value: Any) -> dict[str, Any]:
-    """Return a map that PHP may have sent as an empty list."""
-    return value if isinstance(value, dict) else {}
 
 
 BATCHING = Batching(SIZE, _weight, _pack, _unpack)

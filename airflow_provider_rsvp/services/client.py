@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta, tzinfo
 from typing import Protocol
 
 import pendulum
 
-from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.exceptions import EditConflictError, InvalidInputError
 from airflow_provider_rsvp.model import (
     Account,
     Capabilities,
@@ -17,7 +18,14 @@ from airflow_provider_rsvp.model import (
     ParticipationStatus,
     Reply,
     Scope,
+    TimeRange,
 )
+from airflow_provider_rsvp.times import UTC, beginning
+
+_FIRST_DAY_BEGINS = timedelta(hours=14)
+"""Before midnight in UTC, in Kiribati."""
+_LAST_DAY_ENDS = timedelta(hours=12)
+"""After midnight in UTC, on Baker Island."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,19 @@ class Window:
             raise InvalidInputError(
                 f"window: the end {self.end.isoformat()} is not after the start {self.start.isoformat()}."
             )
+
+    def covers(self, time: TimeRange, zone: tzinfo | None = None) -> bool:
+        """
+        Return whether an event lies in the window; one that takes no time does where it begins with the window, too.
+
+        :param zone: in which the days of an all-day event begin; None where it is not known. The event then lies in
+            the window if it does so anywhere on Earth: a day begins 14 hours before midnight in UTC at the earliest,
+            and ends 12 hours after it at the latest.
+        """
+        start, end = (beginning(each, zone or UTC) for each in (time.start, time.end))
+        if time.all_day and zone is None:
+            start, end = start - _FIRST_DAY_BEGINS, end + _LAST_DAY_ENDS
+        return start < self.end and (end > self.start or start >= self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +93,19 @@ class Changes:
     complete: bool
 
 
-class CalendarClient(Protocol):
+def check_unchanged(seen: Invitation, now: Invitation) -> None:
     """
-    One account of a calendar service.
+    Check that an event still stands as it was seen, where what was seen carries no version.
+
+    :raises EditConflictError: it does not; nothing was sent
+    """
+    if (now.status, now.time, now.is_cancelled) != (seen.status, seen.time, seen.is_cancelled):
+        raise EditConflictError(f"{seen.reference} was changed meanwhile; nothing was sent.")
+
+
+class ReplyClient(Protocol):
+    """
+    What a reply needs of a calendar service.
 
     Every method raises the errors of :mod:`airflow_provider_rsvp.exceptions` and no others.
     """
@@ -108,20 +139,36 @@ class CalendarClient(Protocol):
         """
         Ask the service once to set the participation status.
 
-        To be called by the reply protocol only.
+        To be called by the reply protocol only. An invitation without a version of this service is read again first.
 
-        :raises UnclearOutcomeError: the request left and the service gave no clear answer
+        :raises EditConflictError: the event is not as it was seen; nothing was sent
+        :raises UnclearOutcomeError: the request left and no clear response came
         """
+
+
+class CalendarClient(ReplyClient, Protocol):
+    """
+    One account of a calendar service.
+
+    Services inherit from it, for :meth:`list_statuses`.
+    """
 
     def list_invitations(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Invitation]:
         """Read the events of a window, page by page."""
 
-    def list_statuses(
+    async def list_statuses(
         self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
     ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events, page by page, as cheaply as the service allows."""
+        """
+        Read back the statuses of a window's events, page by page, as cheaply as the service allows.
+
+        Events that cannot be read show none and are left out. By default the events are listed whole.
+        """
+        async for invitation in self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id):
+            if invitation.is_readable:
+                yield invitation.reference, invitation.status
 
     async def changes(
         self,
@@ -142,14 +189,3 @@ class CalendarClient(Protocol):
 
     async def account(self) -> Account:
         """Say who the connection is and what it may do, with one harmless request or two."""
-
-
-async def statuses_of(listing: AsyncIterator[Invitation]) -> AsyncIterator[Shown]:
-    """
-    Return the statuses that a listing shows; for services that list events whole or not at all.
-
-    Events that cannot be read show none and are left out.
-    """
-    async for invitation in listing:
-        if invitation.is_readable:
-            yield invitation.reference, invitation.status

@@ -8,7 +8,6 @@ Sources: Cronofy API reference, ``Participation Status``, ``Read Events``, ``Lis
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -39,7 +38,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.services.foreign import (
     Search,
     event_fields,
@@ -66,7 +65,7 @@ from airflow_provider_rsvp.services.wire import (
     reading,
     server_error,
 )
-from airflow_provider_rsvp.times import UTC, parse_day, parse_instant
+from airflow_provider_rsvp.times import UTC, parse_day, parse_instant, utc_text
 
 SERVICE = "Cronofy"
 DIALECT = Dialect(SERVICE, Limits(buckets=(Bucket(2, 48.0), SlidingWindow(500, 60.0)), per_mailbox=8))
@@ -124,9 +123,9 @@ _TOKEN_ADVICE = {
 }
 
 
-class CronofyCalendar:
+class CronofyCalendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one Cronofy account.
+    The calendars of one Cronofy account.
 
     :param exchange: carries requests to the API of the account's data center
     :param calendar_id: which calendar, where a reference names none; None searches all of them
@@ -254,12 +253,6 @@ class CronofyCalendar:
         async for invitation in self._window(window, calendar_id, (), "list the events"):
             yield invitation
 
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events; they are listed whole."""
-        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
-
     async def changes(
         self,
         window: Window,
@@ -276,7 +269,7 @@ class CronofyCalendar:
         :param since: when an earlier call began, ISO 8601
         """
         what = "read the changes"
-        begun = _text_of(pendulum.now(UTC).subtract(minutes=_MINUTES_OF_OVERLAP))
+        begun = utc_text(pendulum.now(UTC).subtract(minutes=_MINUTES_OF_OVERLAP))
         modified = (("last_modified", since),) if since is not None else ()
         found = [each async for each in self._window(window, calendar_id, modified, what)]
         return Changes(tuple(found), begun, complete=since is None)
@@ -313,8 +306,8 @@ class CronofyCalendar:
         calendars = await self._known_calendars()
         query = [
             ("tzid", "Etc/UTC"),
-            ("from", _text_of(window.start)),
-            ("to", _text_of(window.end)),
+            ("from", utc_text(window.start)),
+            ("to", utc_text(window.end)),
             *narrowed,
         ]
         calendar = calendar_id or self._calendar_id
@@ -418,10 +411,9 @@ def refresh_request(client_id: str, client_secret: str, refresh_token: str) -> R
     )
 
 
-def read_token(request: Request, response: Response, refresh_token: str) -> Grant:
-    """Return what was granted; where no new refresh token came along, the old one stays in use."""
-    grant = read_grant(SERVICE, request, response, advice=_TOKEN_ADVICE)
-    return grant if grant.refresh_token else replace(grant, refresh_token=refresh_token)
+def read_token(request: Request, response: Response) -> Grant:
+    """Return what was granted."""
+    return read_grant(SERVICE, request, response, advice=_TOKEN_ADVICE)
 
 
 def _get(url: str, query: list[tuple[str, str]] | tuple[()], what: str) -> Request:
@@ -440,7 +432,7 @@ def _search_query(reference: EventReference, calendar_id: str | None) -> list[tu
     query = [("tzid", "Etc/UTC"), ("include_deleted", "true")]
     if reference.original_start is not None:
         start = reference.original_start.in_timezone(UTC)
-        query += [("from", _text_of(start.subtract(days=1))), ("to", _text_of(start.add(days=2)))]
+        query += [("from", utc_text(start.subtract(days=1))), ("to", utc_text(start.add(days=2)))]
     else:
         today = pendulum.today(UTC)
         query += [
@@ -450,11 +442,6 @@ def _search_query(reference: EventReference, calendar_id: str | None) -> list[tu
     if calendar_id is not None:
         query.append(("calendar_ids[]", calendar_id))
     return query
-
-
-def _text_of(value: pendulum.DateTime) -> str:
-    """Return a time without fractions of a second, which Cronofy refuses (Data types)."""
-    return value.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")
 
 
 def _event_uid(row: object, what: str) -> str:

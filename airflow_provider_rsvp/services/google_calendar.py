@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ import pendulum
 
 from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
+    ChangeTokenExpiredError,
     ConfigurationError,
     CredentialsError,
     EditConflictError,
@@ -50,7 +51,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window, check_unchanged
 from airflow_provider_rsvp.services.foreign import (
     Search,
     event_fields,
@@ -74,9 +75,10 @@ from airflow_provider_rsvp.services.wire import (
     optional_text,
     reading,
     refused_for_load,
+    required_text,
     server_error,
 )
-from airflow_provider_rsvp.times import UTC, parse_day, parse_instant
+from airflow_provider_rsvp.times import UTC, parse_day, parse_instant, utc_text
 
 SERVICE = "Google Calendar"
 HOST = "https://www.googleapis.com"
@@ -164,26 +166,21 @@ _ASSERTION_ADVICE = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Event(Invitation):
+@dataclass(frozen=True, slots=True)
+class _Version:
     """
-    An invitation with what a reply to it needs.
+    What a reply needs of the event as it was seen.
 
-    :param etag: the version that was seen
     :param own_entry: what of the mailbox's own attendee entry can be written; empty where there is none
     """
 
     etag: str
-    own_entry: Mapping[str, Any] = field(repr=False)
+    own_entry: Mapping[str, Any]
 
 
-class _SyncTokenEndedError(EventNotFoundError):
-    """A sync token is no longer known, so that everything must be read anew."""
-
-
-class GoogleCalendar:
+class GoogleCalendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for Google Calendar.
+    The calendars that one connection to Google Calendar reaches.
 
     :param exchange: carries requests to ``{host}/calendar/v3/``
     :param mailbox: whose calendar, where a reference names none; None for the signed-in user
@@ -204,7 +201,7 @@ class GoogleCalendar:
         delegated: bool = False,
     ) -> None:
         self._exchange = exchange
-        self.mailbox = mailbox
+        self._mailbox = mailbox
         self._calendar_id = calendar_id
         self._delegated = delegated
 
@@ -217,7 +214,7 @@ class GoogleCalendar:
         what = f"read {reference}"
         event = await self._event(reference)
         if scope is Scope.SERIES and event.get("recurringEventId"):
-            event = await self._read(reference, _text(event, "recurringEventId", what))
+            event = await self._read(reference, required_text(event, "recurringEventId", what))
         with reading(what):
             return self._invitation(event, reference.mailbox, reference.calendar_id, what, event)
 
@@ -236,9 +233,9 @@ class GoogleCalendar:
 
         :raises EditConflictError: there is a newer version; nothing was done
         """
-        assert isinstance(invitation, _Event)
         reference = invitation.reference
-        entry = {**invitation.own_entry, "responseStatus": _NAMES[reply.status]}
+        version = await self._version(invitation)
+        entry = {**version.own_entry, "responseStatus": _NAMES[reply.status]}
         if reply.comment:
             entry["comment"] = reply.comment
         request = Request(
@@ -247,7 +244,7 @@ class GoogleCalendar:
             url=self._event_path(reference, str(reference.event_id)),
             purpose=Purpose.SEND,
             query=(("sendUpdates", "all" if reply.notify_organizer else "none"), ("maxAttendees", "1")),
-            headers={"If-Match": invitation.etag},
+            headers={"If-Match": version.etag},
             # Without attendeesOmitted the list would replace the event's, and uninvite everybody else.
             json={"attendeesOmitted": True, "attendees": [entry]},
             mailbox=self._owner(reference.mailbox),
@@ -266,12 +263,6 @@ class GoogleCalendar:
         async for page in self._pages(url, query, what, mailbox):
             for row in _items(page, what):
                 yield self._listed(row, window, mailbox, calendar_id, what, page)
-
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events; they are listed whole."""
-        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,
@@ -292,13 +283,13 @@ class GoogleCalendar:
         if since is not None:
             try:
                 return await self._changes(window, (("syncToken", since),), mailbox, calendar_id)
-            except _SyncTokenEndedError:
+            except ChangeTokenExpiredError:
                 pass
         return await self._changes(window, _bounds(window), mailbox, calendar_id, complete=True)
 
     async def account(self) -> Account:
         """Open the calendar that tasks without a mailbox use, and say what may be done there."""
-        if self._delegated and self.mailbox is None:
+        if self._delegated and self._mailbox is None:
             raise ConfigurationError(
                 "mailbox: a service account has no calendar of its own. Name a user of the domain in the "
                 "connection (it is also whose calendar tasks without a mailbox use)."
@@ -314,6 +305,13 @@ class GoogleCalendar:
         return Account(
             who=f"{who} (through a service account)" if self._delegated else who, notes=tuple(notes)
         )
+
+    async def _version(self, invitation: Invitation) -> _Version:
+        if not isinstance(invitation.version, _Version):
+            seen, invitation = invitation, await self.observe(invitation.reference, Scope.INSTANCE)
+            check_unchanged(seen, invitation)
+        assert isinstance(invitation.version, _Version)
+        return invitation.version
 
     async def _event(self, reference: EventReference) -> dict[str, Any]:
         if reference.event_id is None:
@@ -370,8 +368,8 @@ class GoogleCalendar:
         what = f"find {reference}"
         with reading(what):
             all_day = "date" in series["start"]
-        url = f"{self._event_path(reference, _text(series, 'id', what))}/instances"
-        query = (("originalStart", start.to_date_string() if all_day else _text_of(start)),)
+        url = f"{self._event_path(reference, required_text(series, 'id', what))}/instances"
+        query = (("originalStart", start.to_date_string() if all_day else utc_text(start)),)
         wanted = start.replace(tzinfo=UTC).start_of("day") if all_day else start
         search = Search(what)
         async for page in self._pages(url, query, what, reference.mailbox):
@@ -417,7 +415,7 @@ class GoogleCalendar:
                 if isinstance(row, dict) and row.get("status") == "cancelled" and "start" not in row:
                     continue
                 invitation = self._listed(row, window, mailbox, calendar_id, what, page)
-                if complete or _within(invitation.time, window):
+                if complete or window.covers(invitation.time):
                     found.append(invitation)
             token = optional_text(page, "nextSyncToken")
         return Changes(tuple(found), token, complete)
@@ -454,7 +452,7 @@ class GoogleCalendar:
         return response.json_object(request.what)
 
     def _owner(self, mailbox: str | None) -> str | None:
-        owner = mailbox or self.mailbox
+        owner = mailbox or self._mailbox
         if owner is None and self._delegated:
             raise ConfigurationError(
                 "mailbox: a service account answers for the users of a domain and has no calendar of its own. "
@@ -513,12 +511,12 @@ class GoogleCalendar:
         person = Person(optional_text(organizer, "email"), optional_text(organizer, "displayName"))
         series = foreign_id(event.get("recurringEventId"))
         recurrence = Recurrence.INSTANCE if series else Recurrence.SINGLE
-        etag = _text(event, "etag", what)
+        etag = required_text(event, "etag", what)
         if not _ETAG.fullmatch(etag):
             raise MalformedResponseError(f"Could not {what}: the answer's 'etag' is none.")
-        return _Event(
+        return Invitation(
             reference=EventReference(
-                event_id=_text(event, "id", what),
+                event_id=required_text(event, "id", what),
                 ical_uid=foreign_uid(event.get("iCalUID")),
                 original_start=_original_start(event) if series else None,
                 mailbox=self._owner(mailbox),
@@ -544,8 +542,7 @@ class GoogleCalendar:
             body=_plain_text(optional_text(event, "description")),
             sensitivity=_SENSITIVITIES.get(str(event.get("visibility"))),
             free_busy=_free_busy(event),
-            etag=etag,
-            own_entry={name: mine[name] for name in _OWN_ENTRY if name in mine} if mine else {},
+            version=_Version(etag, {name: mine[name] for name in _OWN_ENTRY if name in mine} if mine else {}),
         )
 
 
@@ -575,11 +572,9 @@ def assertion_form(assertion: str) -> dict[str, str]:
 
 
 def read_token(request: Request, response: Response) -> Grant:
-    """Return what was granted; where no new refresh token came along, the old one stays in use."""
-    form = request.form or {}
-    advice = _ASSERTION_ADVICE if "assertion" in form else _REFRESH_ADVICE
-    grant = read_grant("Google's token endpoint", request, response, advice=advice)
-    return grant if grant.refresh_token else replace(grant, refresh_token=form.get("refresh_token"))
+    """Return what was granted."""
+    advice = _ASSERTION_ADVICE if "assertion" in (request.form or {}) else _REFRESH_ADVICE
+    return read_grant("Google's token endpoint", request, response, advice=advice)
 
 
 def permissions(scope: str) -> tuple[str, ...]:
@@ -593,19 +588,7 @@ def may_answer(names: tuple[str, ...]) -> bool:
 
 
 def _bounds(window: Window) -> tuple[tuple[str, str], ...]:
-    return ("timeMin", _text_of(window.start)), ("timeMax", _text_of(window.end))
-
-
-def _text_of(value: pendulum.DateTime) -> str:
-    return value.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")
-
-
-def _within(time: TimeRange, window: Window) -> bool:
-    """Return whether an event lies in a window; of a whole day it is not known in which zone, so a day is added."""
-    start, end = time.start, time.end
-    if isinstance(start, pendulum.DateTime) and isinstance(end, pendulum.DateTime):
-        return bool(start < window.end and (end > window.start or start >= window.start))
-    return window.start.subtract(days=1).date() < end and start <= window.end.add(days=1).date()
+    return ("timeMin", utc_text(window.start)), ("timeMax", utc_text(window.end))
 
 
 def _items(page: Mapping[str, Any], what: str) -> list[object]:
@@ -720,8 +703,8 @@ def _error(request: Request, response: Response) -> RsvpError:
             return EventNotFoundError(
                 f"{could_not}. The id is wrong, of another calendar, or the calendar is not shared with you."
             )
-        case 410 if request.url.endswith("/events"):
-            return _SyncTokenEndedError(f"{could_not}.")
+        case 410 if any(name == "syncToken" for name, _ in request.query):
+            return ChangeTokenExpiredError(f"{could_not}.")
         case 410:
             return EventNotFoundError(f"{could_not}. The event was deleted.")
         case 412:
@@ -757,10 +740,3 @@ def _forbidden(could_not: str, reasons: set[str]) -> RsvpError:
     else:
         advice = f"The token needs the scope {SCOPE}, and the calendar must be open to it for writing."
     return PermissionDeniedError(f"{could_not}. {advice}")
-
-
-def _text(event: Mapping[str, Any], name: str, what: str) -> str:
-    value: str = expect(event.get(name), str, what, f"a text '{name}'")
-    if not value:
-        raise MalformedResponseError(f"Could not {what}: the answer's '{name}' is empty.")
-    return value

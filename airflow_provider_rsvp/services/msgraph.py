@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pendulum
 
 from airflow_provider_rsvp.exceptions import (
+    ChangeTokenExpiredError,
     ConfigurationError,
     CredentialsError,
     EventNotFoundError,
@@ -47,7 +48,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
     TimeRange,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Shown, Window
 from airflow_provider_rsvp.services.foreign import (
     Search,
     event_fields,
@@ -73,9 +74,10 @@ from airflow_provider_rsvp.services.wire import (
     optional_text,
     reading,
     refused_for_load,
+    required_text,
     server_error,
 )
-from airflow_provider_rsvp.times import UTC, parse_instant
+from airflow_provider_rsvp.times import UTC, parse_instant, utc_text
 
 SERVICE = "Microsoft Graph"
 
@@ -194,24 +196,20 @@ CLOUDS: Mapping[str, Cloud] = {
 VERSIONS = ("v1.0", "beta")
 
 
-class _SyncStateEndedError(ServiceUnavailableError):
-    """A delta token has ended; what it covers is to be read anew."""
-
-
 _OF_ONE_SERIES = (
     MalformedResponseError,
     InvalidInputError,
     MailboxNotFoundError,
     PermissionDeniedError,
     RejectedByServiceError,
-    _SyncStateEndedError,
+    ChangeTokenExpiredError,
 )
 """What may go wrong with reading one series, and says nothing about the others."""
 
 
-class GraphCalendar:
+class GraphCalendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for Microsoft Graph.
+    The calendars that one connection to Microsoft Graph reaches.
 
     :param exchange: carries requests to ``{graph root}/{version}/``
     :param mailbox: whose calendar, where a reference names none; None for the signed-in user (``/me``)
@@ -239,7 +237,7 @@ class GraphCalendar:
         """Read one event; with ``series``, the series that an occurrence belongs to."""
         event = await self._event(reference)
         if scope is Scope.SERIES and event.get("seriesMasterId"):
-            master = _text(event, "seriesMasterId", f"read {reference}")
+            master = required_text(event, "seriesMasterId", f"read {reference}")
             event = await self._read(reference, master)
         what = f"read {reference}"
         with reading(what):
@@ -339,7 +337,7 @@ class GraphCalendar:
                 return await self._round(
                     window, (("$deltatoken", since),), mailbox, calendar_id, complete=False
                 )
-            except _SyncStateEndedError:
+            except ChangeTokenExpiredError:
                 pass
         return await self._round(window, _bounds(window), mailbox, calendar_id, complete=True)
 
@@ -373,7 +371,7 @@ class GraphCalendar:
         """
         Read one round of changes to its last page, whose link carries the token for the next round.
 
-        :raises _SyncStateEndedError: the token has ended
+        :raises ChangeTokenExpiredError: the token has ended
         """
         what = f"read the changes of {self._owner(mailbox) or 'the signed-in user'}"
         request = self._get(
@@ -450,7 +448,9 @@ class GraphCalendar:
         if reference.original_start is None:
             return event
         if event.get("type") == "seriesMaster":
-            return await self._instance(reference, _text(event, "id", what), reference.original_start, what)
+            return await self._instance(
+                reference, required_text(event, "id", what), reference.original_start, what
+            )
         if event.get("seriesMasterId") and _original_start(event) != reference.original_start:
             raise EventNotFoundError(
                 f"original_start: {reference.original_start.isoformat()} is not when the instance with this id "
@@ -640,7 +640,7 @@ class GraphCalendar:
         self, event: dict[str, Any], mailbox: str | None, calendar_id: str | None, what: str
     ) -> EventReference:
         return EventReference(
-            event_id=_text(event, "id", what),
+            event_id=required_text(event, "id", what),
             ical_uid=foreign_uid(event.get("iCalUId")),
             original_start=_original_start(event) if _recurrence(event) is Recurrence.INSTANCE else None,
             mailbox=self._owner(mailbox),
@@ -664,8 +664,8 @@ def _check_length(window: Window) -> None:
 
 def _bounds(window: Window) -> tuple[tuple[str, str], ...]:
     return (
-        ("startDateTime", window.start.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")),
-        ("endDateTime", window.end.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")),
+        ("startDateTime", utc_text(window.start)),
+        ("endDateTime", utc_text(window.end)),
     )
 
 
@@ -759,7 +759,7 @@ def _error(request: Request, response: Response) -> RsvpError:
     if failed is not None:
         return failed
     if response.status == 410 or kind in _SYNC_STATE_ENDED:
-        return _SyncStateEndedError(f"{could_not}. The changes have to be read anew from the start.")
+        return ChangeTokenExpiredError(f"{could_not}. The changes have to be read anew from the start.")
     if response.status == 401:
         return CredentialsError(f"{could_not}. The access token is not accepted; get a new one.")
     if response.status == 403:
@@ -844,10 +844,3 @@ def _attendee(value: Any) -> Attendee:
     return Attendee(
         _person(fields) or Person(), _STATUSES.get(str(response)), required=fields.get("type") == "required"
     )
-
-
-def _text(event: dict[str, Any], name: str, what: str) -> str:
-    value: str = expect(event.get(name), str, what, f"a text '{name}'")
-    if not value:
-        raise MalformedResponseError(f"Could not {what}: the answer's '{name}' is empty.")
-    return value

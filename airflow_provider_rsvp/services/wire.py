@@ -308,6 +308,19 @@ def optional_text(fields: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def required_text(fields: Mapping[str, Any], name: str, what: str) -> str:
+    """
+    Return a text of a response.
+
+    :param what: the request in words
+    :raises MalformedResponseError: it is absent, empty or of another type
+    """
+    value: str = expect(fields.get(name), str, what, f"a text '{name}'")
+    if not value:
+        raise MalformedResponseError(f"Could not {what}: the response's '{name}' is empty.")
+    return value
+
+
 class Pages:
     """
     The pages of one listing, which must come to an end.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urljoin, urlsplit
 
 from airflow_provider_rsvp.exceptions import ConfigurationError, UntrustedHostError
@@ -58,6 +58,10 @@ class Origin:
         port = port or _PORTS[parts.scheme]
         base = f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}/"
         return cls(parts.scheme, host, port, base)
+
+    def at(self, path: str) -> Origin:
+        """Return the origin with another base address: below its own, or at the root for a path from there."""
+        return replace(self, base=urljoin(self.base, path))
 
     def resolve(self, url: str) -> str:
         """

@@ -24,6 +24,7 @@ from airflow_provider_rsvp.exceptions import (
     UnclearOutcomeError,
 )
 from airflow_provider_rsvp.redaction import keep_out
+from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Dialect, Purpose, Request, Response
 from airflow_provider_rsvp.transport.batcher import Batcher, Carried, Unanswered, Unreached
 from airflow_provider_rsvp.transport.body import ACCEPTED_ENCODINGS, UnreadableBodyError, read_body
@@ -105,9 +106,8 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=self._timeouts.request, sock_connect=self._timeouts.connect),
             headers={"Accept-Encoding": ACCEPTED_ENCODINGS},
             auto_decompress=False,
+            middlewares=(_sent_once,),
         )
-        # Else aiohttp sends a PUT again by itself when the connection breaks after it had left.
-        self._client._retry_connection = False
         return self
 
     async def __aexit__(
@@ -133,6 +133,10 @@ class Transport:
         """The service and the addresses that this transport talks to, by which its grants are told from others."""
         origins = (self._origin, self._token_origin)
         return (self._dialect.service, *(origin.base if origin else "" for origin in origins))
+
+    async def granted(self) -> Grant | None:
+        """Return what the connection is granted now; None where it has no access token."""
+        return await self.auth.granted() if self.auth is not None else None
 
     def token_address(self, request: Request) -> str:
         """Return the address that a ``TOKEN`` request goes to, which its assertion has to name."""
@@ -307,6 +311,25 @@ class Transport:
         return ServiceUnavailableError(
             f"Could not {request.what}: {self._dialect.service} gave no whole answer ({unanswered.reason})."
         )
+
+
+async def _sent_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """
+    Send a request, once.
+
+    aiohttp itself sends some of them again, a PUT too, when the connection breaks after they have left: at these two
+    errors, so that they become another.
+    """
+    import aiohttp
+
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
 
 
 def _encode(request: Request) -> tuple[bytes | None, dict[str, str]]:

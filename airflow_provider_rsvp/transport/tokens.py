@@ -42,6 +42,9 @@ class Auth(Protocol):
     async def renew(self, refused: str | None) -> bool:
         """Get a new access token in place of a refused one; return whether there is one."""
 
+    async def granted(self) -> Grant | None:
+        """Return what the connection is granted now; None where it has no access token."""
+
     def secrets(self) -> tuple[str, ...]:
         """Return what must be kept out of every text."""
 
@@ -68,6 +71,9 @@ class SecretInAddress:
         """Return False: there is nothing to renew."""
         return False
 
+    async def granted(self) -> None:
+        """Return None: there is no access token."""
+
     def secrets(self) -> tuple[str, ...]:
         """Return the secret part of the address."""
         return (self.secret,)
@@ -87,6 +93,10 @@ class StaticToken:
     async def renew(self, refused: str | None) -> bool:
         """Return False: the token cannot be renewed."""
         return False
+
+    async def granted(self) -> Grant:
+        """Return the token, of which nothing else is known."""
+        return Grant(self.token)
 
     def secrets(self) -> tuple[str, ...]:
         """Return the token."""
@@ -108,6 +118,9 @@ class UserPassword:
     async def renew(self, refused: str | None) -> bool:
         """Return False: there is nothing to renew."""
         return False
+
+    async def granted(self) -> None:
+        """Return None: there is no access token."""
 
     def secrets(self) -> tuple[str, ...]:
         """Return the password, and what it becomes on the wire."""
@@ -168,6 +181,10 @@ class RenewedToken:
         await self.grant(refused=refused)
         return True
 
+    async def granted(self) -> Grant:
+        """Return what is granted now; see :meth:`grant`."""
+        return await self.grant()
+
     def secrets(self) -> tuple[str, ...]:
         """Return the tokens in use."""
         grant = _GRANTS.get(self._key)
@@ -200,13 +217,18 @@ class RenewedToken:
             return stored
         refresh_token = (stored.refresh_token if stored else None) or self._refresh_token
         try:
-            grant = await self._request_grant(refresh_token)
+            grant = await self._ask(refresh_token)
         except CredentialsError as error:
             grant = await self._of_other_worker(refresh_token, refused, error)
         await self._hide_grant(grant)
         if self._store is not None and grant.refresh_token is not None:
             await self._store.save(grant)
         return grant
+
+    async def _ask(self, refresh_token: str | None) -> Grant:
+        """Ask the token endpoint; where no new refresh token comes along, the old one stays in use."""
+        grant = await self._request_grant(refresh_token)
+        return grant if grant.refresh_token else replace(grant, refresh_token=refresh_token)
 
     async def _of_other_worker(self, used: str | None, refused: str | None, error: CredentialsError) -> Grant:
         """Return what another worker was granted, which may have used up our refresh token just now."""
@@ -217,11 +239,11 @@ class RenewedToken:
             if stored is not None and stored.refresh_token not in (None, used):
                 if self._usable(stored, refused):
                     return stored
-                return await self._request_grant(stored.refresh_token)
+                return await self._ask(stored.refresh_token)
             await asyncio.sleep(delay)
         if used != self._refresh_token:
             # The stored one may have been lost on the way; the connection's own may still be good.
-            return await self._request_grant(self._refresh_token)
+            return await self._ask(self._refresh_token)
         raise error
 
     async def _stored(self) -> Grant | None:
@@ -241,22 +263,17 @@ class TokenPerMailbox:
     Access tokens of which each is good for one mailbox, as with a service account that acts for users.
 
     :param token_of: makes the token of a mailbox; called once for each
+    :param mailbox: the connection's own
     """
 
-    def __init__(self, token_of: Callable[[str | None], RenewedToken]) -> None:
+    def __init__(self, token_of: Callable[[str | None], RenewedToken], mailbox: str | None) -> None:
         self._token_of = token_of
+        self._mailbox = mailbox
         self._tokens: dict[str | None, RenewedToken] = {}
-
-    def of(self, mailbox: str | None) -> RenewedToken:
-        """Return the token of a mailbox."""
-        token = self._tokens.get(mailbox)
-        if token is None:
-            token = self._tokens[mailbox] = self._token_of(mailbox)
-        return token
 
     async def authorize(self, request: Request) -> tuple[Request, str | None]:
         """Return the request with an access token of its mailbox."""
-        return await self.of(request.mailbox).authorize(request)
+        return await self._of(request.mailbox).authorize(request)
 
     async def renew(self, refused: str | None) -> bool:
         """Get a new access token unless another call has replaced the refused one already."""
@@ -265,6 +282,16 @@ class TokenPerMailbox:
                 await token.renew(refused)
         return True
 
+    async def granted(self) -> Grant:
+        """Return what is granted now for the connection's own mailbox."""
+        return await self._of(self._mailbox).grant()
+
     def secrets(self) -> tuple[str, ...]:
         """Return the tokens in use."""
         return tuple(secret for token in self._tokens.values() for secret in token.secrets())
+
+    def _of(self, mailbox: str | None) -> RenewedToken:
+        token = self._tokens.get(mailbox)
+        if token is None:
+            token = self._tokens[mailbox] = self._token_of(mailbox)
+        return token

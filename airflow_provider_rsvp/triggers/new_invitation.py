@@ -113,14 +113,14 @@ class NewInvitationTrigger(BaseEventTrigger):
 
     async def changes(self, today: Any, since: str | None) -> Changes:
         """Read what changed in the window that begins with a day, since a token; without one, all of it."""
-        from airflow_provider_rsvp.replying import check_mailbox
+        from airflow_provider_rsvp.preconditions import against_mailbox, check
         from airflow_provider_rsvp.services.client import Window
         from airflow_provider_rsvp.triggers.calendars import open_calendar
 
         async with open_calendar(
             self.conn_id, request_timeout=self.request_timeout, throttle_timeout=self.throttle_timeout
         ) as (_, calendar):
-            check_mailbox(calendar.client, self.mailbox)
+            check(against_mailbox(calendar.client.capabilities, calendar.client.service, self.mailbox))
             return await calendar.client.changes(
                 Window(today, today.add(days=self.days)),
                 since,

@@ -16,7 +16,7 @@ class ParticipationStatusTrigger(BaseTrigger):
     Its event does not say what: who waits looks for themselves. So no name, address or title is in the event.
 
     :param conn_id: a connection to any of the calendar services
-    :param reference: the event, as :meth:`airflow_provider_rsvp.model.EventReference.to_dict` gives it
+    :param reference: the event, as :meth:`airflow_provider_rsvp.model.EventReference.to_plain` gives it
     :param scope: ``instance`` or ``series``
     :param attendees: ``me``, ``required``, or addresses
     :param status: the answers that count
@@ -107,7 +107,7 @@ class ParticipationStatusTrigger(BaseTrigger):
 
         from airflow_provider_rsvp.attendance import Awaited
         from airflow_provider_rsvp.model import EventReference, Scope
-        from airflow_provider_rsvp.replying import check_reference
+        from airflow_provider_rsvp.preconditions import against_reference, check
         from airflow_provider_rsvp.times import UTC
         from airflow_provider_rsvp.triggers.calendars import open_calendar
 
@@ -115,7 +115,7 @@ class ParticipationStatusTrigger(BaseTrigger):
         async with open_calendar(
             self.conn_id, request_timeout=self.request_timeout, throttle_timeout=self.throttle_timeout
         ) as (hook, calendar):
-            check_reference(calendar.client, reference)
+            check(against_reference(calendar.client.capabilities, calendar.client.service, reference))
             invitation = await calendar.client.observe(reference, Scope.parse(self.scope))
         awaited = Awaited.parse(self.attendees, self.status, self.quorum)
         standing = awaited.standing(invitation, hook.hook_name, pendulum.now(UTC))

@@ -40,12 +40,12 @@ def prepare(job: dict[str, Any]) -> Callable[[], Any]:
     import aiohttp  # noqa: F401
     import airflow.providers.http.hooks.http  # noqa: F401
 
+    import airflow_provider_rsvp._tasks.memory
+    import airflow_provider_rsvp._tasks.metrics
+    import airflow_provider_rsvp._tasks.report_files
     import airflow_provider_rsvp.bulk
-    import airflow_provider_rsvp.operators.counting
-    import airflow_provider_rsvp.operators.failing
-    import airflow_provider_rsvp.operators.ledger
-    import airflow_provider_rsvp.operators.report_files
-    import airflow_provider_rsvp.plans.support  # noqa: F401
+    import airflow_provider_rsvp.hooks.errors
+    import airflow_provider_rsvp.preconditions  # noqa: F401
     from airflow_provider_rsvp.hooks.base import get_calendar_hook
     from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
 

@@ -37,7 +37,7 @@ def prepare(job: dict[str, Any]) -> Callable[[], Any]:
     calendar = [
         event(number, ParticipationStatus.ACCEPTED, 15 + 20 * (number % 2)) for number in range(count)
     ]
-    policy = Policy.from_dict(_policy())
+    policy = Policy.from_plain(_policy())
 
     def work() -> int:
         return len(plan(policy, invitations, calendar, now=first).replies)

@@ -42,11 +42,11 @@ def test_every_parameter_is_described(operator: type) -> None:
 def test_the_report_is_as_shown() -> None:
     shown = json.loads(re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)[1])  # type: ignore[index]
 
-    report = Report.from_dict(shown)
+    report = Report.from_plain(shown)
 
-    assert list(report.to_dict()) == list(shown)
+    assert list(report.to_plain()) == list(shown)
     (line,) = report.lines
     assert isinstance(line, ReportLine)
-    assert list(line.to_dict()) == list(shown["outcomes"][0])
+    assert list(line.to_plain()) == list(shown["outcomes"][0])
     assert report.counts == shown["counts"]
     assert {f"`{result}`" for result in Result} - set(re.findall(r"`[a-z]+`", PAGE)) == set()

@@ -22,7 +22,7 @@ BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 @pytest.mark.parametrize("block", BLOCKS)
 def test_every_example_loads(block):
     made = Policy.load(block)
-    assert Policy.from_dict(made.to_dict()) == made
+    assert Policy.from_plain(made.to_plain()) == made
 
 
 def test_the_first_example_does_what_it_says():

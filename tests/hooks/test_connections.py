@@ -345,7 +345,7 @@ class TestServiceAccounts:
 
         calendar.transport.send = send
         with pytest.raises(ConfigurationError, match="enough"):
-            asyncio.run(calendar.transport.auth.of(google.ALICE.address).grant())
+            asyncio.run(calendar.transport.granted())
 
         address = f"{sandbox.url}/google/token"
         claims = jwt.decode(seen["assertion"], keys.public_key(), algorithms=["RS256"], audience=address)

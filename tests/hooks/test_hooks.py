@@ -13,8 +13,10 @@ from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import ConfigurationError, EventNotFoundError, RsvpError
 from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
+from airflow_provider_rsvp.hooks.caldav import CalDAVHook
 from airflow_provider_rsvp.hooks.cronofy import CronofyHook
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result
+from airflow_provider_rsvp.services.caldav.client import CalDAVCalendar
 
 RELEASE = {each.static: EventReference(event_id=each.release) for each in SERVICES.values()}
 NOWHERE = {each.static: EventReference(event_id=each.nowhere) for each in SERVICES.values()}
@@ -29,7 +31,7 @@ def conn_id(request, sandbox):
 
 @pytest.fixture
 def hook(conn_id):
-    with get_calendar_hook(conn_id, settle_timeout=2) as hook:
+    with get_calendar_hook(conn_id) as hook:
         yield hook
 
 
@@ -56,6 +58,18 @@ def test_a_connection_of_another_type_is_refused(connection):
 @pytest.mark.parametrize("service", SERVICES)
 def test_capabilities_are_known_without_a_request(service):
     assert SERVICES[service].hook.capabilities is SERVICES[service].capabilities
+
+
+@pytest.mark.parametrize(
+    ("hook", "client"),
+    [
+        *((each.hook, each.client) for each in SERVICES.values()),
+        (CalDAVHook, CalDAVCalendar),
+    ],
+)
+def test_a_service_has_one_name(hook, client):
+    """The hook's is the one in Airflow's UI and in plans, the client's the one in outcomes and errors."""
+    assert hook.hook_name == client.service
 
 
 class TestTwins:

@@ -17,6 +17,7 @@ from support.bulk import Task, accounts, plans
 from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import NotAsPlannedError
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.model import (
     EventReference,
     Invitation,
@@ -26,9 +27,8 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator
-from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.plans import Decision, Plan
-from airflow_provider_rsvp.replying import check_as_planned
+from airflow_provider_rsvp.preconditions import against_plan, check
 from airflow_provider_rsvp.sandbox import Sandbox
 
 START = pendulum.datetime(2040, 1, 2, 9)
@@ -51,7 +51,7 @@ def a_plan() -> dict[str, Any]:
         )
         for number, subject in enumerate(("Coffee", "Payroll"), 1)
     )
-    plain: dict[str, Any] = Plan(decisions=decisions, created_at=START, service="Microsoft Graph").to_dict()
+    plain: dict[str, Any] = Plan(decisions=decisions, created_at=START, service="Microsoft Graph").to_plain()
     return json.loads(json.dumps(plain))
 
 
@@ -64,7 +64,7 @@ def answered(
     **entered: Any,
 ) -> Plan:
     """Return what is approved where one plan was shown, and another one is there when the answer comes."""
-    digest = Plan.from_dict(plan if shown is None else shown).digest
+    digest = Plan.from_plain(plan if shown is None else shown).digest
     event = {
         "chosen_options": [option],
         "params_input": {"lines": "", "comment": "", "plan": digest, **entered},
@@ -72,7 +72,7 @@ def answered(
         "responded_by_user": {"id": "1", "name": "Ada"},
     }
     operator = ApproveRepliesOperator(task_id="approve", plan=plan)
-    return Plan.from_dict(operator.execute_complete(Task().context(), event, shown=digest))
+    return Plan.from_plain(operator.execute_complete(Task().context(), event, shown=digest))
 
 
 def changed(*path: Any, to: Any) -> dict[str, Any]:
@@ -116,7 +116,7 @@ CHANGES = {
 class TestTheAnswerBelongsToThePlanThatWasShown:
     def test_the_same_plan_is_approved(self) -> None:
         approved = answered(a_plan())
-        assert approved.digest == Plan.from_dict(a_plan()).digest
+        assert approved.digest == Plan.from_plain(a_plan()).digest
 
     def test_the_same_plan_made_again_is_the_same(self) -> None:
         again = changed("created_at", to=START.add(hours=1).isoformat())
@@ -178,8 +178,8 @@ class TestWhatTheTaskKeeps:
     def test_is_the_digest_of_what_it_shows(self, asked: Callable[..., Any]) -> None:
         question, wait = asked(a_plan())
 
-        digest = Plan.from_dict(a_plan()).digest
-        assert question.body == Plan.from_dict(a_plan()).as_markdown()
+        digest = Plan.from_plain(a_plan()).digest
+        assert question.body == Plan.from_plain(a_plan()).as_markdown()
         assert question.params["plan"]["value"] == question.params["plan"]["schema"]["const"] == digest
         assert {
             name: field["schema"]["title"] for name, field in question.params.items() if name != "plan"
@@ -204,7 +204,7 @@ class TestWhatTheTaskKeeps:
         context = Task().context()
         if approves:
             approved = fresh.resume_execution(wait.method_name, {**wait.kwargs, "event": event}, context)
-            assert len(Plan.from_dict(approved).replies) == 2
+            assert len(Plan.from_plain(approved).replies) == 2
         else:
             with pytest.raises(AirflowFailException, match="The plan changed since it was shown"):
                 fresh.resume_execution(wait.method_name, {**wait.kwargs, "event": event}, context)
@@ -212,21 +212,21 @@ class TestWhatTheTaskKeeps:
 
 class TestTheDigest:
     def test_survives_xcom(self) -> None:
-        plan = Plan.from_dict(a_plan())
-        assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))).digest == plan.digest
+        plan = Plan.from_plain(a_plan())
+        assert Plan.from_plain(json.loads(json.dumps(plan.to_plain()))).digest == plan.digest
 
     @given(subject=st.text(max_size=30), name=st.text(max_size=30), address=st.text(max_size=30))
     def test_survives_xcom_whatever_strangers_wrote(self, subject: str, name: str, address: str) -> None:
         plan = changed(*INVITATION, "subject", to=subject)
         plan["decisions"][0]["invitation"] |= {"organizer": address, "organizer_name": name}
-        made = Plan.from_dict(plan)
-        again = Plan.from_dict(json.loads(json.dumps(made.to_dict())))
+        made = Plan.from_plain(plan)
+        again = Plan.from_plain(json.loads(json.dumps(made.to_plain())))
         assert again == made
         assert again.digest == made.digest
-        check_as_planned(made.decisions[0].invitation, again.decisions[0].invitation)
+        check(against_plan(made.decisions[0].invitation, again.decisions[0].invitation))
 
     def test_tells_all_changes_apart(self) -> None:
-        digests = {Plan.from_dict(plan).digest for plan in (a_plan(), *CHANGES.values())}
+        digests = {Plan.from_plain(plan).digest for plan in (a_plan(), *CHANGES.values())}
         assert len(digests) == 1 + len(CHANGES)
 
 
@@ -287,7 +287,7 @@ class TestTheMeetingIsTheOneThatWasShown:
 
 def test_of_a_series_the_name_and_the_organizer_are_compared_too() -> None:
     """It is planned by one of its instances, whose time is not that of the series."""
-    (instance, _) = (each.invitation for each in Plan.from_dict(a_plan()).decisions)
+    (instance, _) = (each.invitation for each in Plan.from_plain(a_plan()).decisions)
     series: Callable[..., Invitation] = lambda **changes: Invitation(  # noqa: E731
         **{
             "reference": EventReference(event_id="the-series", mailbox="ada@example.com"),
@@ -298,7 +298,7 @@ def test_of_a_series_the_name_and_the_organizer_are_compared_too() -> None:
             **changes,
         }
     )
-    check_as_planned(instance, series())
+    check(against_plan(instance, series()))
     for changes in ({"subject": OTHER}, {"organizer": Person("mallory@example.com")}, {"organizer": None}):
         with pytest.raises(NotAsPlannedError):
-            check_as_planned(instance, series(**changes))
+            check(against_plan(instance, series(**changes)))

@@ -58,14 +58,14 @@ class TestFarTimes:
             )
             for event_id, when in times.items()
         ]
-        plain = EVERYBODY.to_dict()
+        plain = EVERYBODY.to_plain()
         plain["availability"]["timezone"] = zone
         begun = time.process_time()
-        made = plan(Policy.from_dict(plain), events, events, NOW)
+        made = plan(Policy.from_plain(plain), events, events, NOW)
         assert time.process_time() - begun < 20
         assert {each.invitation.subject: each.reply is not None for each in made.decisions}["near"]
         assert made.as_text()
-        assert Plan.from_dict(made.to_dict()) == made
+        assert Plan.from_plain(made.to_plain()) == made
         assert len(listed(events)) == 2
 
     def test_no_slot_is_sought_for_what_lasts_for_years(self):

@@ -54,7 +54,7 @@ def test_a_link_leads_where_it_says(link):
 def test_a_plan_can_be_read_whatever_the_categories(categories):
     decision = Decision(invitation=invitation(categories=categories), reply=None, reason="No rule applies.")
     plan = Plan(decisions=(decision,), created_at=NOON)
-    assert Plan.from_dict(plan.to_dict()) == plan
+    assert Plan.from_plain(plan.to_plain()) == plan
 
 
 @pytest.mark.parametrize("name", ["access_token", "refresh_token"])

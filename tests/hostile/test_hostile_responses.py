@@ -23,6 +23,7 @@ from support.services import SERVICES
 from airflow_provider_rsvp.exceptions import RsvpError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply
+from airflow_provider_rsvp.replying import ReplyOptions
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.sandbox.wire import Call
 from airflow_provider_rsvp.services import wire
@@ -31,7 +32,8 @@ from airflow_provider_rsvp.transport.tokens import forget_grants
 pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
 
 OPERATIONS = ("list", "send", "token")
-PATIENCE = {"request_timeout": 1.0, "throttle_timeout": 0.5, "settle_timeout": 0.2}
+TIMEOUTS = {"request_timeout": 1.0, "throttle_timeout": 0.5}
+OPTIONS = ReplyOptions(settle_timeout=0.2)
 MOST_PAGES = 40
 """In place of the thousand that a listing may have, which take their time."""
 MOST_SECONDS, MOST_REQUESTS, MOST_MEGABYTES = 15.0, 60, 100
@@ -120,15 +122,15 @@ def sandbox(elsewhere: Elsewhere) -> Iterator[HostileSandbox]:
 
 
 def _operate(conn_id: str, operation: str, event: dict[str, Any], evidence: Evidence) -> None:
-    with get_calendar_hook(conn_id, **PATIENCE) as hook:
+    with get_calendar_hook(conn_id, **TIMEOUTS) as hook:
         if operation in ("list", "token"):
             for each in hook.list_invitations("now", "+30d"):
-                evidence.xcom(each.to_dict())
+                evidence.xcom(each.to_plain())
         else:
             outcome = hook.set_participation_status(
-                EventReference(**event), Reply(status=ParticipationStatus.ACCEPTED)
+                EventReference(**event), Reply(status=ParticipationStatus.ACCEPTED), options=OPTIONS
             )
-            evidence.xcom(outcome.to_dict())
+            evidence.xcom(outcome.to_plain())
             evidence.log(outcome.describe())
 
 

@@ -235,7 +235,7 @@ class TestTheDoors:
     def test_an_outcome_and_an_account_are_clean(self) -> None:
         outcome = line(subject=NASTY, detail=NASTY).outcome
         account = Account(who=NASTY, permissions=(NASTY,), notes=(NASTY,))
-        for text in (*map(str, outcome.to_dict().values()), outcome.describe(), account.describe()):
+        for text in (*map(str, outcome.to_plain().values()), outcome.describe(), account.describe()):
             assert not invisible(text)
             assert "\n" not in text
 

@@ -65,7 +65,7 @@ class TestListing:
         assert unread[0].cannot_respond.startswith("it cannot be read: ")
         assert not unread[0].can_respond
         assert by_id([each for each in found if each.is_readable]) == by_id(good)
-        json.dumps(unread[0].to_dict())
+        json.dumps(unread[0].to_plain())
 
     @pytest.mark.parametrize(
         ("service", "changes"),
@@ -140,7 +140,7 @@ class TestOperators:
         assert unread[0]["reply"] is None
         assert unread[0]["reason"].startswith("It takes no reply: it cannot be read: ")
         assert [each for each in found["decisions"] if each not in unread] == good["decisions"]
-        assert "cannot be read" in Plan.from_dict(found).as_markdown()
+        assert "cannot be read" in Plan.from_plain(found).as_markdown()
 
     @EACH_ODD
     def test_the_others_are_answered(self, service, sandbox, odd):

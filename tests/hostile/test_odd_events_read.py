@@ -25,7 +25,7 @@ from airflow_provider_rsvp.model import EventReference, Invitation, Participatio
 from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.policies import plan
 from airflow_provider_rsvp.services import bitrix24, foreign
-from airflow_provider_rsvp.services.client import Window, statuses_of
+from airflow_provider_rsvp.services.client import CalendarClient, Window
 from airflow_provider_rsvp.services.foreign import MOST_ATTENDEES
 from airflow_provider_rsvp.services.wire import Request, Response
 
@@ -208,8 +208,8 @@ def test_whatever_one_event_is_like_the_others_are_read_unchanged(real, name, da
         assert [each for each in others if each not in found] == []
         assert len(found) <= len(good) + 1
     planned = plan(EVERYBODY, found, found, NOW)
-    stored = json.loads(json.dumps(planned.to_dict()))
-    assert Plan.from_dict(stored).to_dict() == stored
+    stored = json.loads(json.dumps(planned.to_plain()))
+    assert Plan.from_plain(stored).to_plain() == stored
     listed(found, frozenset(Kind))
     statuses = read_statuses(name, rows)
     assert {each.reference.event_id: each.status for each in others}.items() <= statuses.items()
@@ -387,11 +387,12 @@ class TestGraphRounds:
 
 
 def test_a_reading_back_leaves_out_what_cannot_be_read():
-    async def rows():
-        yield foreign.unreadable(WINDOW, event_id="AAMkOdd=", why="it cannot be read.")
+    class Listing(CalendarClient):
+        async def list_invitations(self, window, **_):
+            yield foreign.unreadable(window, event_id="AAMkOdd=", why="it cannot be read.")
 
     async def read():
-        return [each async for each in statuses_of(rows())]
+        return [each async for each in Listing().list_statuses(WINDOW)]
 
     assert asyncio.run(read()) == []
 

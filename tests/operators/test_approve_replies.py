@@ -15,8 +15,8 @@ from support.bulk import Task, accounts, plans
 from support.running_airflow import RunningAirflow, running_airflow, wait_until
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator, line_numbers
-from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.sandbox import Sandbox
 from demo.home import EXAMPLES
@@ -167,7 +167,7 @@ class TestInARunningAirflow:
     def test_the_question_shows_the_plan(self, ended: Callable[[str], dict[str, Any]]) -> None:
         found = ended("approve_all")
 
-        assert found["question"]["body"] == Plan.from_dict(found["plan"]).as_markdown()
+        assert found["question"]["body"] == Plan.from_plain(found["plan"]).as_markdown()
         assert found["question"]["body"].count("| Bulk meeting") == INVITATIONS
         assert set(found["question"]["params"]) == {"lines", "comment", "plan"}
         assert found["question"]["options"] == [
@@ -249,7 +249,7 @@ class TestInARunningAirflow:
         found = ended("approve_all")
 
         field = found["question"]["params"]["plan"]
-        assert field["value"] == field["schema"]["const"] == Plan.from_dict(found["plan"]).digest
+        assert field["value"] == field["schema"]["const"] == Plan.from_plain(found["plan"]).digest
 
     def test_nobody_is_asked_about_nothing(
         self, ended: Callable[[str], dict[str, Any]], airflow: RunningAirflow
@@ -291,7 +291,7 @@ def _finished(airflow: RunningAirflow) -> dict[tuple[str, str], str]:
 
 def answered(plan: dict[str, Any], option: str, **entered: str) -> Plan:
     """Return what the operator makes of an answer that Airflow passes to it."""
-    shown = Plan.from_dict(plan).digest
+    shown = Plan.from_plain(plan).digest
     event = {
         "chosen_options": [option],
         "params_input": {"lines": "", "comment": "", "plan": shown, **entered},
@@ -299,7 +299,7 @@ def answered(plan: dict[str, Any], option: str, **entered: str) -> Plan:
         "responded_by_user": {"id": "1", "name": "Ada"},
     }
     operator = ApproveRepliesOperator(task_id="approve", plan=plan)
-    return Plan.from_dict(operator.execute_complete(Task().context(), event, shown=shown))
+    return Plan.from_plain(operator.execute_complete(Task().context(), event, shown=shown))
 
 
 class TestAnswers:

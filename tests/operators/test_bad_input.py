@@ -210,7 +210,7 @@ class TestWhatAServiceCannotCarry:
 
     def test_another_mailbox(self, refused, good, service):
         message = refused(**good, mailbox="somebody@example.com")
-        assert f"mailbox: a {service} connection acts only for its own user" in message
+        assert f"mailbox: A connection to {service} acts only for its own user" in message
 
 
 @pytest.mark.parametrize(

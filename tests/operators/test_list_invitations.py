@@ -12,7 +12,7 @@ from airflow.sdk import DAG
 from support.dagruns import outcome, run
 from support.services import SERVICES
 
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.list_invitations import ListInvitationsOperator
 from airflow_provider_rsvp.sandbox import Sandbox
 

@@ -12,7 +12,7 @@ from support.dagruns import outcome, run
 from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator, reply_arguments
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.plans import Plan
@@ -52,7 +52,7 @@ def planned(
     ti = Instance()
     context: Any = {"ti": ti, "params": params or {}}
     result = PlanRepliesOperator(task_id="plan", conn_id=conn_id, **arguments).execute(context)
-    return Plan.from_dict(result), ti.pushed
+    return Plan.from_plain(result), ti.pushed
 
 
 @pytest.mark.parametrize("conn_id", CONNECTIONS.values())
@@ -63,7 +63,7 @@ def test_decides_by_the_first_rule_that_matches_and_leaves_the_rest(sandbox: San
     assert replies == {"Release go/no-go": "accepted", "Lunch with the new colleagues": "declined"}
     assert {each.rule for each in plan.replies} == {"the release comes first", "no lunches"}
     assert len(plan.decisions) > len(plan.replies)
-    assert len(reply_arguments(plan.to_dict())) == 2
+    assert len(reply_arguments(plan.to_plain())) == 2
     assert "Release go/no-go" in pushed["markdown"]
 
 
@@ -91,7 +91,7 @@ class TestWhatTheServiceCannotExpress:
         plan, _ = planned(conn_id, policy=WITH_COMMENT, on_unsupported="skip")
 
         assert len(plan.unsupported) == 1
-        assert reply_arguments(plan.to_dict()) == []
+        assert reply_arguments(plan.to_plain()) == []
 
 
 class TestWhereThePolicyComesFrom:

@@ -13,7 +13,7 @@ from support.replies import look, reply
 from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.plan_undo import PlanUndoOperator
 from airflow_provider_rsvp.plans import Plan, Report, plan_from_report
 from airflow_provider_rsvp.sandbox import Sandbox
@@ -38,7 +38,7 @@ def sent(conn_id: str, *replies: dict[str, Any], **options: Any) -> dict[str, An
 def undone(report: Any, **options: Any) -> Plan:
     task = Task()
     options = {"report": report, **options} if report is not None else options
-    plan = Plan.from_dict(PlanUndoOperator(task_id="undo", **options).execute(task.context()))
+    plan = Plan.from_plain(PlanUndoOperator(task_id="undo", **options).execute(task.context()))
     assert task.pushed["markdown"] == plan.as_markdown()
     return plan
 
@@ -63,7 +63,7 @@ class TestRoundTrip:
 
         plan = undone(report)
         assert [str(each.reply.status) for each in plan.replies if each.reply] == ["accepted"]
-        back = Task().send(plan.to_dict())
+        back = Task().send(plan.to_plain())
         assert status(conn_id, where) == "accepted"
         again = sent(conn_id, decline)
 
@@ -76,7 +76,7 @@ class TestRoundTrip:
     def test_undoing_twice_sends_nothing_more(self, sandbox: Sandbox, service: str) -> None:
         conn_id, where = CONNECTIONS[service], reference(sandbox, service, "release")
         reply(conn_id, "accepted", **where)
-        plan = undone(sent(conn_id, {**where, "status": "declined"})).to_dict()
+        plan = undone(sent(conn_id, {**where, "status": "declined"})).to_plain()
         Task().send(plan)
 
         assert counts(Task().send(plan)) == {"unchanged": 1}
@@ -87,7 +87,7 @@ class TestRoundTrip:
         conn_id, where = CONNECTIONS[service], reference(sandbox, service, "release")
         plan = undone(sent(conn_id, {**where, "status": "accepted"}))
 
-        report = Task().send(plan.to_dict())
+        report = Task().send(plan.to_plain())
 
         assert counts(report) == {"replied": 1}
         assert status(conn_id, where) == "needs-action"
@@ -100,7 +100,7 @@ class TestRoundTrip:
         sent("msgraph_calendar_default", {**whole, "status": "tentative"})
         plan = undone(sent("msgraph_calendar_default", {**whole, "status": "accepted"}))
 
-        report = Task().send(plan.to_dict())
+        report = Task().send(plan.to_plain())
 
         assert counts(report) == {"replied": 1}
         assert str(look("msgraph_calendar_default", scope="series", **where).status) == "tentative"
@@ -111,12 +111,12 @@ class TestRoundTrip:
         reply("msgraph_calendar_default", "accepted", **where)
         report = sent("msgraph_calendar_default", {**where, "status": "declined"})
 
-        Task().send(undone(report, comment="That was a mistake.").to_dict())
+        Task().send(undone(report, comment="That was a mistake.").to_plain())
         assert sandbox.mail()[-1]["comment"] == "That was a mistake."
 
         report = sent("msgraph_calendar_default", {**where, "status": "declined"})
         told = len(sandbox.mail())
-        Task().send(undone(report, notify_organizer="False").to_dict())
+        Task().send(undone(report, notify_organizer="False").to_plain())
         assert len(sandbox.mail()) == told
         assert status("msgraph_calendar_default", where) == "accepted"
 
@@ -133,7 +133,7 @@ class TestWhatIsLeft:
         ):
             undone(report)
         plan = undone(report, on_unsupported="skip")
-        assert counts(Task().send(plan.to_dict(), on_unsupported="skip")) == {}
+        assert counts(Task().send(plan.to_plain(), on_unsupported="skip")) == {}
         assert len(sandbox.mail()) == 1
 
     def test_an_event_that_was_seen_to_be_gone_is_named(self, sandbox: Sandbox) -> None:
@@ -163,7 +163,7 @@ class TestWhatIsLeft:
         plan = undone(sent("msgraph_calendar_default", *replies))
         already = len(sandbox.mail())
 
-        report = Task().send(plan.to_dict())
+        report = Task().send(plan.to_plain())
 
         assert counts(report) == {"skipped": len(slugs)}
         assert all("gone from the calendar" in line["detail"] for line in report["outcomes"])
@@ -175,7 +175,7 @@ class TestWhatIsLeft:
         plan = undone(sent("cronofy_default", {**where, "status": "declined"}))
         reply("cronofy_default", "tentative", **where)
 
-        report = Task().send(plan.to_dict())
+        report = Task().send(plan.to_plain())
 
         assert counts(report) == {"skipped": 1}
         assert "answered by hand" in report["outcomes"][0]["detail"]
@@ -184,7 +184,7 @@ class TestWhatIsLeft:
     def test_what_was_unchanged_skipped_or_failed_is_left(self, sandbox: Sandbox) -> None:
         where = {slug: reference(sandbox, "bitrix24", slug) for slug in ("release", "lunch", "board")}
         reply("bitrix24_default", "accepted", **where["release"])
-        planned = undone(sent("bitrix24_default", {**where["lunch"], "status": "declined"})).to_dict()
+        planned = undone(sent("bitrix24_default", {**where["lunch"], "status": "declined"})).to_plain()
         reply("bitrix24_default", "accepted", **where["lunch"])
         sandbox.faults(
             [
@@ -250,7 +250,7 @@ class TestAfterARetry:
         plan = undone(report)
 
         assert {each.invitation.subject for each in plan.replies} == {"Release go/no-go", "Daily standup"}
-        assert counts(Task().send(plan.to_dict())) == {"replied": 2}
+        assert counts(Task().send(plan.to_plain())) == {"replied": 2}
         assert [status(conn_id, each) for each in where.values()] == ["accepted"] * 2
 
 
@@ -283,7 +283,7 @@ class TestReportsThatAreNone:
         with pytest.raises(AirflowFailException, match="it is of a dry run"):
             undone(dry)
         with pytest.raises(InvalidInputError, match="it is of a dry run"):
-            plan_from_report(Report.from_dict(dry))
+            plan_from_report(Report.from_plain(dry))
 
     def test_an_empty_one_makes_an_empty_plan(self, sandbox: Sandbox) -> None:
         assert undone(sent("bitrix24_default")).decisions == ()
@@ -332,7 +332,7 @@ class TestFiles:
         where = reference(sandbox, "bitrix24", "release")
         sent("bitrix24_default", {**where, "status": "accepted"}, report_path=path)
 
-        Task().send(undone(None, report_path=path).to_dict())
+        Task().send(undone(None, report_path=path).to_plain())
 
         assert status("bitrix24_default", where) == "needs-action"
 

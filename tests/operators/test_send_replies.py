@@ -26,10 +26,10 @@ from support.replies import reply
 from support.services import SERVICES
 from support.state_store import StateStore
 
+from airflow_provider_rsvp._tasks import metrics
 from airflow_provider_rsvp.exceptions import PassingError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
-from airflow_provider_rsvp.operators import counting
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
 from airflow_provider_rsvp.plans import PlannedReply
 from airflow_provider_rsvp.sandbox import Sandbox
@@ -199,9 +199,9 @@ class TestKilledHalfway:
         """What ends the process in the middle of a try."""
 
     @pytest.mark.parametrize("service", SERVICES)
-    @pytest.mark.parametrize("writes", [2, 3, 5])
+    @pytest.mark.parametrize("writes", [1, 2, 3])
     def test_it_picks_up_where_it_was(self, crowd: Sandbox, service: str, writes: int) -> None:
-        """The try dies when it has written to the state store for the n-th time."""
+        """The try dies at the n-th write to the state store: of intents, of more intents, of outcomes."""
         plan = plans(accounts(service, MAILBOXES))
         killed = self.Killed
 
@@ -222,7 +222,7 @@ class TestKilledHalfway:
 
         report = task.send(plan, settle_timeout=0.3)
 
-        assert halfway < INVITATIONS
+        assert halfway < INVITATIONS or writes > 1
         assert counts(report) == {"replied": INVITATIONS}
         assert set(mails_per_event(crowd).values()) == {1}
 
@@ -409,7 +409,7 @@ class TestTheReport:
     def test_each_try_counts_what_it_settled(self, crowd: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
         counted: list[tuple[str, int, dict[str, str]]] = []
         stats = SimpleNamespace(incr=lambda name, count, tags: counted.append((name, count, tags)))
-        monkeypatch.setattr(counting, "Stats", stats)
+        monkeypatch.setattr(metrics, "Stats", stats)
         plan = plans(accounts("bitrix24", 1))
         crowd.faults(
             [{"operation": "send", "event_id": planned_events(plan)[0], "kind": "status", "status": 500}]

@@ -32,8 +32,9 @@ FIELDS = {
     "verify": "{{ params.verify }}",
     "force": "{{ params.force }}",
     "degrade": "{{ params.degrade }}",
+    "dry_run": "{{ params.dry_run }}",
 }
-PATIENCE = {"request_timeout", "throttle_timeout", "settle_timeout"}
+TIMEOUTS = {"request_timeout", "throttle_timeout", "settle_timeout"}
 
 
 def new_dag(dag_id, **options):
@@ -51,7 +52,7 @@ class TestParameters:
     def test_all_that_make_the_reply_are_templated(self):
         parameters = set(inspect.signature(SetParticipationStatusOperator.__init__).parameters)
         assert set(SetParticipationStatusOperator.template_fields) == set(FIELDS)
-        assert parameters - {"self", "kwargs"} - PATIENCE == set(FIELDS)
+        assert parameters - {"self", "kwargs"} - TIMEOUTS == set(FIELDS)
 
     def test_all_are_rendered(self):
         operator = SetParticipationStatusOperator(task_id="answer", **FIELDS)
@@ -168,7 +169,7 @@ class TestMoreRuns:
                     return hook.set_participation_status(
                         EventReference(event_id="evt_external_release"),
                         Reply(status=ParticipationStatus.DECLINED),
-                    ).to_dict()
+                    ).to_plain()
 
             answer()
 

@@ -90,9 +90,9 @@ REPORTS = st.builds(
 
 @given(REPORTS)
 def test_comes_back_from_plain_values_and_from_json(report: Report) -> None:
-    assert Report.from_dict(report.to_dict()) == report
+    assert Report.from_plain(report.to_plain()) == report
     assert Report.from_json(report.as_json()) == report
-    assert json.loads(report.as_json()) == report.to_dict()
+    assert json.loads(report.as_json()) == report.to_plain()
 
 
 @given(REPORTS)
@@ -120,7 +120,7 @@ def test_tables_have_one_row_for_each_line_whatever_the_texts_hold(report: Repor
 @given(st.dictionaries(TEXTS, st.one_of(st.none(), st.integers(), TEXTS, st.lists(TEXTS)), max_size=6))
 def test_what_is_no_report_is_refused_as_such(data: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):
-        Report.from_dict(data)
+        Report.from_plain(data)
     with pytest.raises(InvalidInputError):
         Report.from_json(json.dumps([data]))
 

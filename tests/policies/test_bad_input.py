@@ -229,7 +229,7 @@ MISTAKES = [
 def test_a_mistake_is_named_with_its_path(data, message):
     before = copy.deepcopy(data)
     with pytest.raises(InvalidInputError) as caught:
-        Policy.from_dict(data)
+        Policy.from_plain(data)
     assert message in str(caught.value)
     assert str(caught.value).startswith(message.partition(":")[0])
     assert data == before
@@ -275,7 +275,7 @@ def test_a_mistake_in_python_is_found_when_it_is_made(make, message):
 class TestTexts:
     def test_yaml_and_json_are_the_same(self):
         yaml = "rules:\n  - name: r\n    when: {}\n    then: accept\n"
-        assert Policy.load(yaml) == Policy.from_dict(rule(then="accept"))
+        assert Policy.load(yaml) == Policy.from_plain(rule(then="accept"))
         assert Policy.load('{"rules": [{"name": "r", "when": {}, "then": "accept"}]}') == Policy.load(yaml)
 
     @pytest.mark.parametrize(

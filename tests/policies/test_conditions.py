@@ -128,6 +128,6 @@ def test_a_condition(when, event, expected):
 @pytest.mark.parametrize("when", [when for when, *_ in MATCHES])
 def test_a_condition_survives_being_written_down(when):
     made = policy((when, {"action": "decline", "scope": "series"}), **SURROUNDINGS)
-    written = json.loads(json.dumps(made.to_dict()))
-    assert Policy.from_dict(written) == made
-    assert Policy.from_dict(written).to_dict() == made.to_dict()
+    written = json.loads(json.dumps(made.to_plain()))
+    assert Policy.from_plain(written) == made
+    assert Policy.from_plain(written).to_plain() == made.to_plain()

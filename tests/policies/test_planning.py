@@ -61,15 +61,15 @@ class TestReplies:
         made = policy(({}, {"action": "tentative", "comment": "hm"}))
         found = decide(made, invite(mailbox="a@x.org"), capabilities=LIMITED, service="Acme").unsupported
         assert found == (
-            "Acme cannot be told 'tentative'; it can: 'accepted', 'declined'. Acme carries no comments. "
-            "A Acme connection answers only for its own user."
+            "Acme cannot be told 'tentative'; it can: 'accepted', 'declined'. Acme carries no comments; drop it. "
+            "A connection to Acme acts only for its own user; use one connection per user."
         )
 
     def test_a_series_where_only_instances_can_be_answered(self):
         found = decide(
             policy(({}, "accept")), weekly("s", "11-03 10:00", 2), capabilities=LIMITED
         ).unsupported
-        assert "scope: instance" in found
+        assert "answer its instances one by one" in found
 
 
 class TestThePlan:
@@ -97,13 +97,13 @@ class TestThePlan:
 
     def test_is_plain_and_comes_back(self):
         made = self.made()
-        assert Plan.from_dict(json.loads(json.dumps(made.to_dict()))) == made
+        assert Plan.from_plain(json.loads(json.dumps(made.to_plain()))) == made
         assert (made.conn_id, made.service, made.created_at) == ("work", "Acme", NOW)
 
     def test_keeps_no_body(self):
         decision = decide(policy(({"body": "zoom"}, "accept")), invite(body="Join on Zoom"))
         assert str(decision.reply.status) == "accepted"
-        assert "Zoom" not in json.dumps(decision.to_dict())
+        assert "Zoom" not in json.dumps(decision.to_plain())
 
     def test_does_not_depend_on_the_order_of_the_invitations(self):
         assert self.made() == self.made(self.INVITATIONS[::-1])
@@ -167,10 +167,10 @@ class TestThePlan:
         ],
     )
     def test_a_spoilt_plan_is_refused(self, spoil, path):
-        plain = json.loads(json.dumps(self.made().to_dict()))
+        plain = json.loads(json.dumps(self.made().to_plain()))
         spoil(plain)
         with pytest.raises(InvalidInputError, match=path):
-            Plan.from_dict(plain)
+            Plan.from_plain(plain)
 
 
 def test_the_present_has_a_zone():

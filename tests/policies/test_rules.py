@@ -103,11 +103,11 @@ class TestStatus:
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
-            ({"is_organizer": True}, "It is my own event."),
-            ({"is_attendee": False}, "I am not invited to it."),
-            ({"is_cancelled": True}, "The organizer cancelled it."),
+            ({"is_organizer": True}, "This mailbox is the organizer and cannot answer its own event."),
+            ({"is_attendee": False}, "The mailbox is not invited to it, or it is not a meeting."),
+            ({"is_cancelled": True}, "The organizer cancelled it; there is nothing to answer."),
             ({"is_draft": True}, "It is a draft that has not been sent yet."),
-            ({"is_read_only": True}, "Its calendar is read-only."),
+            ({"is_read_only": True}, "Its calendar is read-only for this connection."),
             ({"cannot_respond": "No."}, "It takes no reply: No."),
             ({"start": "11-02 06:00"}, "It is over."),
         ],
@@ -227,7 +227,7 @@ class TestSeries:
         decisions = plan(policy(({}, "accept")), [self.SOME[0], gone, self.SOME[2]], [], NOW).decisions
         assert [each.reason for each in decisions] == [
             "Accepted by the rule 'r0': it applies to everything.",
-            "The organizer cancelled it.",
+            "The organizer cancelled it; there is nothing to answer.",
         ]
 
     def test_the_reason_counts(self):
@@ -280,8 +280,8 @@ class TestAPolicyInPython:
     )
 
     def test_is_written_down_and_read_back(self):
-        assert Policy.from_dict(json.loads(json.dumps(self.MADE.to_dict()))) == self.MADE
-        assert Policy.load(json.dumps(self.MADE.to_dict())) == self.MADE
+        assert Policy.from_plain(json.loads(json.dumps(self.MADE.to_plain()))) == self.MADE
+        assert Policy.load(json.dumps(self.MADE.to_plain())) == self.MADE
 
     def test_is_a_value(self):
         assert pickle.loads(pickle.dumps(self.MADE)) == copy.deepcopy(self.MADE) == self.MADE

@@ -9,7 +9,7 @@ import pytest
 from support import fault_matrix
 
 from airflow_provider_rsvp.exceptions import UnclearOutcomeError
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.sandbox import Sandbox
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.any_airflow, pytest.mark.slow]

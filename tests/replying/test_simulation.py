@@ -16,13 +16,12 @@ import pytest
 from support.services import SERVICES
 from support.state_store import StateStore
 
+from airflow_provider_rsvp._tasks.memory import TaskStateMemory
 from airflow_provider_rsvp.exceptions import PassingError
 from airflow_provider_rsvp.hooks.base import Calendar, get_calendar_hook
 from airflow_provider_rsvp.model import EventReference, Outcome, ParticipationStatus, Reply
-from airflow_provider_rsvp.operators.intents import TaskStateMemory
-from airflow_provider_rsvp.operators.ledger import TaskStateLedger
 from airflow_provider_rsvp.plans import PlannedReply, ReportLine
-from airflow_provider_rsvp.replying import Settling, set_participation_status
+from airflow_provider_rsvp.replying import ReplyOptions, set_participation_status
 from airflow_provider_rsvp.sandbox import Sandbox
 
 pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
@@ -30,7 +29,7 @@ pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
 INVITATIONS = 60
 AT_ONCE = 8
 TRIES = 25
-SETTLING = Settling(within=0.12, first_pause=0.02)
+OPTIONS = ReplyOptions(settle_timeout=0.5)
 SEEDS = range(6)
 STATUSES = {
     each.name: [status for status in each.statuses if status != "needs-action"] for each in SERVICES.values()
@@ -140,20 +139,20 @@ async def _reply_to_all(conn_id: str, mailbox: str | None, wanted: dict[str, str
 
 async def _try_again_and_again(calendar: Calendar, reference: EventReference, reply: Reply) -> Outcome:
     """As Airflow does, with one state store for all tries."""
-    memory = TaskStateMemory(StateStore(), "intent")
+    memory = TaskStateMemory(StateStore(), "reply")
     for _ in range(TRIES - 1):
         try:
             return await set_participation_status(
-                calendar.client, reference, reply, memory=memory, settling=SETTLING
+                calendar.client, reference, reply, memory=memory, options=OPTIONS
             )
         except PassingError:
             continue
-    return await set_participation_status(calendar.client, reference, reply, memory=memory, settling=SETTLING)
+    return await set_participation_status(calendar.client, reference, reply, memory=memory, options=OPTIONS)
 
 
 def _send_again_and_again(conn_id: str, mailbox: str | None, wanted: dict[str, str]) -> list[ReportLine]:
     """As Airflow does, with one state store for all tries, which take the replies as a listing planned them."""
-    hook = get_calendar_hook(conn_id, settle_timeout=SETTLING.within)
+    hook = get_calendar_hook(conn_id)
     store = StateStore()
     replies: list[PlannedReply] = []
     while not replies:
@@ -168,7 +167,7 @@ def _send_again_and_again(conn_id: str, mailbox: str | None, wanted: dict[str, s
                 if event.subject in wanted
             ]
     for _ in range(TRIES):
-        settled = hook.send_replies(replies, ledger=TaskStateLedger(store, "ledger"))
+        settled = hook.send_replies(replies, options=OPTIONS, memory=TaskStateMemory(store, "replies"))
         if not any(each.may_pass for each in settled):
             break
     return settled

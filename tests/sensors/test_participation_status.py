@@ -175,7 +175,7 @@ def test_all_parameters_but_those_of_waiting_are_templated():
 def trigger(**changes):
     arguments = {
         "conn_id": GRAPH,
-        "reference": EventReference(event_id="AAMk").to_dict(),
+        "reference": EventReference(event_id="AAMk").to_plain(),
         "scope": "instance",
         "attendees": ["required"],
         "status": ["accepted"],
@@ -207,11 +207,11 @@ class TestTrigger:
     def test_its_event_names_nobody(self, sandbox):
         event_id = sandbox.event_id("graph", "release", ALICE)
         sandbox.answer("graph", event_id, BOB, "declined")
-        reference = EventReference(event_id=event_id).to_dict()
+        reference = EventReference(event_id=event_id).to_plain()
         assert events(trigger(reference=reference)) == [{"failed": False, "until": UNTIL}]
 
     def test_a_failure_for_good_ends_it_at_once(self, sandbox):
-        reference = EventReference(event_id="nowhere").to_dict()
+        reference = EventReference(event_id="nowhere").to_plain()
         assert events(trigger(reference=reference, failure_timeout=600)) == [{"failed": True, "until": UNTIL}]
 
     def test_a_connection_that_is_missing_ends_it_at_once(self, sandbox):

@@ -272,7 +272,7 @@ class TestListing:
     def test_events_come_with_normalised_fields(self, sandbox):
         now = pendulum.now("UTC")
         found = {
-            invitation.reference.event_id: invitation.to_dict()
+            invitation.reference.event_id: invitation.to_plain()
             for invitation in listing("cronofy_default", now, now.add(days=10))
         }
         rows = [

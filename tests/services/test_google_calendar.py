@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from urllib.parse import quote
@@ -13,6 +14,7 @@ import pytest
 from support.fault_matrix import StateStore
 from support.replies import listing, look, reply, sent
 
+from airflow_provider_rsvp._tasks.memory import task_memory
 from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
     ConfigurationError,
@@ -39,6 +41,7 @@ from airflow_provider_rsvp.model import (
     Recurrence,
     Reply,
     Result,
+    Scope,
     Sensitivity,
 )
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
@@ -192,6 +195,35 @@ class TestWhatAReplyChanges:
         reply(SIGNED_IN, "accepted", event_id=event_id("release"))
         (request,) = sent(sandbox)
         assert request["headers"]["If-Match"].startswith('"')
+
+    def send_without_its_version(self, version, change=lambda: None):
+        """Send a reply to an invitation that was handed on with no version, or that of another service."""
+
+        async def observe_and_send():
+            async with get_calendar_hook(SIGNED_IN).calendar() as calendar:
+                client = calendar.client
+                reference = EventReference(event_id=event_id("release"))
+                invitation = await client.observe(reference, Scope.INSTANCE)
+                change()
+                return await client.send(
+                    replace(invitation, version=version), Reply(status=ParticipationStatus.ACCEPTED)
+                )
+
+        return asyncio.run(observe_and_send())
+
+    @pytest.mark.parametrize("version", [None, "of another service"])
+    def test_what_comes_without_its_version_is_looked_at_again(self, sandbox, version):
+        assert self.send_without_its_version(version).status is ParticipationStatus.ACCEPTED
+        assert [request["operation"] for request in sandbox.requests()] == ["observe", "observe", "send"]
+        assert sent(sandbox)[0]["headers"]["If-Match"].startswith('"')
+
+    def test_what_comes_without_its_version_and_changed_is_not_answered(self, sandbox):
+        def change():
+            sandbox.answer("google", event_id("release"), ALICE, "declined")
+
+        with pytest.raises(EditConflictError, match=r"was changed meanwhile; nothing was sent"):
+            self.send_without_its_version(None, change)
+        assert sent(sandbox) == []
 
     def test_a_silent_reply_mails_nobody(self, sandbox):
         outcome = reply(SIGNED_IN, "accepted", event_id=event_id("release"), notify_organizer=False)
@@ -389,7 +421,7 @@ class TestAVersionThatChangedMeanwhile:
         )
         with pytest.raises(EditConflictError):
             operator.execute({"task_state_store": store, "ti": SimpleNamespace(try_number=1)})
-        assert store == {}
+        assert task_memory({"task_state_store": store}).intent("reply") is None
 
 
 class TestPreconditions:
@@ -707,7 +739,7 @@ class TestListing:
     def test_events_come_with_normalised_fields(self, sandbox):
         now = pendulum.now("UTC")
         found = {
-            invitation.reference.event_id: invitation.to_dict()
+            invitation.reference.event_id: invitation.to_plain()
             for invitation in listing(SIGNED_IN, now, now.add(days=10))
         }
         rows = {

@@ -27,7 +27,7 @@ from airflow_provider_rsvp.exceptions import EditConflictError, RsvpError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Scope
-from airflow_provider_rsvp.replying import set_participation_status
+from airflow_provider_rsvp.replying import ReplyOptions, set_participation_status
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.sandbox.google import keys, seed
 from airflow_provider_rsvp.services.client import Window
@@ -95,7 +95,7 @@ async def do_everything(client: GoogleCalendar, event: Callable[..., str]) -> No
             client,
             EventReference(event_id=event("release")),
             Reply(status=status, comment=f"{number} <&> é", notify_organizer=number % 2 == 0),
-            force=True,
+            options=ReplyOptions(force=True),
         )
     await client.read_status(training)
 

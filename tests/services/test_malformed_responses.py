@@ -23,7 +23,7 @@ from airflow_provider_rsvp.exceptions import (
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result, Scope
-from airflow_provider_rsvp.replying import Settling, set_participation_status
+from airflow_provider_rsvp.replying import ReplyOptions, set_participation_status
 from airflow_provider_rsvp.services import msgraph
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.wire import Pages, Purpose, Request, Response, retry_after
@@ -323,7 +323,7 @@ TRAINING = pendulum.tomorrow("Europe/Berlin").at(13)
 async def answer_one(client, service):
     reference = EventReference(event_id=SERVICES[service].release)
     return await set_participation_status(
-        client, reference, Reply(status=ParticipationStatus.ACCEPTED), settling=Settling(within=0)
+        client, reference, Reply(status=ParticipationStatus.ACCEPTED), options=ReplyOptions(settle_timeout=0)
     )
 
 
@@ -442,7 +442,7 @@ def carry_out(name, doing, answers):
         check_outcome(name, result, exchange.given)
     if doing in ("find", "list", "changes"):
         for invitation in result:
-            check_plain(invitation.to_dict())
+            check_plain(invitation.to_plain())
     return result
 
 
@@ -454,7 +454,7 @@ def check_plain(shown):
 
 def check_outcome(name, outcome, given):
     """``replied`` only if something was sent, and the answer to the last look shows the status."""
-    json.dumps(outcome.to_dict())
+    json.dumps(outcome.to_plain())
     sent = [index for index, (purpose, _) in enumerate(given) if purpose is Purpose.SEND]
     if outcome.result is Result.UNCHANGED:
         assert sent == []

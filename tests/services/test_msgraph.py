@@ -466,7 +466,7 @@ class TestListing:
     def test_events_come_with_normalised_fields(self, sandbox):
         now = pendulum.now("UTC")
         found = {
-            invitation.reference.event_id: invitation.to_dict()
+            invitation.reference.event_id: invitation.to_plain()
             for invitation in listing(SIGNED_IN, now, now.add(days=10))
         }
         rows = {
@@ -514,7 +514,7 @@ class TestListing:
         ],
     )
     def test_what_the_organizer_wants_is_told(self, sandbox, slug, field, value):
-        assert look(SIGNED_IN, event_id=event_id(slug)).to_dict()[field] is value
+        assert look(SIGNED_IN, event_id=event_id(slug)).to_plain()[field] is value
 
     def test_an_all_day_event_is_a_pair_of_dates_with_an_exclusive_end(self, sandbox):
         first = pendulum.today("Europe/Berlin").add(days=6).date()

@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
 from airflow_provider_rsvp.sandbox import Sandbox

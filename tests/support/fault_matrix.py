@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport.tokens import forget_grants

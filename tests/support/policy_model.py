@@ -91,7 +91,7 @@ def weekly(name, start, count, minutes=60, **changes):
 def policy(*rules, **more):
     """A policy of ``(when, then)`` pairs, named r0, r1, ..."""
     named = [{"name": f"r{index}", "when": when, "then": then} for index, (when, then) in enumerate(rules)]
-    return Policy.from_dict({"rules": named, **more})
+    return Policy.from_plain({"rules": named, **more})
 
 
 OFFICE = {"timezone": BERLIN, "working_hours": {"mon-fri": ["09:00-12:00", "13:00-17:00"]}}

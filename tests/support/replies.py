@@ -14,6 +14,7 @@ from airflow_provider_rsvp.model import (
     Reply,
     TimeRange,
 )
+from airflow_provider_rsvp.replying import ReplyOptions
 
 SETTLE = 2.0
 """Long enough for what shows after a moment; tests of what never shows give less."""
@@ -40,13 +41,12 @@ def reply(
         notify_organizer=notify_organizer,
         proposed_time=TimeRange.proposed(*proposed, timezone=timezone) if proposed else None,
     )
-    with get_calendar_hook(conn_id, settle_timeout=settle) as hook:
+    with get_calendar_hook(conn_id) as hook:
         return hook.set_participation_status(
             EventReference.parse(timezone=timezone, **reference),
             answer,
             scope=scope,
-            force=force,
-            verify=verify,
+            options=ReplyOptions(force=force, verify=verify, settle_timeout=settle),
         )
 
 

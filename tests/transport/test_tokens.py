@@ -184,6 +184,25 @@ def test_concurrent_calls_share_one_renewal() -> None:
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize(("new", "used_next"), [(None, "first"), ("second", "second")])
+def test_a_refresh_token_stays_in_use_until_a_new_one_comes(new: str | None, used_next: str) -> None:
+    clock = Clock()
+
+    async def request_grant(refresh_token: str | None) -> Grant:
+        assert refresh_token == "first"
+        return Grant("access", clock.now + 3600, new)
+
+    token = RenewedToken(
+        key=f"test {next(_NUMBERS)}",
+        request_grant=request_grant,
+        hide=_hide,
+        refresh_token="first",
+        clock=clock,
+    )
+
+    assert asyncio.run(token.grant()).refresh_token == used_next
+
+
 def test_concurrent_refusals_of_one_token_lead_to_one_renewal() -> None:
     token, asked = _renewed(Clock())
 
@@ -236,7 +255,7 @@ def test_of_many_mailboxes_only_the_refused_ones_token_is_renewed() -> None:
             key=f"test {next(_NUMBERS)}", request_grant=request_grant, hide=_hide, clock=clock
         )
 
-    tokens = TokenPerMailbox(token_of)
+    tokens = TokenPerMailbox(token_of, "alice")
 
     async def use() -> str | None:
         await tokens.authorize(replace(READ, mailbox="alice"))
@@ -249,3 +268,4 @@ def test_of_many_mailboxes_only_the_refused_ones_token_is_renewed() -> None:
     assert asyncio.run(use()) == "bob-3"
     assert asked == ["alice", "bob", "bob"]
     assert set(tokens.secrets()) == {"alice-1", "bob-3"}
+    assert asyncio.run(tokens.granted()).access_token == "alice-4"

@@ -108,7 +108,7 @@ class Leave:
         return cls(first_day, last_day + timedelta(days=1), name)
 
     @classmethod
-    def read(cls, reader: Reader, zone: str) -> Self:
+    def from_plain(cls, reader: Reader, zone: str) -> Self:
         """Read ``{first_day, last_day}`` or ``{start, end}``, each with an optional ``name``."""
         parts = reader.mapping(("first_day", "last_day", "start", "end", "name"))
         name = parts["name"].text() if "name" in parts else None
@@ -121,7 +121,7 @@ class Leave:
         return reader.build(lambda: cls(start, end, name))
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what :meth:`read` reads."""
+        """Return what :meth:`from_plain` reads."""
         named = {"name": self.name} if self.name else {}
         if isinstance(self.start, datetime):
             return {"start": self.start.isoformat(), "end": self.end.isoformat(), **named}
@@ -174,7 +174,7 @@ class Availability:
         return _availability, values
 
     @classmethod
-    def read(cls, reader: Reader, files: Files, default: Availability | None = None) -> Availability:
+    def from_plain(cls, reader: Reader, files: Files, default: Availability | None = None) -> Availability:
         """
         Read an availability.
 
@@ -194,13 +194,13 @@ class Availability:
         if "holidays" in parts or "holidays_file" in parts:
             changes["holidays"] = frozenset(_read_holidays(parts, files))
         if "leave" in parts:
-            changes["leave"] = tuple(Leave.read(element, zone) for element in parts["leave"].elements())
+            changes["leave"] = tuple(Leave.from_plain(element, zone) for element in parts["leave"].elements())
         if "out_of_office" in parts:
             changes["out_of_office"] = parts["out_of_office"].flag()
         return reader.build(lambda: replace(default or cls(), **changes))
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what :meth:`read` reads, with the holidays written out."""
+        """Return what :meth:`from_plain` reads, with the holidays written out."""
         return {
             "timezone": self.timezone,
             "working_hours": {

@@ -37,11 +37,11 @@ class Condition:
         raise NotImplementedError
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Return the condition that a plain value under :attr:`key` stands for."""
         raise NotImplementedError
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the plain value that stands under :attr:`key`."""
         raise NotImplementedError
 
@@ -85,13 +85,13 @@ class All(Condition):
         return _joined(condition.fact(case) for condition in self.conditions) or "it applies to everything"
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read a list of conditions."""
-        return cls(tuple(read_condition(element) for element in reader.elements()))
+        return cls(tuple(condition_from_plain(element) for element in reader.elements()))
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return a list."""
-        return [write_condition(condition) for condition in self.conditions]
+        return [condition_to_plain(condition) for condition in self.conditions]
 
     def children(self) -> tuple[Condition, ...]:
         """Return the conditions."""
@@ -129,14 +129,14 @@ class AnyOf(Condition):
         return _joined(condition.fact(case) for condition in self.conditions)
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read a list of conditions."""
-        conditions = tuple(read_condition(element) for element in reader.elements())
+        conditions = tuple(condition_from_plain(element) for element in reader.elements())
         return reader.build(lambda: cls(conditions))
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return a list."""
-        return [write_condition(condition) for condition in self.conditions]
+        return [condition_to_plain(condition) for condition in self.conditions]
 
     def children(self) -> tuple[Condition, ...]:
         """Return the conditions."""
@@ -163,41 +163,41 @@ class Not(Condition):
         return self.condition.fact(case)
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read a condition."""
-        return cls(read_condition(reader))
+        return cls(condition_from_plain(reader))
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the condition as it is written."""
-        return write_condition(self.condition)
+        return condition_to_plain(self.condition)
 
     def children(self) -> tuple[Condition, ...]:
         """Return the condition."""
         return (self.condition,)
 
 
-def read_condition(reader: Reader) -> Condition:
+def condition_from_plain(reader: Reader) -> Condition:
     """
     Return the condition that a mapping stands for: everything in it must hold.
 
     :raises PolicyError: it is malformed
     """
-    conditions = tuple(KINDS[key].read(part) for key, part in reader.mapping(KINDS).items())
+    conditions = tuple(KINDS[key].from_plain(part) for key, part in reader.mapping(KINDS).items())
     return conditions[0] if len(conditions) == 1 else All(conditions)
 
 
-def write_condition(condition: Condition) -> dict[str, Any]:
-    """Return the mapping that :func:`read_condition` reads."""
+def condition_to_plain(condition: Condition) -> dict[str, Any]:
+    """Return the mapping that :func:`condition_from_plain` reads."""
     if _written_flat(condition):
-        return {each.key: each.value() for each in condition.children()}
-    return {condition.key: condition.value()}
+        return {each.key: each.to_plain() for each in condition.children()}
+    return {condition.key: condition.to_plain()}
 
 
 def walk(condition: Condition, path: str) -> Iterator[tuple[str, Condition]]:
     """
     Yield all that a condition is made of, each with the path to its value.
 
-    :param path: the path to the mapping that :func:`write_condition` returns
+    :param path: the path to the mapping that :func:`condition_to_plain` returns
     """
     for each in condition.children() if _written_flat(condition) else (condition,):
         inner = join_path(path, each.key)

@@ -74,7 +74,7 @@ class Organizer(Condition):
         return f"the organizer is {case.invitation.organizer or 'not known'}"
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read a mapping of ``address``, ``domain``, ``external``."""
         parts = reader.mapping(("address", "domain", "external"))
         return reader.build(
@@ -85,7 +85,7 @@ class Organizer(Condition):
             )
         )
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the mapping."""
         return without_empty(address=list(self.address), domain=list(self.domain), external=self.external)
 
@@ -116,12 +116,12 @@ class _Pattern(Condition):
         return any(regular_expression(pattern).found(text) for pattern in self.patterns)
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read one pattern or a list of them."""
         patterns = reader.texts()
         return reader.build(lambda: cls(patterns))
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the list."""
         return list(self.patterns)
 
@@ -198,12 +198,12 @@ class AttendeeCount(Condition):
         return f"{count} {'is' if count == 1 else 'are'} invited"
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read a mapping of ``min``, ``max``."""
         parts = reader.mapping(("min", "max"))
         return reader.build(lambda: cls(integer(parts, "min"), integer(parts, "max")))
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the mapping."""
         return without_empty(min=self.min, max=self.max)
 
@@ -227,11 +227,11 @@ class _Flag(Condition):
         return None if actual is None else actual is self.expected
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read true or false."""
         return cls(reader.flag())
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return true or false."""
         return self.expected
 
@@ -321,14 +321,14 @@ class Status(Condition):
         return f"my status is {case.invitation.status or 'not known'}"
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read ``any``, a status, or a list of them."""
         texts = reader.texts()
         if texts == ("any",):
             return cls()
         return reader.build(lambda: cls(tuple(parse_status(text, "") for text in texts)))
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return ``any``, or the list."""
         return [str(status) for status in self.statuses] or "any"
 
@@ -351,12 +351,12 @@ class _OneOf(Condition):
         return None if texts is None else any(matches_glob(text, self.patterns) for text in texts)
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read one glob or a list of them."""
         patterns = reader.texts()
         return reader.build(lambda: cls(patterns))
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the list."""
         return list(self.patterns)
 
@@ -428,12 +428,12 @@ class SensitivityIs(Condition):
         return f"it is {case.invitation.sensitivity or 'of unknown sensitivity'}"
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read a sensitivity or a list of them."""
         texts = reader.texts()
         return reader.build(lambda: cls(tuple(texts)))  # type: ignore[arg-type]
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the list."""
         return [str(value) for value in self.values]
 

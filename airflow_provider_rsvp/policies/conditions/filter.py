@@ -11,7 +11,7 @@ from airflow_provider_rsvp.model import Invitation
 from airflow_provider_rsvp.plans.reading import Reader
 from airflow_provider_rsvp.policies.availability.availability import Availability
 from airflow_provider_rsvp.policies.case import Case, MailboxCalendar, Occurrence
-from airflow_provider_rsvp.policies.conditions.base import Condition, read_condition, walk
+from airflow_provider_rsvp.policies.conditions.base import Condition, condition_from_plain, walk
 from airflow_provider_rsvp.policies.conditions.event import Organizer, check_patterns
 from airflow_provider_rsvp.policies.conditions.time import Conflict, DuringLeave, OutsideWorkingHours
 
@@ -45,7 +45,7 @@ class Filter:
         """
         reader = Reader({} if value is None else value, "filter", error=PolicyError).bounded()
         check_patterns(reader)
-        return cls(read_condition(reader))
+        return cls(condition_from_plain(reader))
 
     def matches(self, invitation: Invitation, now: pendulum.DateTime) -> bool:
         """Whether the condition surely holds."""

@@ -47,12 +47,12 @@ class Duration(Condition):
         return f"it lasts {_spoken(timedelta(minutes=_minutes(case)))}"
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read a mapping of ``min_minutes``, ``max_minutes``."""
         parts = reader.mapping(("min_minutes", "max_minutes"))
         return reader.build(lambda: cls(integer(parts, "min_minutes"), integer(parts, "max_minutes")))
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the mapping."""
         return without_empty(min_minutes=self.min_minutes, max_minutes=self.max_minutes)
 
@@ -99,13 +99,13 @@ class LeadTime(Condition):
         return "it has started" if lead <= 0 else f"it starts in {_spoken(timedelta(seconds=lead))}"
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read a mapping of ``less_than``, ``more_than``."""
         parts = reader.mapping(("less_than", "more_than"))
         lengths = {name: part.length() for name, part in parts.items()}
         return reader.build(lambda: cls(**lengths))
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return the mapping."""
         return {
             name: format_length(length)
@@ -140,7 +140,7 @@ class _Share(Condition):
         return count > self.instances_over and count * 100 > self.percent_over * total
 
     @classmethod
-    def read(cls, reader: Reader) -> Condition:
+    def from_plain(cls, reader: Reader) -> Condition:
         """Read true, false for the opposite, or a mapping."""
         if isinstance(reader.value, bool):
             return cls() if reader.value else Not(cls())
@@ -158,7 +158,7 @@ class _Share(Condition):
             instances_over=parts["instances_over"].integer() if "instances_over" in parts else 0,
         )
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return true, or the mapping."""
         return {
             name: getattr(self, name) for name in ("percent_over", "instances_over") if getattr(self, name)
@@ -263,9 +263,9 @@ class Conflict(_Share):
             else (ParticipationStatus.ACCEPTED,),
         )
 
-    def value(self) -> Any:
+    def to_plain(self) -> Any:
         """Return true, or the mapping."""
-        share = _Share.value(self)
+        share = _Share.to_plain(self)
         if self.held == (ParticipationStatus.ACCEPTED,):
             return share
         return {"held": [str(status) for status in self.held], **(share if isinstance(share, dict) else {})}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from airflow_provider_rsvp.exceptions import (
+    ChangeTokenExpiredError,
     EventNotFoundError,
     InvalidInputError,
     MalformedResponseError,
@@ -24,13 +26,13 @@ from airflow_provider_rsvp.model import (
 from airflow_provider_rsvp.services.caldav import CAPABILITIES, SERVICE, Software
 from airflow_provider_rsvp.services.caldav.discovery import Collection, Home, Silence, discover
 from airflow_provider_rsvp.services.caldav.instances import instance_text
-from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
+from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, InvitationReader
 from airflow_provider_rsvp.services.caldav.itip import Mailer
 from airflow_provider_rsvp.services.caldav.lines import Document, unescaped
 from airflow_provider_rsvp.services.caldav.marks import Marks
 from airflow_provider_rsvp.services.caldav.places import EventId, below_home, path_of
 from airflow_provider_rsvp.services.caldav.sending import Sending
-from airflow_provider_rsvp.services.caldav.store import Store, SyncTokenEnded
+from airflow_provider_rsvp.services.caldav.store import Store
 from airflow_provider_rsvp.services.caldav.xml import (
     CALDAV,
     CALENDAR_SERVER,
@@ -41,7 +43,7 @@ from airflow_provider_rsvp.services.caldav.xml import (
     query_by_uid,
     sync_collection,
 )
-from airflow_provider_rsvp.services.client import Changes, Sent, Shown, Window, statuses_of
+from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Window
 from airflow_provider_rsvp.services.foreign import read_events
 from airflow_provider_rsvp.services.wire import Exchange, Pages, reading
 
@@ -52,9 +54,9 @@ _AT_ONCE = 50
 _SUBJECT = re.compile(r"^SUMMARY[^:\r\n]{0,100}:([^\r\n]{1,1000})", re.MULTILINE | re.IGNORECASE)
 
 
-class CalDAVCalendar:
+class CalDAVCalendar(CalendarClient):
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for one user of a CalDAV server.
+    The calendars of one user of a CalDAV server.
 
     :param exchange: carries requests to the server's host
     :param start: the path at which the server is looked for; ``/`` for the host's own
@@ -111,30 +113,21 @@ class CalDAVCalendar:
                 "proposed_start: a time is proposed for one event, not for a whole series; answer one instance."
             )
 
-    async def observe(self, reference: EventReference, scope: Scope) -> HeldInvitation:
+    async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
         """Read one event; with ``series``, the series that an instance belongs to."""
-        what = f"read {reference}"
-        home = await self._home()
-        if reference.event_id is not None:
-            event_id = EventId.parse(reference.event_id)
-        else:
-            event_id = await self._find(home, reference)
-        resource = await self._store.get(home.path + event_id.path, what)
-        reader = self._reader(home)
-        with reading(what):
-            # An object may take longer to read than an event loop may stand still.
-            return await asyncio.to_thread(reader.chosen, resource, event_id, reference, scope)
+        held = await self._held(reference, scope)
+        return replace(held.invitation, version=held)
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
         """Read the object again."""
         series = invitation.recurrence is Recurrence.SERIES
         reference = EventReference(event_id=invitation.reference.event_id)
-        return (await self.observe(reference, Scope.SERIES if series else Scope.INSTANCE)).status
+        return (await self._held(reference, Scope.SERIES if series else Scope.INSTANCE)).invitation.status
 
     async def send(self, invitation: Invitation, reply: Reply) -> Sent:
         """Write the answer into the object; where the server sends no replies itself, mail one."""
         home = await self._home()
-        sending = Sending(self._store, self._reader(home), self._mailer, self.observe)
+        sending = Sending(self._store, self._reader(home), self._mailer, self._held)
         return await sending.send(invitation, reply)
 
     async def list_invitations(
@@ -144,12 +137,6 @@ class CalDAVCalendar:
         home = await self._home()
         for invitation in await self._window(home, home.calendar(calendar_id or self._calendar_id), window):
             yield invitation
-
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read back the statuses of a window's events; they are listed whole."""
-        return statuses_of(self.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id))
 
     async def changes(
         self,
@@ -169,7 +156,7 @@ class CalDAVCalendar:
         if since is not None and since.startswith(_SYNC):
             try:
                 return await self._changed(home, calendar, window, since.removeprefix(_SYNC))
-            except SyncTokenEnded:
+            except ChangeTokenExpiredError:
                 since = None
         # The token first: what changes in between comes again with the next report.
         token = await self._token(calendar)
@@ -212,8 +199,21 @@ class CalDAVCalendar:
             self._known = await discover(self._store, self._start, self._software, self._addresses)
         return self._known
 
-    def _reader(self, home: Home) -> Reader:
-        return Reader(home, self._marks, self._is_own_link)
+    def _reader(self, home: Home) -> InvitationReader:
+        return InvitationReader(home, self._marks, self._is_own_link)
+
+    async def _held(self, reference: EventReference, scope: Scope) -> HeldInvitation:
+        what = f"read {reference}"
+        home = await self._home()
+        if reference.event_id is not None:
+            event_id = EventId.parse(reference.event_id)
+        else:
+            event_id = await self._find(home, reference)
+        resource = await self._store.get(home.path + event_id.path, what)
+        reader = self._reader(home)
+        with reading(what):
+            # An object may take longer to read than an event loop may stand still.
+            return await asyncio.to_thread(reader.chosen, resource, event_id, reference, scope)
 
     async def _find(self, home: Home, reference: EventReference) -> EventId:
         """Return where the object with a UID lies: in the calendar that is named, else in any, the default first."""
@@ -299,7 +299,7 @@ class CalDAVCalendar:
 
 
 def _events(
-    reader: Reader, response: ResourceResponse, calendar: Collection, window: Window, what: str
+    reader: InvitationReader, response: ResourceResponse, calendar: Collection, window: Window, what: str
 ) -> Sequence[Invitation]:
     data = response.text(_DATA)
 

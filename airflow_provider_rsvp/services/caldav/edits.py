@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 
 from airflow_provider_rsvp.model import ParticipationStatus
-from airflow_provider_rsvp.services.caldav.lines import Block, Document, Line, escaped, unescaped
+from airflow_provider_rsvp.services.caldav.lines import Block, ContentLine, Document, escaped, unescaped
 from airflow_provider_rsvp.services.caldav.marks import MARK, Marks
-from airflow_provider_rsvp.services.caldav.objects import CalendarObject, Occurrence
+from airflow_provider_rsvp.services.caldav.objects import CalendarObject, EventOccurrence
 from airflow_provider_rsvp.services.caldav.zones import clock
 
 _OF_A_SERIES = frozenset({"RRULE", "RDATE", "EXDATE", "EXRULE"})
@@ -68,11 +68,11 @@ def _with_own_lines(
     document: Document,
     places: Sequence[int],
     mine: frozenset[str],
-    change: Callable[[Line, Sequence[Line]], Line],
+    change: Callable[[ContentLine, Sequence[ContentLine]], ContentLine],
 ) -> Document:
     """Return the object with my ``ATTENDEE`` lines changed, each by itself and the lines of its event."""
     blocks = document.blocks("VEVENT")
-    changed: dict[int, Line] = {}
+    changed: dict[int, ContentLine] = {}
     for place in places:
         event = document.own_lines(blocks[place])
         for number in _attendee_lines(document, blocks[place], mine):
@@ -91,7 +91,7 @@ def with_organizer_parameter(
     )
 
 
-def own_comment(lines: Sequence[Line], marks: Marks) -> str | None:
+def own_comment(lines: Sequence[ContentLine], marks: Marks) -> str | None:
     """Return the comment that this package wrote into an event, or None."""
     return next((unescaped(line.value) for line in lines if marks.is_own_comment(line, lines)), None)
 
@@ -104,7 +104,7 @@ def with_comment(document: Document, places: Sequence[int], comment: str | None,
     """
     blocks = document.blocks("VEVENT")
     dropped: set[int] = set()
-    added: dict[int, Line] = {}
+    added: dict[int, ContentLine] = {}
     for block in (blocks[place] for place in places):
         event = document.own_lines(block)
         dropped.update(
@@ -115,8 +115,8 @@ def with_comment(document: Document, places: Sequence[int], comment: str | None,
         if comment:
             text = escaped(comment)
             mark = marks.of_comment(unescaped(text), event)
-            added[block.last] = Line.write("COMMENT", text, ((MARK, mark),), document.line_break)
-    lines: list[Line] = []
+            added[block.last] = ContentLine.write("COMMENT", text, ((MARK, mark),), document.line_break)
+    lines: list[ContentLine] = []
     for number, line in enumerate(document.lines):
         if number in added:
             lines.append(added[number])
@@ -125,7 +125,7 @@ def with_comment(document: Document, places: Sequence[int], comment: str | None,
     return Document(tuple(lines))
 
 
-def with_override(obj: CalendarObject, occurrence: Occurrence) -> tuple[Document, int]:
+def with_override(obj: CalendarObject, occurrence: EventOccurrence) -> tuple[Document, int]:
     """
     Return the object with an instance that is described by its series described by an event of its own.
 
@@ -138,32 +138,32 @@ def with_override(obj: CalendarObject, occurrence: Occurrence) -> tuple[Document
     assert occurrence.instance is not None
     start = master.clock(occurrence.instance)
     own = frozenset(master.block.own)
-    lines: list[Line] = []
+    lines: list[ContentLine] = []
     for number in range(master.block.first, master.block.last + 1):
         line = document.lines[number]
         if number not in own:
             lines.append(line)
         elif line.name == "DTSTART":
             value = _value(start, line)
-            lines.append(Line.write(line.key, value, line.parameters, document.line_break))
-            lines.append(Line.write("RECURRENCE-ID", value, line.parameters, document.line_break))
+            lines.append(ContentLine.write(line.key, value, line.parameters, document.line_break))
+            lines.append(ContentLine.write("RECURRENCE-ID", value, line.parameters, document.line_break))
         elif line.name == "DTEND":
             end = _end(occurrence, master.end_zone)
-            lines.append(Line.write(line.key, _value(end, line), line.parameters, document.line_break))
+            lines.append(ContentLine.write(line.key, _value(end, line), line.parameters, document.line_break))
         elif line.name not in _OF_A_SERIES:
             lines.append(line)
     after = document.blocks("VEVENT")[-1].last + 1
     return document.inserted(after, lines), len(obj.events)
 
 
-def _end(occurrence: Occurrence, zone: tzinfo | None) -> datetime:
+def _end(occurrence: EventOccurrence, zone: tzinfo | None) -> datetime:
     end = occurrence.time.end
     if isinstance(end, datetime) and zone is not None:
         return clock(end, zone)
     return datetime(end.year, end.month, end.day)
 
 
-def _value(wall: datetime, like: Line) -> str:
+def _value(wall: datetime, like: ContentLine) -> str:
     """Return a time as a line writes it: as a date, in UTC, or by a clock."""
     if "T" not in like.value.upper():
         return f"{wall.year:04d}{wall:%m%d}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -27,9 +27,9 @@ from airflow_provider_rsvp.services.caldav.discovery import Home
 from airflow_provider_rsvp.services.caldav.edits import own_comment
 from airflow_provider_rsvp.services.caldav.instances import Instance
 from airflow_provider_rsvp.services.caldav.itip import person
-from airflow_provider_rsvp.services.caldav.lines import Line, unescaped
+from airflow_provider_rsvp.services.caldav.lines import ContentLine, unescaped
 from airflow_provider_rsvp.services.caldav.marks import Marks
-from airflow_provider_rsvp.services.caldav.objects import CalendarObject, Event, Occurrence
+from airflow_provider_rsvp.services.caldav.objects import CalendarObject, Event, EventOccurrence
 from airflow_provider_rsvp.services.caldav.places import EventId
 from airflow_provider_rsvp.services.caldav.store import Resource
 from airflow_provider_rsvp.services.client import Window
@@ -48,21 +48,22 @@ _SENSITIVITIES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldInvitation(Invitation):
+@dataclass(frozen=True, slots=True)
+class HeldInvitation:
     """
-    An invitation with the object that says it, which a reply changes.
+    An invitation with the object that says it, which a reply changes; the ``version`` of those that were observed.
 
     :param occurrence: which instance of a series; None for a single event or the whole series
     """
 
-    resource: Resource = field(repr=False, compare=False)
-    object: CalendarObject = field(repr=False, compare=False)
-    occurrence: Occurrence | None = field(repr=False, compare=False)
+    invitation: Invitation
+    resource: Resource
+    object: CalendarObject
+    occurrence: EventOccurrence | None
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class InvitationReader:
     """
     Reads the objects of one user.
 
@@ -101,7 +102,7 @@ class Reader:
         if scope is Scope.SERIES or (instance is None and not alone):
             occurrence = None
         elif alone and instance in (None, first.instance, first.instance_at(first.wall)):
-            occurrence = Occurrence(first.instance, first, first.time)
+            occurrence = EventOccurrence(first.instance, first, first.time)
         else:
             assert instance is not None
             found = obj.occurrence(instance)
@@ -115,7 +116,7 @@ class Reader:
         fields = self._fields(obj, event_id, event) | _place_of(
             event_id, event, time, occurrence, series=occurrence is None and not alone
         )
-        return HeldInvitation(**fields, resource=resource, object=obj, occurrence=occurrence)
+        return HeldInvitation(Invitation(**fields), resource, obj, occurrence)
 
     def within(self, data: bytes, path: str, window: Window) -> Iterator[Invitation]:
         """
@@ -128,7 +129,7 @@ class Reader:
         zone = self.home.zone(event_id.calendar_id)
         obj = CalendarObject.read(data, zone)
         try:
-            found = list(obj.between(window.start, window.end, zone))
+            found = list(obj.within(window, zone))
         except ValueError as error:
             # A rule that cannot be read must not hide everything else in the window.
             master = obj.master or obj.events[0]
@@ -176,7 +177,7 @@ class Reader:
             "free_busy": _free_busy(event),
         }
 
-    def my_lines(self, event: Event) -> tuple[Line, ...]:
+    def my_lines(self, event: Event) -> tuple[ContentLine, ...]:
         """Return the event's ``ATTENDEE`` lines that name one of the user's addresses."""
         mine = self.home.addresses
         return tuple(line for line in event.lines if line.name == "ATTENDEE" and line.addresses & mine)
@@ -188,7 +189,7 @@ class Reader:
 
 
 def _place_of(
-    event_id: EventId, event: Event, time: TimeRange, occurrence: Occurrence | None, *, series: bool
+    event_id: EventId, event: Event, time: TimeRange, occurrence: EventOccurrence | None, *, series: bool
 ) -> dict[str, Any]:
     """Return what tells an instance from the others of its series."""
     instance = occurrence.instance if occurrence else None
@@ -212,7 +213,7 @@ def _instance(obj: CalendarObject, original_start: pendulum.DateTime) -> Instanc
     return original_start.date() if obj.events[0].zone is None else original_start.in_timezone("UTC")
 
 
-def _status(mine: tuple[Line, ...]) -> ParticipationStatus | None:
+def _status(mine: tuple[ContentLine, ...]) -> ParticipationStatus | None:
     """Return the one status of all my lines; None where they differ, or it is one that cannot be set here."""
     found = {(line.parameter("PARTSTAT") or "NEEDS-ACTION").upper() for line in mine}
     return _STATUSES.get(found.pop()) if len(found) == 1 else None
@@ -224,17 +225,17 @@ def _recurrence(instance: Instance | None, *, series: bool) -> Recurrence:
     return Recurrence.SERIES if series else Recurrence.SINGLE
 
 
-def _cannot_respond(mine: tuple[Line, ...]) -> str | None:
+def _cannot_respond(mine: tuple[ContentLine, ...]) -> str | None:
     if any((line.parameter("PARTSTAT") or "").upper() == "DELEGATED" for line in mine):
         return "the invitation was delegated to somebody else."
     return None
 
 
-def _attendee(line: Line) -> Attendee:
+def _attendee(line: ContentLine) -> Attendee:
     return Attendee(person(line) or Person(), _status((line,)), _required((line,)))
 
 
-def _required(lines: tuple[Line, ...]) -> bool | None:
+def _required(lines: tuple[ContentLine, ...]) -> bool | None:
     """Return whether the attendee whose lines these are is needed; None where there is no line."""
     if not lines:
         return None

@@ -23,7 +23,7 @@ import pendulum
 from airflow_provider_rsvp.exceptions import CannotRespondError
 from airflow_provider_rsvp.model import ParticipationStatus, Person, Reply, TimeRange
 from airflow_provider_rsvp.services.caldav.instances import instance_text
-from airflow_provider_rsvp.services.caldav.lines import Document, Line, escaped, unescaped
+from airflow_provider_rsvp.services.caldav.lines import ContentLine, Document, escaped, unescaped
 from airflow_provider_rsvp.services.caldav.marks import MARK
 from airflow_provider_rsvp.text import clean_line
 from airflow_provider_rsvp.times import UTC, format_when
@@ -81,8 +81,8 @@ class Letter:
 
     document: Document
     places: tuple[int, ...]
-    attendee: Line
-    organizer: Line
+    attendee: ContentLine
+    organizer: ContentLine
     reply: Reply
     subject: str
     time: TimeRange
@@ -105,7 +105,7 @@ class Letter:
         named = [
             line.value for name in ("UID", "RECURRENCE-ID", "SEQUENCE") for line in event if line.name == name
         ]
-        parts = [*named, self.sender.casefold(), self.reply.to_dict(), self.previous]
+        parts = [*named, self.sender.casefold(), self.reply.to_plain(), self.previous]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
     def message(self) -> EmailMessage:
@@ -142,32 +142,32 @@ class Letter:
     def calendar(self) -> bytes:
         """Return the iTIP message."""
         head = [("BEGIN", "VCALENDAR"), ("PRODID", _PRODID), ("VERSION", "2.0"), ("METHOD", self.method)]
-        lines = [Line.write(*each) for each in head]
+        lines = [ContentLine.write(*each) for each in head]
         for zone in self.document.blocks("VTIMEZONE"):
             lines += self.document.lines[zone.first : zone.last + 1]
         for place in self.places:
             lines += self._event(self.document.own_lines(self.document.blocks("VEVENT")[place]))
-        lines.append(Line.write("END", "VCALENDAR"))
+        lines.append(ContentLine.write("END", "VCALENDAR"))
         text = b"".join(line.raw.rstrip(b"\r\n") + b"\r\n" for line in lines)
         return text.decode(errors="replace").encode()
 
-    def _event(self, event: Sequence[Line]) -> list[Line]:
-        times = [Line.write(name, instance_text(moment)) for name, moment in self._proposed()] or _named(
-            event, _TIMES
-        )
+    def _event(self, event: Sequence[ContentLine]) -> list[ContentLine]:
+        times = [
+            ContentLine.write(name, instance_text(moment)) for name, moment in self._proposed()
+        ] or _named(event, _TIMES)
         lines = [
-            Line.write("BEGIN", "VEVENT"),
+            ContentLine.write("BEGIN", "VEVENT"),
             *_named(event, ("UID", "RECURRENCE-ID", "SEQUENCE", "SUMMARY")),
-            Line.write("DTSTAMP", instance_text(pendulum.now(UTC))),
+            ContentLine.write("DTSTAMP", instance_text(pendulum.now(UTC))),
             *times,
             _bare(self.organizer),
             _bare(self.attendee.with_parameter("PARTSTAT", self.reply.status.upper())),
         ]
         if self.reply.comment:
-            lines.append(Line.write("COMMENT", escaped(self.reply.comment)))
+            lines.append(ContentLine.write("COMMENT", escaped(self.reply.comment)))
         if not self.reply.proposed_time:
-            lines.append(Line.write("REQUEST-STATUS", "2.0;Success"))
-        return [*lines, Line.write("END", "VEVENT")]
+            lines.append(ContentLine.write("REQUEST-STATUS", "2.0;Success"))
+        return [*lines, ContentLine.write("END", "VEVENT")]
 
     def _proposed(self) -> list[tuple[str, pendulum.DateTime | pendulum.Date]]:
         proposed = self.reply.proposed_time
@@ -186,7 +186,7 @@ class Letter:
         return "\n".join(text) + "\n"
 
 
-def person(line: Line | None) -> Person | None:
+def person(line: ContentLine | None) -> Person | None:
     """Return the organizer or attendee that a line names."""
     if line is None:
         return None
@@ -196,7 +196,7 @@ def person(line: Line | None) -> Person | None:
     return Person(address[:_LONGEST_ADDRESS] or None, line.parameter("CN") or None)
 
 
-def mail_address(line: Line, whose: str) -> str:
+def mail_address(line: ContentLine, whose: str) -> str:
     """
     Return the address of an organizer or attendee that mail goes to.
 
@@ -211,7 +211,7 @@ def mail_address(line: Line, whose: str) -> str:
     return address.addr_spec
 
 
-def _address_text(line: Line) -> str:
+def _address_text(line: ContentLine) -> str:
     """Return what stands where the mail address does; empty if that is longer than an address can be."""
     scheme, _, rest = line.value[: 4 * _LONGEST_ADDRESS].strip().partition(":")
     mailto = scheme.casefold() == "mailto"
@@ -219,11 +219,11 @@ def _address_text(line: Line) -> str:
     return text.strip() if len(text) <= _LONGEST_ADDRESS else ""
 
 
-def _named(event: Sequence[Line], names: Sequence[str]) -> list[Line]:
+def _named(event: Sequence[ContentLine], names: Sequence[str]) -> list[ContentLine]:
     return [line for name in names for line in event if line.name == name]
 
 
-def _bare(line: Line) -> Line:
+def _bare(line: ContentLine) -> ContentLine:
     """Return a line without what only the server or this package makes of it."""
     for name in _OF_THE_SERVER:
         line = line.with_parameter(name, None)

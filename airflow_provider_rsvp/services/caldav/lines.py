@@ -35,7 +35,7 @@ _ESCAPES = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ContentLine:
     """
     A content line.
 
@@ -50,7 +50,7 @@ class Line:
     value: str
 
     @classmethod
-    def read(cls, raw: bytes) -> Line:
+    def read(cls, raw: bytes) -> ContentLine:
         """
         Return the line that folded bytes stand for.
 
@@ -65,7 +65,7 @@ class Line:
     @classmethod
     def write(
         cls, key: str, value: str, parameters: Sequence[tuple[str, str]] = (), line_break: bytes = b"\r\n"
-    ) -> Line:
+    ) -> ContentLine:
         """Return a new line, folded."""
         text = key + "".join(f";{name}={each}" for name, each in parameters) + f":{value}"
         return cls(_folded(text, line_break), key, tuple(parameters), value)
@@ -82,7 +82,7 @@ class Line:
                 return re.sub(r"\^[n^']", lambda found: _CARETS[found[0]], value.strip('"'))
         return None
 
-    def with_parameter(self, name: str, value: str | None) -> Line:
+    def with_parameter(self, name: str, value: str | None) -> ContentLine:
         """Return the line with one parameter changed, added at the end, or for None taken away; the rest stays."""
         parameters: list[tuple[str, str]] = []
         left = value
@@ -96,7 +96,9 @@ class Line:
             parameters.append((name, left))
         if tuple(parameters) == self.parameters:
             return self
-        return Line.write(self.key, self.value, parameters, b"\r\n" if self.raw.endswith(b"\r\n") else b"\n")
+        return ContentLine.write(
+            self.key, self.value, parameters, b"\r\n" if self.raw.endswith(b"\r\n") else b"\n"
+        )
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -127,7 +129,7 @@ class Block:
 class Document:
     """An iCalendar object as lines."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ContentLine, ...]
 
     @classmethod
     def read(cls, data: bytes) -> Document:
@@ -150,7 +152,7 @@ class Document:
                 folded.append([each])
         if len(folded) > MOST_LINES:
             raise InvalidInputError(f"it has {len(folded)} lines, and no more than {MOST_LINES} are read")
-        return cls(tuple(Line.read(b"".join(each)) for each in folded))
+        return cls(tuple(ContentLine.read(b"".join(each)) for each in folded))
 
     def to_bytes(self) -> bytes:
         """Return the object as it is to be stored."""
@@ -187,17 +189,19 @@ class Document:
         """
         return tuple(block for block in self.components() if block.depth == 1 and block.name == name)
 
-    def own_lines(self, block: Block) -> tuple[Line, ...]:
+    def own_lines(self, block: Block) -> tuple[ContentLine, ...]:
         """Return a component's own lines."""
         return tuple(self.lines[number] for number in block.own)
 
-    def changed(self, numbers: Sequence[int], change: Callable[[Line], Line | None]) -> Document:
+    def changed(
+        self, numbers: Sequence[int], change: Callable[[ContentLine], ContentLine | None]
+    ) -> Document:
         """Return the object with some lines changed, or for None left out."""
         chosen = set(numbers)
         lines = [change(line) if number in chosen else line for number, line in enumerate(self.lines)]
         return Document(tuple(line for line in lines if line is not None))
 
-    def inserted(self, place: int, lines: Sequence[Line]) -> Document:
+    def inserted(self, place: int, lines: Sequence[ContentLine]) -> Document:
         """Return the object with lines put before the line of a number."""
         return Document((*self.lines[:place], *lines, *self.lines[place:]))
 

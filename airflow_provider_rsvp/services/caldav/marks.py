@@ -22,7 +22,7 @@ import json
 from collections.abc import Sequence
 from functools import lru_cache
 
-from airflow_provider_rsvp.services.caldav.lines import Line, unescaped
+from airflow_provider_rsvp.services.caldav.lines import ContentLine, unescaped
 
 MARK = "X-AIRFLOW-RSVP"
 """The parameter that holds a mark."""
@@ -45,7 +45,7 @@ class Marks:
         self._secret = secret
         self._user = user
 
-    def made(self, text: str, event: Sequence[Line], attendee: Line) -> str:
+    def made(self, text: str, event: Sequence[ContentLine], attendee: ContentLine) -> str:
         """
         Return the mark that says something in my ``ATTENDEE`` line.
 
@@ -53,7 +53,7 @@ class Marks:
         """
         return f"{text}-{self._code(event, text, attendee.value.strip().casefold())}"
 
-    def found(self, event: Sequence[Line], attendee: Line) -> str | None:
+    def found(self, event: Sequence[ContentLine], attendee: ContentLine) -> str | None:
         """Return what the mark in my ``ATTENDEE`` line says; None if there is none of ours."""
         mark = attendee.parameter(MARK) or ""
         text = mark.rpartition("-")[0]
@@ -63,18 +63,18 @@ class Marks:
             else None
         )
 
-    def of_comment(self, comment: str, event: Sequence[Line]) -> str:
+    def of_comment(self, comment: str, event: Sequence[ContentLine]) -> str:
         """Return the mark of a comment of mine."""
         # Servers may lay out a text anew.
         return f"{_COMMENT}-{self._code(event, _COMMENT, ' '.join(comment.split()))}"
 
-    def is_own_comment(self, line: Line, event: Sequence[Line]) -> bool:
+    def is_own_comment(self, line: ContentLine, event: Sequence[ContentLine]) -> bool:
         """Return whether a line is a comment of mine."""
         if line.name != "COMMENT" or not (mark := line.parameter(MARK)):
             return False
         return hmac.compare_digest(mark.encode(), self.of_comment(unescaped(line.value), event).encode())
 
-    def _code(self, event: Sequence[Line], *parts: str) -> str:
+    def _code(self, event: Sequence[ContentLine], *parts: str) -> str:
         named = [line.value.strip() for name in _BOUND_TO for line in event if line.name == name]
         text = json.dumps([*named, *parts])
         return hmac.new(_key(self._secret, self._user), text.encode(), hashlib.sha256).hexdigest()[

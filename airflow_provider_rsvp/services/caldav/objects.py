@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 
 import pendulum
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import TimeRange
 from airflow_provider_rsvp.services.caldav.instances import Instance
-from airflow_provider_rsvp.services.caldav.lines import Block, Document, Line
+from airflow_provider_rsvp.services.caldav.lines import Block, ContentLine, Document
 from airflow_provider_rsvp.services.caldav.recurrence import Rule, Work
 from airflow_provider_rsvp.services.caldav.values import read_duration, read_moment, read_moments
 from airflow_provider_rsvp.services.caldav.zones import Zones, clock
-from airflow_provider_rsvp.times import UTC, parse_instant
+from airflow_provider_rsvp.services.client import Window
+from airflow_provider_rsvp.times import UTC, beginning, parse_instant
 
 _MOST_INSTANCES = 2_000
 _MOST_RULES = 4
@@ -44,8 +45,8 @@ class Event:
 
     place: int
     block: Block
-    lines: tuple[Line, ...] = field(repr=False)
-    named: Mapping[str, Line] = field(repr=False, compare=False)
+    lines: tuple[ContentLine, ...] = field(repr=False)
+    named: Mapping[str, ContentLine] = field(repr=False, compare=False)
     zones: Zones = field(repr=False, compare=False)
     time: TimeRange
     wall: datetime
@@ -56,10 +57,10 @@ class Event:
     @property
     def length(self) -> timedelta:
         """How long it takes; for an all-day event in days."""
-        length = _moment(self.time.end, UTC) - _moment(self.time.start, UTC)
+        length = beginning(self.time.end, UTC) - beginning(self.time.start, UTC)
         return timedelta(seconds=length.total_seconds())
 
-    def first(self, name: str) -> Line | None:
+    def first(self, name: str) -> ContentLine | None:
         """Return the event's first line of a name."""
         return self.named.get(name)
 
@@ -99,7 +100,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Occurrence:
+class EventOccurrence:
     """
     One event of a window.
 
@@ -168,7 +169,7 @@ class CalendarObject:
         """The UID, which all its events share."""
         return self.events[0].uid
 
-    def occurrence(self, instance: Instance) -> Occurrence | None:
+    def occurrence(self, instance: Instance) -> EventOccurrence | None:
         """
         Return one instance of the series, or None where there is none of that start.
 
@@ -176,7 +177,7 @@ class CalendarObject:
         """
         override = self.overrides.get(instance)
         if override is not None:
-            return Occurrence(instance, override, override.time)
+            return EventOccurrence(instance, override, override.time)
         master = self.master
         if master is None or not master.recurs:
             return None
@@ -185,11 +186,9 @@ class CalendarObject:
             wall in _walls(master, wall - _EXACT, wall + _EXACT, self.work)
             and master.instance_at(wall) == instance
         )
-        return Occurrence(instance, master, master.at(wall)) if found else None
+        return EventOccurrence(instance, master, master.at(wall)) if found else None
 
-    def between(
-        self, start: pendulum.DateTime, end: pendulum.DateTime, floating: tzinfo
-    ) -> Iterator[Occurrence]:
+    def within(self, window: Window, floating: tzinfo) -> Iterator[EventOccurrence]:
         """
         Return what of the object lies in a window, by start; all instances of a series.
 
@@ -197,24 +196,24 @@ class CalendarObject:
         :raises ValueError: the series' rule cannot be read
         """
         found = [
-            Occurrence(event.instance, event, event.time)
+            EventOccurrence(event.instance, event, event.time)
             for event in self.events
             if event.instance is not None or not event.recurs
         ]
         master = self.master
         if master is not None and master.recurs:
             length = master.length + timedelta(days=1)
-            first, last = (clock(moment, master.zone or floating) for moment in (start, end))
+            first, last = (clock(moment, master.zone or floating) for moment in (window.start, window.end))
             for wall in _walls(master, first - length, last + timedelta(days=1), self.work):
                 instance = master.instance_at(wall)
                 if instance not in self.overrides:
-                    found.append(Occurrence(instance, master, master.at(wall)))
-        found = [each for each in found if _overlaps(each.time, start, end, floating)]
-        yield from sorted(found, key=lambda each: _moment(each.time.start, floating))
+                    found.append(EventOccurrence(instance, master, master.at(wall)))
+        found = [each for each in found if window.covers(each.time, floating)]
+        yield from sorted(found, key=lambda each: beginning(each.time.start, floating))
 
 
-def _event(place: int, block: Block, lines: tuple[Line, ...], zones: Zones) -> Event:
-    named: dict[str, Line] = {}
+def _event(place: int, block: Block, lines: tuple[ContentLine, ...], zones: Zones) -> Event:
+    named: dict[str, ContentLine] = {}
     for line in lines:
         if named.setdefault(line.name, line) is not line and line.name in _ONCE:
             raise InvalidInputError(f"its {line.name} is given twice")
@@ -233,7 +232,7 @@ def _event(place: int, block: Block, lines: tuple[Line, ...], zones: Zones) -> E
     return Event(place, block, lines, named, zones, TimeRange(start, end), wall, zone, end_zone, instance)
 
 
-def _end(named: Mapping[str, Line], start: Instance, zones: Zones) -> tuple[Instance, tzinfo | None]:
+def _end(named: Mapping[str, ContentLine], start: Instance, zones: Zones) -> tuple[Instance, tzinfo | None]:
     if "DTEND" in named:
         wall, zone = _written(named["DTEND"], zones)
         return _at(wall, zone), zone
@@ -242,7 +241,7 @@ def _end(named: Mapping[str, Line], start: Instance, zones: Zones) -> tuple[Inst
     return (start if isinstance(start, datetime) else start.add(days=1)), None
 
 
-def _written(line: Line, zones: Zones) -> tuple[datetime, tzinfo | None]:
+def _written(line: ContentLine, zones: Zones) -> tuple[datetime, tzinfo | None]:
     """Return a time or date as it is written, and its zone; None for a date."""
     moment = read_moment(line.value)
     if not isinstance(moment, datetime):
@@ -292,7 +291,7 @@ def _walls(master: Event, first: datetime, last: datetime, work: Work) -> list[d
     return sorted(found.difference(_dates(master, "EXDATE")))
 
 
-def _rule(line: Line, master: Event) -> Rule:
+def _rule(line: ContentLine, master: Event) -> Rule:
     """Return a rule, with its end by the series' own clock."""
 
     def until(text: str) -> datetime:
@@ -328,14 +327,3 @@ def _dates(master: Event, name: str) -> Iterator[datetime]:
 def _same_zone(name: str, master: Event) -> bool:
     start = master.first("DTSTART")
     return start is not None and start.parameter("TZID") == name
-
-
-def _overlaps(span: TimeRange, start: pendulum.DateTime, end: pendulum.DateTime, floating: tzinfo) -> bool:
-    first, last = _moment(span.start, floating), _moment(span.end, floating)
-    return first < end and (last > start or first == last == start)
-
-
-def _moment(value: date, floating: tzinfo) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    return datetime.combine(value, time(), floating)

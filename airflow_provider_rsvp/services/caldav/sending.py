@@ -50,12 +50,12 @@ from airflow_provider_rsvp.services.caldav.edits import (
     with_status,
     without_strange_marks,
 )
-from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, Reader
+from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, InvitationReader
 from airflow_provider_rsvp.services.caldav.itip import Letter, Mailer
-from airflow_provider_rsvp.services.caldav.lines import Document, Line
+from airflow_provider_rsvp.services.caldav.lines import ContentLine, Document
 from airflow_provider_rsvp.services.caldav.marks import MARK, Marks
 from airflow_provider_rsvp.services.caldav.store import Store
-from airflow_provider_rsvp.services.client import Sent
+from airflow_provider_rsvp.services.client import Sent, check_unchanged
 from airflow_provider_rsvp.services.wire import Purpose
 
 _AGENT, _FORCE, _DELIVERY = "SCHEDULE-AGENT", "SCHEDULE-FORCE-SEND", "SCHEDULE-STATUS"
@@ -93,7 +93,9 @@ class Sending:
     :param observe: reads an event anew
     """
 
-    def __init__(self, store: Store, reader: Reader, mailer: Mailer | None, observe: Observe) -> None:
+    def __init__(
+        self, store: Store, reader: InvitationReader, mailer: Mailer | None, observe: Observe
+    ) -> None:
         self._store = store
         self._reader = reader
         self._mailer = mailer
@@ -105,7 +107,7 @@ class Sending:
         way = self._way(held, reply)
         if way.by_mail:
             return await self._mailed(held, reply, way)
-        what = f"set {held.reference} to {reply.status}"
+        what = f"set {held.invitation.reference} to {reply.status}"
         # An object may take longer to change than an event loop may stand still.
         data = await asyncio.to_thread(self._changed, held, reply, way)
         await self._store.put(held.resource, data, what, Purpose.SEND, dict(way.headers))
@@ -130,15 +132,10 @@ class Sending:
         return self._reader.marks
 
     async def _held(self, invitation: Invitation) -> HeldInvitation:
-        if isinstance(invitation, HeldInvitation):
-            return invitation
+        if isinstance(invitation.version, HeldInvitation):
+            return invitation.version
         fresh = await self._again(invitation)
-        if (fresh.status, fresh.time, fresh.is_cancelled) != (
-            invitation.status,
-            invitation.time,
-            invitation.is_cancelled,
-        ):
-            raise EditConflictError(f"{invitation.reference} was changed meanwhile; nothing was written.")
+        check_unchanged(invitation, fresh.invitation)
         return fresh
 
     async def _again(self, invitation: Invitation) -> HeldInvitation:
@@ -168,9 +165,9 @@ class Sending:
                     "comment: the server writes the reply to the organizer itself and is not known to carry comments; "
                     "drop it."
                 )
-            stood = held.status is reply.status
+            stood = held.invitation.status is reply.status
             return _Way(told=True, by_server=True, organizer=(_FORCE, "REPLY") if stood else None)
-        if not held.response_requested:
+        if not held.invitation.response_requested:
             note = "The organizer asked for no replies, so the status was set and nobody was told."
             self._refuse_words(reply, "the organizer asked for no replies")
             return _Way(told=False, note=note)
@@ -218,7 +215,7 @@ class Sending:
             return document, (place,)
         return obj.document, (occurrence.event.place,)
 
-    def _organizer(self, held: HeldInvitation) -> Line:
+    def _organizer(self, held: HeldInvitation) -> ContentLine:
         event = held.occurrence.event if held.occurrence else held.object.master or held.object.events[0]
         line = event.first("ORGANIZER")
         assert line is not None, "without an organizer it is no invitation"
@@ -228,7 +225,7 @@ class Sending:
         """Return what the object shows after the writing: the status, and whether the server delivered it."""
         told, notes = way.told, [way.note]
         try:
-            fresh = await self._again(held)
+            fresh = await self._again(held.invitation)
         except RsvpError:
             return Sent(told, way.note)
         delivery = self._organizer(fresh).parameter(_DELIVERY) or ""
@@ -239,7 +236,7 @@ class Sending:
             )
         if way.organizer is not None:
             notes.append(await self._tidied(fresh, way.organizer))
-        return Sent(told, " ".join(note for note in notes if note) or None, fresh.status)
+        return Sent(told, " ".join(note for note in notes if note) or None, fresh.invitation.status)
 
     async def _tidied(self, fresh: HeldInvitation, organizer: tuple[str, str]) -> str | None:
         """Take away what was written for the time of the writing only, if the server left it there."""
@@ -251,7 +248,7 @@ class Sending:
         try:
             # It tells nobody anything, so it is no sending.
             await self._store.put(
-                fresh.resource, document.to_bytes(), f"tidy {fresh.reference}", Purpose.READ
+                fresh.resource, document.to_bytes(), f"tidy {fresh.invitation.reference}", Purpose.READ
             )
         except RsvpError:
             return f"The event still says {name}={value}, which could not be taken away."
@@ -259,15 +256,18 @@ class Sending:
 
     async def _mailed(self, held: HeldInvitation, reply: Reply, way: _Way) -> Sent:
         """Mail the reply, then set the status; see the module's description."""
+        invitation = held.invitation
         document, places = await asyncio.to_thread(self._document, held)
         mine, mark = await asyncio.to_thread(self._noted, document, places)
         if mark is not None and mark.startswith(f"sending-{reply.status}-"):
             raise UnclearOutcomeError(
-                f"'{reply.status}' for {held.subject!r} may have been mailed before: an earlier try did not learn what "
-                "became of it, so it is not mailed again. Look at the organizer's side, then answer in a calendar "
-                f"program, or take the parameter {MARK} away to have it mailed."
+                f"'{reply.status}' for {invitation.subject!r} may have been mailed before: an earlier try did not "
+                "learn what became of it, so it is not mailed again. Look at the organizer's side, then answer in a "
+                f"calendar program, or take the parameter {MARK} away to have it mailed."
             )
-        letter = Letter(document, places, mine, self._organizer(held), reply, held.subject, held.time, mark)
+        letter = Letter(
+            document, places, mine, self._organizer(held), reply, invitation.subject, invitation.time, mark
+        )
         message = await asyncio.to_thread(letter.message)
         assert self._mailer is not None
         session = await self._mailer.open()
@@ -288,7 +288,8 @@ class Sending:
             await self._answered(marked, reply, way, f"sent-{letter.identity}")
         except RsvpError as error:
             raise UnclearOutcomeError(
-                f"'{reply.status}' for {held.subject!r} was mailed, but could not be written into the calendar: {error}"
+                f"'{reply.status}' for {invitation.subject!r} was mailed, but could not be written into the calendar: "
+                f"{error}"
             ) from error
         return await self._confirmed(marked, reply, way)
 
@@ -300,13 +301,13 @@ class Sending:
         :raises ServiceUnavailableError: it cannot be told whether the note is there
         :raises UnsupportedByServiceError: the server does not keep it
         """
-        what = f"note the reply to {held.reference}"
+        what = f"note the reply to {held.invitation.reference}"
         failure: str | None = None
         try:
             await self._store.put(held.resource, document.to_bytes(), what, Purpose.READ)
         except (ServiceUnavailableError, MalformedResponseError) as error:
             failure = str(error)
-        fresh = await self._again(held)
+        fresh = await self._again(held.invitation)
         if (await asyncio.to_thread(lambda: self._noted(*self._document(fresh))))[1] == note:
             return fresh
         if failure is not None:
@@ -316,7 +317,7 @@ class Sending:
             "status with notify_organizer=False, and write to the organizer."
         )
 
-    def _noted(self, document: Document, places: tuple[int, ...]) -> tuple[Line, str | None]:
+    def _noted(self, document: Document, places: tuple[int, ...]) -> tuple[ContentLine, str | None]:
         """Return my ``ATTENDEE`` line, and what its mark says; None if there is none of ours."""
         mine = document.lines[attendee_lines(document, places[0], self._mine)[0]]
         return mine, self._marks.found(document.own_lines(document.blocks("VEVENT")[places[0]]), mine)
@@ -324,12 +325,12 @@ class Sending:
     async def _unmarked(self, held: HeldInvitation, marked: HeldInvitation) -> None:
         """Put the event back as it was: nothing was mailed. If that fails, the note stays, and nothing is mailed."""
         with suppress(RsvpError):
-            what = f"take back the note on {held.reference}"
+            what = f"take back the note on {held.invitation.reference}"
             await self._store.put(marked.resource, held.resource.data, what, Purpose.READ)
 
     async def _answered(self, marked: HeldInvitation, reply: Reply, way: _Way, note: str) -> None:
         """Write the answer whose mail is out, over what others change meanwhile."""
-        what = f"set {marked.reference} to {reply.status}"
+        what = f"set {marked.invitation.reference} to {reply.status}"
         held = marked
         for left in reversed(range(_WRITINGS)):
             data = await asyncio.to_thread(self._noting, held, reply, note)
@@ -343,8 +344,8 @@ class Sending:
                 # Where the server tells nobody, writing again harms nobody.
                 if way.by_server or not left:
                     raise
-            held = await self._again(marked)
-            if held.status is reply.status:
+            held = await self._again(marked.invitation)
+            if held.invitation.status is reply.status:
                 return
 
     def _noting(self, held: HeldInvitation, reply: Reply, note: str) -> bytes:

@@ -9,6 +9,7 @@ from urllib.parse import urljoin
 
 from airflow_provider_rsvp.exceptions import (
     CannotRespondError,
+    ChangeTokenExpiredError,
     CredentialsError,
     EditConflictError,
     EventNotFoundError,
@@ -21,7 +22,14 @@ from airflow_provider_rsvp.exceptions import (
 )
 from airflow_provider_rsvp.services.caldav import SERVICE
 from airflow_provider_rsvp.services.caldav.xml import CALDAV, DAV, Multistatus, conditions, propfind
-from airflow_provider_rsvp.services.wire import Exchange, Purpose, Request, Response, excerpt, server_error
+from airflow_provider_rsvp.services.wire import (
+    Exchange,
+    Purpose,
+    Request,
+    Response,
+    excerpt,
+    server_error,
+)
 
 _MOST_REDIRECTS = 5
 _XML = {"Content-Type": "application/xml; charset=utf-8"}
@@ -163,10 +171,6 @@ class Store:
         return await asyncio.to_thread(Multistatus.read, response, request.what)
 
 
-class SyncTokenEnded(RejectedByServiceError):  # noqa: N818 - handled within the service
-    """The server no longer knows the token of a report of changes (RFC 6578, section 3.2)."""
-
-
 def error_of(request: Request, response: Response) -> RsvpError:
     """Return the error that an answer stands for."""
     named = conditions(response) if response.body else frozenset()
@@ -175,7 +179,7 @@ def error_of(request: Request, response: Response) -> RsvpError:
         said += f", {excerpt(', '.join(sorted(name.rpartition('}')[2] for name in named)))}"
     could_not = f"Could not {request.what}: the server says {said}"
     if f"{DAV}valid-sync-token" in named:
-        return SyncTokenEnded(f"{could_not}.")
+        return ChangeTokenExpiredError(f"{could_not}.")
     if response.status == 507:
         return RejectedByServiceError(
             f"{could_not}. It is out of space, or the window holds too many events."

@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta, timezone, tzinfo
 from itertools import islice
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
-from airflow_provider_rsvp.services.caldav.lines import Block, Document, Line
+from airflow_provider_rsvp.services.caldav.lines import Block, ContentLine, Document
 from airflow_provider_rsvp.services.caldav.recurrence import Rule, Work
 from airflow_provider_rsvp.services.caldav.values import read_moment, read_moments, read_offset, read_wall
 from airflow_provider_rsvp.times import UTC, parse_zone
@@ -57,7 +57,7 @@ class _Observance:
     rules: tuple[Rule, ...]
 
     @classmethod
-    def read(cls, lines: Sequence[Line]) -> _Observance:
+    def read(cls, lines: Sequence[ContentLine]) -> _Observance:
         start = read_wall(_value(lines, "DTSTART"))
         before, after = (read_offset(_value(lines, name)) for name in ("TZOFFSETFROM", "TZOFFSETTO"))
 
@@ -209,7 +209,7 @@ def clock(moment: datetime, zone: tzinfo) -> datetime:
     return plain.astimezone(zone).replace(tzinfo=None)
 
 
-def _value(lines: Sequence[Line], name: str) -> str:
+def _value(lines: Sequence[ContentLine], name: str) -> str:
     value = next((line.value.strip() for line in lines if line.name == name), None)
     if value is None:
         raise ValueError(f"no {name}")

@@ -31,16 +31,16 @@ from hostile.corpus.evidence import Evidence
 from hostile.corpus.mailboxes import AFTER, BEFORE, Laid, Mailbox
 from support.state_store import StateStore
 
+from airflow_provider_rsvp._tasks.links import EventLink
+from airflow_provider_rsvp._tasks.report_files import read_report
 from airflow_provider_rsvp.decorators.rsvp import RsvpDecoratedOperator
 from airflow_provider_rsvp.exceptions import RsvpError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.notifications.set_participation_status import SetParticipationStatusNotifier
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator
-from airflow_provider_rsvp.operators.failing import AirflowFailException
-from airflow_provider_rsvp.operators.links import EventLink
 from airflow_provider_rsvp.operators.list_invitations import ListInvitationsOperator
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator, reply_arguments
-from airflow_provider_rsvp.operators.report_files import read_report
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.plans import Plan, Report
@@ -178,7 +178,7 @@ def hook(run: Run) -> Seen:
     for each in found:
         run.evidence.xcom(
             {
-                **each.to_dict(),
+                **each.to_plain(),
                 "body": each.body,
                 "comment": each.comment,
                 "categories": list(each.categories or ()),
@@ -188,7 +188,7 @@ def hook(run: Run) -> Seen:
         for answer in each.attendees or ():
             run.evidence.log(f"{answer.person}")
         run.evidence.log(f"{each.reference} {each.organizer}")
-    return run.seen_in([each.to_dict() for each in found], lists=True)
+    return run.seen_in([each.to_plain() for each in found], lists=True)
 
 
 def listing(run: Run) -> Seen:
@@ -236,7 +236,7 @@ def _replies(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
 def planning(run: Run) -> Seen:
     """``PlanRepliesOperator``, and the plan's tables."""
     made = _planned(run)
-    plan = Plan.from_dict(json.loads(json.dumps(made)))
+    plan = Plan.from_plain(json.loads(json.dumps(made)))
     run.evidence.table(plan.as_text())
     run.evidence.markdown(plan.as_markdown())
     return run.seen_in(_replies(made))
@@ -293,7 +293,7 @@ def sending(run: Run) -> Seen:
         again = _send(run, approved, f"{folder}/report.json")
         run.evidence.xcom(json.loads(Path(folder, "report.json").read_text(encoding="utf-8")), "report.json")
         read = read_report(f"{folder}/report.json")
-    made = Report.from_dict(report)
+    made = Report.from_plain(report)
     run.evidence.table(made.as_text())
     run.evidence.table(read.as_text())
     run.evidence.markdown(made.as_markdown())
@@ -569,7 +569,7 @@ def decorator(run: Run) -> Seen:
     """``@task.rsvp``, whose function repeats what the stranger wrote."""
 
     def decide(invitation: Any) -> dict[str, Any]:
-        run.evidence.xcom(invitation.to_dict(), "invitation")
+        run.evidence.xcom(invitation.to_plain(), "invitation")
         said = {"status": _status(run)}
         if run.box.comments:
             said["comment"] = f"{invitation.subject}, {invitation.organizer}, {invitation.body}"[:500]

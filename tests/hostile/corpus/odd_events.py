@@ -25,7 +25,7 @@ def name(value: object) -> str:
     )
 
 
-EVERYBODY = Policy.from_dict(
+EVERYBODY = Policy.from_plain(
     {
         "availability": {"timezone": "Pacific/Apia", "working_hours": {"mon-sun": "00:00-24:00"}},
         "rules": [

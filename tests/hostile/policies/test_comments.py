@@ -14,7 +14,7 @@ pytestmark = pytest.mark.any_airflow
 
 
 def with_comment(comment):
-    return Policy.from_dict(rules(then={"action": "accept", "comment": comment}))
+    return Policy.from_plain(rules(then={"action": "accept", "comment": comment}))
 
 
 class TestAComment:
@@ -63,7 +63,7 @@ class TestAComment:
             "{{ invitation['__init__']['__globals__'] }}",
             "{{ invitation | attr('__class__') }}",
             "{{ rule.when }}",
-            "{{ invitation.to_dict() }}",
+            "{{ invitation.to_plain() }}",
             "{{ now.__reduce__() }}",
             "{{ lipsum(9) }}",
             "{{ cycler.__init__.__globals__ }}",
@@ -150,13 +150,13 @@ class TestAComment:
         assert problem in odd.unsupported
         assert not odd.sendable
         assert usual.sendable
-        assert len(reply_arguments(found.to_dict())) == 1
+        assert len(reply_arguments(found.to_plain())) == 1
         assert found.summary().endswith("1 cannot be sent.")
-        assert Plan.from_dict(found.to_dict()).to_dict() == found.to_dict()
+        assert Plan.from_plain(found.to_plain()).to_plain() == found.to_plain()
         assert problem in found.as_text()
 
     def test_that_fails_holds_no_time(self):
-        policy = Policy.from_dict(
+        policy = Policy.from_plain(
             {
                 "rules": [
                     {"name": "busy", "when": {"conflict": True}, "then": "decline"},

@@ -84,12 +84,12 @@ class TestFiles:
 
     def test_that_never_end_are_not_read(self):
         with soon(), pytest.raises(PolicyError, match="it is not a file"):
-            Policy.from_dict(naming("/dev/zero"))
+            Policy.from_plain(naming("/dev/zero"))
 
     def test_of_the_author_are_read_as_ever(self, folder, tmp_path):
         (folder / "policy.yaml").write_text(naming("../outside.ics", str))
         assert Policy.load(folder / "policy.yaml").availability.holidays
-        assert Policy.from_dict(naming("link.ics"), directory=folder).availability.holidays
+        assert Policy.from_plain(naming("link.ics"), directory=folder).availability.holidays
 
 
 class TestTheOperator:

@@ -47,14 +47,14 @@ class TestRegularExpressions:
     def test_so_do_conditions_and_filters(self):
         hostile = invite(subject="a" * 1_000, body="a" * 20_000)
         with soon():
-            policy = Policy.from_dict(rules({"any": [{"subject": "(a|aa)+:$"}, {"body": "(a|aa)+:$"}]}))
+            policy = Policy.from_plain(rules({"any": [{"subject": "(a|aa)+:$"}, {"body": "(a|aa)+:$"}]}))
             assert made(policy, hostile).replies == ()
             assert not Filter.parse({"body": r"(\w+\s?)+:$"}).matches(hostile, NOW)
 
     @pytest.mark.parametrize("subject", ["team lunch", "team" * 200 + " lunch"])
     def test_say_what_they_found(self, subject):
         (decision,) = made(
-            Policy.from_dict(rules({"subject": "(team|t.am)+.*lunch"})), invite(subject=subject)
+            Policy.from_plain(rules({"subject": "(team|t.am)+.*lunch"})), invite(subject=subject)
         ).decisions
         assert (
             f"the subject says '{subject}'" in decision.reason
@@ -85,15 +85,15 @@ class TestRegularExpressions:
     )
     def test_that_are_not_bounded_are_refused_with_what_to_write(self, pattern, problem):
         with soon(), pytest.raises(PolicyError, match=rf"rules\[0\].when.any\[0\].subject: .*{problem}"):
-            Policy.from_dict(rules({"any": [{"subject": pattern}]}))
+            Policy.from_plain(rules({"any": [{"subject": pattern}]}))
 
     def test_are_not_so_many_that_compiling_them_takes_long(self):
         wide = [f"[一-龠]{number}" for number in range(300)]
         with soon():
-            Policy.from_dict(rules({"subject": wide}))
+            Policy.from_plain(rules({"subject": wide}))
         for many in ([*wide, "x"], ["(a|b)?c*" * 120 + str(number) for number in range(60)]):
             with soon(), pytest.raises(PolicyError, match="regular expressions of"):
-                Policy.from_dict(rules({"all": [{"not": {"subject": many}}]}))
+                Policy.from_plain(rules({"all": [{"not": {"subject": many}}]}))
             with soon(), pytest.raises(PolicyError, match=r"^filter: holds .* regular expressions of"):
                 Filter.parse({"subject": many})
 
@@ -185,7 +185,7 @@ class TestGlobs:
     )
     def test_take_no_long_time(self, glob):
         with soon():
-            policy = Policy.from_dict(rules({"any": [{"category": glob}, {"organizer": {"address": glob}}]}))
+            policy = Policy.from_plain(rules({"any": [{"category": glob}, {"organizer": {"address": glob}}]}))
             person = Person("a" * 1_000, "a")
             assert made(policy, invite(organizer=person, categories=("a" * 1_000,) * 100)).replies == ()
 
@@ -193,6 +193,6 @@ class TestGlobs:
     def test_that_are_too_large_are_refused(self, glob):
         for when in ({"category": glob}, {"mailbox": glob}, {"organizer": {"address": glob}}):
             with pytest.raises(PolicyError, match="or ranges of more than"):
-                Policy.from_dict(rules(when))
+                Policy.from_plain(rules(when))
         with pytest.raises(PolicyError, match="my_domains: "):
-            Policy.from_dict(rules(my_domains=glob))
+            Policy.from_plain(rules(my_domains=glob))

@@ -12,7 +12,7 @@ from support.dagruns import run
 from support.outside_policies import CALENDAR, made, naming, rules, soon
 from support.policy_model import invite
 
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator, reply_arguments
 from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.policies import Policy, PolicyError
@@ -86,13 +86,13 @@ class TestATextOfAPolicy:
     def test_is_refused_for_times_beyond_all_calendars(self, availability):
         policy = rules({"during_leave": True}, {"action": "decline", "scope": "instance"})
         with soon(), pytest.raises(PolicyError, match=r"^availability\.") as caught:
-            Policy.from_dict({**policy, "availability": {"timezone": "UTC", **availability}})
+            Policy.from_plain({**policy, "availability": {"timezone": "UTC", **availability}})
         assert len(str(caught.value)) < 500
 
     def test_that_is_large_and_honest_is_read(self):
         many = {f"person{number}@example.com": {"timezone": "Europe/Berlin"} for number in range(2_000)}
         with soon(10):
-            policy = Policy.from_dict(rules(availability={"timezone": "UTC"}, mailboxes=many))
+            policy = Policy.from_plain(rules(availability={"timezone": "UTC"}, mailboxes=many))
         assert policy.availability_of("person7@example.com").timezone == "Europe/Berlin"
 
     def test_anchors_are_read(self):
@@ -233,6 +233,6 @@ class TestALineThatCannotBeWritten:
         with pytest.raises(AirflowFailException, match="The comment of the rule 'r' cannot be written"):
             PlanRepliesOperator(**arguments).execute(context)
         result = PlanRepliesOperator(**arguments, on_unsupported="skip").execute(context)
-        assert len(Plan.from_dict(result).unsupported) == 1
+        assert len(Plan.from_plain(result).unsupported) == 1
         assert reply_arguments(result) == []
         assert "cannot be written" in pushed["markdown"]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import smtplib
+from importlib import metadata
 from secrets import token_hex
 from types import SimpleNamespace
 
 import pytest
+from airflow.providers.smtp.hooks.smtp import SmtpHook
+from packaging.version import Version
 from support.caldav_connections import set_mail_connection
 from support.cyrus_server import ALICE, BOB, partstats
 from support.fault_matrix import StateStore
@@ -25,8 +29,8 @@ from airflow_provider_rsvp.exceptions import (
     UnsupportedByServiceError,
 )
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.model import Result
-from airflow_provider_rsvp.operators.failing import AirflowFailException
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 
 pytestmark = pytest.mark.any_airflow
@@ -449,6 +453,15 @@ class TestTries:
         results = asyncio.run(both())
         assert len(sink.letters) == 1
         assert sum(isinstance(each, RsvpError) for each in results) == 1
+
+
+def test_the_smtp_provider_keeps_its_connection_where_the_mailer_looks_for_it(sink):
+    """There is no public way to it; look at a new version before it is added to these."""
+    assert Version("2.4") <= Version(metadata.version("apache-airflow-providers-smtp")) < Version("3.3")
+    hook = SmtpHook(smtp_conn_id="mail_server")
+    assert hook._smtp_client is None
+    with hook.get_conn():
+        assert isinstance(hook._smtp_client, smtplib.SMTP)
 
 
 class TestOnASchedulingServer:

@@ -24,10 +24,10 @@ from airflow_provider_rsvp.services.caldav.edits import (
     with_status,
 )
 from airflow_provider_rsvp.services.caldav.instances import instance_text, parse_instance
-from airflow_provider_rsvp.services.caldav.invitations import Reader
+from airflow_provider_rsvp.services.caldav.invitations import InvitationReader
 from airflow_provider_rsvp.services.caldav.lines import (
+    ContentLine,
     Document,
-    Line,
     comparable,
     escaped,
     unescaped,
@@ -84,7 +84,7 @@ def read(*components, floating=UTC):
 
 
 def starts(obj, first, last, floating=UTC):
-    found = obj.between(pendulum.parse(first), pendulum.parse(last), floating)
+    found = obj.within(Window(pendulum.parse(first), pendulum.parse(last)), floating)
     return [each.time.start.isoformat() for each in found]
 
 
@@ -95,13 +95,14 @@ def home(zone=UTC):
 
 
 def reader(zone=UTC):
-    return Reader(home(zone), MARKS, lambda link: link.startswith("https://calendar.example/"))
+    return InvitationReader(home(zone), MARKS, lambda link: link.startswith("https://calendar.example/"))
 
 
 def chosen(data, event_id="work/a.ics", scope=Scope.INSTANCE, zone=UTC, **reference):
     resource = Resource("/home/work/a.ics", '"1"', None, data)
     named = EventId.parse(event_id)
-    return reader(zone).chosen(resource, named, EventReference(event_id=event_id, **reference), scope)
+    reference = EventReference(event_id=event_id, **reference)
+    return reader(zone).chosen(resource, named, reference, scope).invitation
 
 
 # What an answer changes.
@@ -172,7 +173,7 @@ class TestAnAnswer:
                 [each for each in line.parameters if each[0].upper() != "PARTSTAT"] for line in (old, new)
             ]
             assert rest[0] == rest[1]
-            assert Line.read(new.raw) == new
+            assert ContentLine.read(new.raw) == new
             assert all(len(part) <= 75 for part in new.raw.splitlines()) or new is old
         assert Document.read(after.to_bytes()) == after
 
@@ -449,7 +450,7 @@ class TestTimes:
 
     def test_all_day(self):
         obj = read(event(start="DTSTART;VALUE=DATE:20400105", end=None), floating=BERLIN)
-        assert obj.events[0].time.to_dict() == {"start": "2040-01-05", "end": "2040-01-06"}
+        assert obj.events[0].time.to_plain() == {"start": "2040-01-05", "end": "2040-01-06"}
         assert starts(obj, "2040-01-05T22:30:00Z", "2040-01-06T00:00:00Z", BERLIN) == ["2040-01-05"]
         assert starts(obj, "2040-01-05T23:30:00Z", "2040-01-06T00:00:00Z", BERLIN) == []
 
@@ -565,7 +566,7 @@ class TestWhatIsNone:
         try:
             with reading("read it"):
                 for invitation in reader().within(b"\r\n".join(lines), "/home/work/a.ics", window):
-                    invitation.to_dict()
+                    invitation.to_plain()
         except RsvpError:
             pass
 

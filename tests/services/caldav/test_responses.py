@@ -26,7 +26,7 @@ from airflow_provider_rsvp.exceptions import (
     UntrustedHostError,
 )
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result, Scope
-from airflow_provider_rsvp.replying import Settling, set_participation_status
+from airflow_provider_rsvp.replying import ReplyOptions, set_participation_status
 from airflow_provider_rsvp.services.caldav.client import CalDAVCalendar
 from airflow_provider_rsvp.services.caldav.marks import Marks
 from airflow_provider_rsvp.services.client import Window
@@ -103,7 +103,7 @@ async def answer_one(client):
         client,
         EventReference(event_id="work/1.ics"),
         Reply(status=ParticipationStatus.ACCEPTED),
-        settling=Settling(within=0),
+        options=ReplyOptions(settle_timeout=0),
     )
 
 

@@ -81,6 +81,7 @@ BITRIX24 = Service(
     name="bitrix24",
     title="Bitrix24",
     hook=Bitrix24Hook,
+    client=bitrix24.Bitrix24Calendar,
     capabilities=bitrix24.CAPABILITIES,
     wire=WIRE,
     conn_id="bitrix24_default",

@@ -21,7 +21,7 @@ def _next_page(body: dict[str, Any], link: str, number: int) -> None:
 
 WIRE = Wire(
     client=cronofy.CronofyCalendar,
-    read_token=lambda request, response: cronofy.read_token(request, response, "sesame"),
+    read_token=cronofy.read_token,
     list_key="events",
     id_key="event_uid",
     attendees_key="attendees",
@@ -84,6 +84,7 @@ CRONOFY = Service(
     name="cronofy",
     title="Cronofy",
     hook=CronofyHook,
+    client=cronofy.CronofyCalendar,
     capabilities=cronofy.CAPABILITIES,
     wire=WIRE,
     conn_id="cronofy_default",

@@ -90,6 +90,7 @@ GOOGLE = Service(
     name="google",
     title="Google Calendar",
     hook=GoogleCalendarHook,
+    client=google_calendar.GoogleCalendar,
     capabilities=google_calendar.CAPABILITIES,
     wire=WIRE,
     conn_id="google_calendar_default",

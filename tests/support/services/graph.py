@@ -81,6 +81,7 @@ GRAPH = Service(
     name="graph",
     title="Microsoft Graph",
     hook=MSGraphCalendarHook,
+    client=msgraph.GraphCalendar,
     capabilities=msgraph.CAPABILITIES,
     wire=WIRE,
     conn_id="msgraph_calendar_default",

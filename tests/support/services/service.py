@@ -81,6 +81,7 @@ class Service:
 
     :param name: what the sandbox calls it
     :param title: what messages call it
+    :param client: the class of its clients
     :param capabilities: what the client says that it can
     :param conn_id: its usual connection; an application's, where there are any
     :param static: a connection whose token is given
@@ -113,6 +114,7 @@ class Service:
     name: str
     title: str
     hook: type[CalendarHook]
+    client: type[CalendarClient]
     capabilities: Capabilities
     wire: Wire
     conn_id: str

@@ -21,212 +21,49 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
 
 import pendulum
 
 from airflow_provider_rsvp.exceptions import (
-    CannotRespondError,
-    DraftEventError,
     EditConflictError,
-    EventCancelledError,
     EventNotFoundError,
     MalformedResponseError,
-    NotAnInvitationError,
-    NotAsPlannedError,
-    OwnEventError,
-    ProposalNotAllowedError,
-    ReadOnlyCalendarError,
     RsvpError,
     UnclearOutcomeError,
-    UnsupportedByServiceError,
 )
 from airflow_provider_rsvp.model import (
-    Capabilities,
     EventReference,
     Invitation,
+    Obstacle,
     Outcome,
     ParticipationStatus,
-    Recurrence,
     Reply,
     Result,
     Scope,
 )
-from airflow_provider_rsvp.services.client import CalendarClient, Sent
+from airflow_provider_rsvp.preconditions import (
+    against_event,
+    against_plan,
+    against_reply,
+    against_service,
+    check,
+    proposal_as_comment,
+)
+from airflow_provider_rsvp.replying.memory import Intent, NoMemory, ReplyMemory
+from airflow_provider_rsvp.replying.options import ReplyOptions
+from airflow_provider_rsvp.services.client import ReplyClient, Sent
 from airflow_provider_rsvp.text import same_wording
-from airflow_provider_rsvp.times import UTC, format_when, parse_instant
+from airflow_provider_rsvp.times import UTC
 
 log = logging.getLogger(__name__)
 
 _BEGINNINGS = 3
 """How often the protocol begins, if the event changes between the look and the sending."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
+"""Seconds between two looks while reading back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """
-    A reply that was about to be sent, as an earlier try noted it.
-
-    :param before: the status that stood before it
-    """
-
-    status: ParticipationStatus
-    before: ParticipationStatus | None
-    noted_at: pendulum.DateTime
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the intent as JSON-plain values."""
-        return {
-            "status": self.status.value,
-            "before": self.before.value if self.before else None,
-            "noted_at": self.noted_at.isoformat(),
-        }
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Self:
-        """Return the intent that :meth:`to_dict` wrote."""
-        before = value.get("before")
-        return cls(
-            status=ParticipationStatus(value["status"]),
-            before=ParticipationStatus(before) if before else None,
-            noted_at=parse_instant(value["noted_at"], field="noted_at"),
-        )
-
-
-class IntentMemory(Protocol):
-    """Remembers the intent of one reply from one try of a task to the next."""
-
-    @property
-    def retried(self) -> bool:
-        """Whether an earlier try may have sent the reply without a note being left."""
-
-    async def load(self) -> Intent | None:
-        """Return the intent that an earlier try noted, or None."""
-
-    async def save(self, intent: Intent) -> None:
-        """Note the intent, before anything is sent."""
-
-    async def clear(self) -> None:
-        """Forget the intent: the service refused it, so nothing was sent."""
-
-
-class NoMemory:
-    """Remembers nothing: for replies outside a task, or a task's first try."""
-
-    def __init__(self, *, retried: bool = False) -> None:
-        self._retried = retried
-
-    @property
-    def retried(self) -> bool:
-        """Whether this is not the first try."""
-        return self._retried
-
-    async def load(self) -> Intent | None:
-        """Return None."""
-        return None
-
-    async def save(self, intent: Intent) -> None:
-        """Do nothing."""
-
-    async def clear(self) -> None:
-        """Do nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settling:
-    """
-    How long to read back until a reply shows.
-
-    :param within: seconds, after the first look, for which to keep looking
-    :param first_pause: seconds before the second look; doubles up to ``longest_pause``
-    """
-
-    within: float = 30.0
-    first_pause: float = 0.25
-    longest_pause: float = 5.0
-
-    def pauses(self) -> Iterator[float]:
-        """Return the pauses between looks; their sum is ``within``."""
-        left, pause = self.within, self.first_pause
-        while left > 0:
-            step = min(pause, left)
-            yield step
-            left -= step
-            pause = min(2 * pause, self.longest_pause)
-
-
-def check_reply(capabilities: Capabilities, service: str, reply: Reply, scope: Scope) -> None:
-    """
-    Check that a service can express a reply.
-
-    :raises UnsupportedByServiceError: it cannot; says what it can
-    """
-    if reply.status not in capabilities.statuses:
-        can = ", ".join(f"'{status}'" for status in ParticipationStatus if status in capabilities.statuses)
-        raise UnsupportedByServiceError(f"status: {service} cannot be told '{reply.status}'; it can: {can}.")
-    if reply.comment and not capabilities.comment:
-        raise UnsupportedByServiceError(f"comment: {service} carries no comments; drop it.")
-    if not reply.notify_organizer and not capabilities.silent:
-        raise UnsupportedByServiceError(
-            f"notify_organizer: {service} always tells the organizer; False is not possible."
-        )
-    if reply.proposed_time is not None and not capabilities.proposed_time:
-        instead = (
-            " Or set degrade=True, and the time goes into the comment; or propose it by hand, where the event's "
-            "link leads."
-            if capabilities.comment
-            else ""
-        )
-        raise UnsupportedByServiceError(
-            f"proposed_start: {service} carries no proposed times; drop proposed_start and proposed_end.{instead}"
-        )
-    if scope not in capabilities.scopes:
-        raise UnsupportedByServiceError(
-            f"scope: {service} has no reply to a whole series; answer its instances one by one."
-        )
-
-
-def proposal_as_comment(capabilities: Capabilities, reply: Reply) -> Reply:
-    """
-    Return the reply with its proposed time as a sentence of the comment, where a service carries only comments.
-
-    :raises InvalidInputError: the proposed time has passed
-    """
-    proposed = reply.proposed_time
-    if proposed is None or capabilities.proposed_time or not capabilities.comment:
-        return reply
-    reply.check_time(pendulum.now(UTC))
-    sentence = f"Proposed new time: {format_when(proposed.start)} to {format_when(proposed.end)}."
-    comment = f"{reply.comment.rstrip()} {sentence}" if reply.comment else sentence
-    return replace(reply, comment=comment, proposed_time=None)
-
-
-def check_mailbox(client: CalendarClient, mailbox: str | None) -> None:
-    """
-    Check that a connection can act for a mailbox.
-
-    :raises UnsupportedByServiceError: it acts for its own user only
-    """
-    if mailbox is not None and not client.capabilities.mailboxes:
-        raise UnsupportedByServiceError(
-            f"mailbox: a {client.service} connection acts only for its own user; use one connection per user."
-        )
-
-
-def check_reference(client: CalendarClient, reference: EventReference) -> None:
-    """
-    Check that a connection can find an event by what a reference gives.
-
-    :raises UnsupportedByServiceError: the service shows no UIDs, or acts for its own user only
-    """
-    if reference.event_id is None and not client.capabilities.ical_uid:
-        raise UnsupportedByServiceError(
-            f"ical_uid: {client.service} does not show iCalendar UIDs; give the event_id."
-        )
-    check_mailbox(client, reference.mailbox)
-
-
-def check_request(client: CalendarClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
+def check_request(client: ReplyClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
     """
     Check everything about a reply that can be checked without a request.
 
@@ -234,125 +71,41 @@ def check_request(client: CalendarClient, reference: EventReference, reply: Repl
     :raises UnsupportedByServiceError: the service cannot express the reply
     """
     reply.check_time(pendulum.now(UTC))
-    check_reply(client.capabilities, client.service, reply, scope)
-    check_reference(client, reference)
+    check(against_service(client.capabilities, client.service, reference, reply, scope))
     client.check(reference, reply, scope)
 
 
-def check_attendance(invitation: Invitation) -> None:
-    """
-    Check that an event is an invitation at all.
-
-    :raises NotAnInvitationError: the mailbox is not among those invited, or is the organizer
-    """
-    if invitation.is_organizer:
-        raise OwnEventError(
-            f"{_named(invitation)}: this mailbox is the organizer and cannot answer its own event."
-        )
-    if not invitation.is_attendee:
-        raise NotAnInvitationError(
-            f"{_named(invitation)}: the mailbox is not invited to it, or it is not a meeting."
-        )
-
-
-def check_invitation(invitation: Invitation, reply: Reply, scope: Scope) -> None:
-    """
-    Check that an event can be answered as asked, as it stands now.
-
-    :raises PermanentError: one of its kinds, which says why not
-    """
-    what = _named(invitation)
-    if invitation.is_cancelled:
-        raise EventCancelledError(f"{what}: the organizer cancelled it; there is nothing to answer.")
-    if invitation.is_draft:
-        raise DraftEventError(f"{what}: it is a draft that has not been sent yet.")
-    if invitation.is_read_only:
-        raise ReadOnlyCalendarError(f"{what}: its calendar is read-only for this connection.")
-    if invitation.cannot_respond is not None:
-        raise CannotRespondError(f"{what}: {invitation.cannot_respond}")
-    if scope is Scope.INSTANCE and invitation.recurrence is Recurrence.SERIES:
-        raise UnsupportedByServiceError(
-            f"scope: {what} is a whole series. Use scope='series' if the answer is meant for all of it, or "
-            "give the id of one instance."
-        )
-    if reply.proposed_time is not None and not invitation.can_propose:
-        raise ProposalNotAllowedError(
-            f"{what}: the organizer takes no proposed times for it. Answer without one."
-        )
-
-
-def check_as_planned(planned: Invitation, invitation: Invitation) -> None:
-    """
-    Check that an invitation is as it was when the reply to it was planned, in all that a person is shown of it.
-
-    :raises NotAsPlannedError: it was renamed, moved, cancelled or answered since, or has another organizer
-    """
-    if invitation.is_cancelled and not planned.is_cancelled:
-        raise NotAsPlannedError("The organizer cancelled it since the reply was planned.")
-    if invitation.status is not planned.status:
-        raise NotAsPlannedError(
-            f"It was answered by hand since the reply was planned: it was {planned.status or 'not shown'} and "
-            f"is {invitation.status or 'not shown'} now."
-        )
-    if invitation.subject != planned.subject:
-        raise NotAsPlannedError(
-            f"It was renamed since the reply was planned: from {planned.subject!r} to {invitation.subject!r}."
-        )
-    # A plan that was made of a report knows no organizer.
-    if planned.organizer is not None and invitation.organizer != planned.organizer:
-        raise NotAsPlannedError(
-            f"It has another organizer since the reply was planned: it was {planned.organizer} and "
-            f"is {invitation.organizer or 'not shown'} now."
-        )
-    # A series is planned by one of its instances, whose time is not that of the series.
-    same = planned.reference.event_id == invitation.reference.event_id
-    if same and invitation.time != planned.time:
-        raise NotAsPlannedError(
-            f"It was moved since the reply was planned: from {planned.time.start.isoformat()} to "
-            f"{invitation.time.start.isoformat()}."
-        )
-
-
-def _named(invitation: Invitation) -> str:
-    return f"{invitation.subject!r} ({invitation.reference})"
-
-
 async def set_participation_status(
-    client: CalendarClient,
+    client: ReplyClient,
     reference: EventReference,
     reply: Reply,
     *,
     scope: Scope = Scope.INSTANCE,
-    force: bool = False,
-    verify: bool = True,
-    degrade: bool = False,
-    memory: IntentMemory | None = None,
-    settling: Settling | None = None,
+    options: ReplyOptions | None = None,
     planned: Invitation | None = None,
-    dry_run: bool = False,
+    memory: ReplyMemory | None = None,
+    key: str = "reply",
     steps_at: int = logging.INFO,
 ) -> Outcome:
     """
     Answer one invitation: look, skip if the answer stands, send once, read back.
 
-    :param force: send although the status already stands; still at most once per task run
-    :param verify: read back after a clear answer too; always done where the answer proves nothing
-    :param degrade: write a proposed time into the comment where the service carries comments but no proposed times
-    :param memory: what the task's earlier tries noted
     :param planned: the invitation as it was when the reply was chosen; if it is another now, nothing is sent, unless
-        ``force``
-    :param dry_run: look and check, and send nothing; the outcome is ``skipped`` where it would have been sent
+        ``options.force``
+    :param memory: what the task's earlier tries noted
+    :param key: under which the memory keeps this reply
     :param steps_at: the level at which the steps are logged
     :raises PermanentError: it cannot be done; nothing was sent
     :raises UnclearOutcomeError: a reply may have gone out; try again later, beginning with a look
     :raises PassingError: the service did not serve; try again later
     """
+    options = options or ReplyOptions()
     asked = reply
-    if degrade:
+    if options.degrade:
         reply = proposal_as_comment(client.capabilities, asked)
     check_request(client, reference, reply, scope)
-    protocol = _Protocol(client, reply, verify, memory or NoMemory(), settling or Settling(), steps_at)
-    outcome = await protocol.run(reference, scope, force, planned, dry_run)
+    protocol = _Protocol(client, reply, options, memory or NoMemory(), key, steps_at)
+    outcome = await protocol.run(reference, scope, planned)
     if reply is asked or outcome.result is not Result.REPLIED:
         return outcome
     degraded = f"{client.service} carries no proposed times, so the proposed time is in the comment."
@@ -364,46 +117,33 @@ class _Protocol:
 
     def __init__(
         self,
-        client: CalendarClient,
+        client: ReplyClient,
         reply: Reply,
-        verify: bool,
-        memory: IntentMemory,
-        settling: Settling,
+        options: ReplyOptions,
+        memory: ReplyMemory,
+        key: str,
         steps_at: int,
     ) -> None:
         self._client = client
         self._reply = reply
-        self._verify = verify or not client.capabilities.response_is_proof
+        self._options = options
         self._memory = memory
-        self._settling = settling
+        self._key = key
         self._steps_at = steps_at
         self._began_again = False
 
-    async def run(
-        self,
-        reference: EventReference,
-        scope: Scope,
-        force: bool,
-        planned: Invitation | None,
-        dry_run: bool,
-    ) -> Outcome:
+    async def run(self, reference: EventReference, scope: Scope, planned: Invitation | None) -> Outcome:
         for _ in range(_BEGINNINGS - 1):
             try:
-                return await self._run_once(reference, scope, force, planned, dry_run)
+                return await self._run_once(reference, scope, planned)
             except EditConflictError as error:
                 log.log(self._steps_at, "%s Beginning again with a look.", error)
                 self._began_again = True
-        return await self._run_once(reference, scope, force, planned, dry_run)
+        return await self._run_once(reference, scope, planned)
 
-    async def _run_once(
-        self,
-        reference: EventReference,
-        scope: Scope,
-        force: bool,
-        planned: Invitation | None,
-        dry_run: bool,
-    ) -> Outcome:
-        intent = await self._memory.load()
+    async def _run_once(self, reference: EventReference, scope: Scope, planned: Invitation | None) -> Outcome:
+        force = self._options.force
+        intent = self._memory.intent(self._key)
         if intent is not None and intent.status is not self._reply.status:
             intent = None
         try:
@@ -417,7 +157,8 @@ class _Protocol:
             invitation.reference,
             invitation.status or "not shown",
         )
-        check_attendance(invitation)
+        if invitation.obstacle in (Obstacle.OWN, Obstacle.NOT_INVITED):
+            check(against_event(invitation))
         stands = invitation.status is self._reply.status and not self._comment_differs(invitation)
         if stands and intent is not None:
             return self._sent_earlier(invitation, intent)
@@ -426,9 +167,10 @@ class _Protocol:
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
         if planned is not None and not force:
-            check_as_planned(planned, invitation)
-        check_invitation(invitation, self._reply, scope)
-        if dry_run:
+            check(against_plan(planned, invitation))
+        check(against_event(invitation))
+        check(against_reply(invitation, self._reply, scope))
+        if self._options.dry_run:
             return self._not_sent(invitation)
         if (
             intent is not None
@@ -443,7 +185,7 @@ class _Protocol:
 
     async def _send(self, invitation: Invitation, earlier: Intent | None) -> Outcome:
         intent = Intent(self._reply.status, invitation.status, pendulum.now(UTC))
-        await self._memory.save(intent)
+        await self._memory.note_intent(self._key, intent)
         log.log(self._steps_at, "Sending '%s' for %r.", self._reply.status, invitation.subject)
         try:
             sent = await self._client.send(invitation, self._reply)
@@ -452,9 +194,12 @@ class _Protocol:
             return await self._settle_unclear(invitation, unclear)
         except RsvpError:
             # The service refused, or was never reached: this try sent nothing. What an earlier one sent still counts.
-            await (self._memory.clear() if earlier is None else self._memory.save(earlier))
+            if earlier is None:
+                await self._memory.forget(self._key)
+            else:
+                await self._memory.note_intent(self._key, earlier)
             raise
-        if not self._verify:
+        if not self._options.verify and self._client.capabilities.response_is_proof:
             return self._replied(invitation, sent, invitation.status, "", verified=False)
         shown = _Seen(sent.status, "") if sent.status is self._reply.status else None
         seen = shown or await self._seen(invitation)
@@ -476,7 +221,7 @@ class _Protocol:
         seen = await self._seen(invitation)
         if seen is None:
             raise UnclearOutcomeError(
-                f"{unclear} It did not show within {self._settling.within:g} s. "
+                f"{unclear} It did not show within {self._options.settle_timeout:g} s. "
                 "The next try looks again before it sends."
             )
         detail = f"The service's answer was unclear, but reading back shows it. {seen.detail}".strip()
@@ -484,7 +229,7 @@ class _Protocol:
 
     async def _seen(self, invitation: Invitation) -> _Seen | None:
         """Return what proves that the reply took effect, or None if nothing did in time."""
-        pauses = self._settling.pauses()
+        pauses = _pauses(self._options.settle_timeout)
         while True:
             try:
                 status = await self._client.read_status(invitation)
@@ -506,7 +251,7 @@ class _Protocol:
     def _not_seen(self, invitation: Invitation) -> RsvpError:
         said = (
             f"{self._client.service} took '{self._reply.status}' for {invitation.subject!r} "
-            f"({invitation.reference}), but reading back did not show it within {self._settling.within:g} s."
+            f"({invitation.reference}), but reading back did not show it within {self._options.settle_timeout:g} s."
         )
         return UnclearOutcomeError(f"{said} The next try looks again before it sends.")
 
@@ -540,7 +285,7 @@ class _Protocol:
         )
 
     def _may_still_show(self, intent: Intent) -> bool:
-        return pendulum.now(UTC) < intent.noted_at.add(seconds=self._settling.within)
+        return pendulum.now(UTC) < intent.noted_at.add(seconds=self._options.settle_timeout)
 
     def _sent_earlier(self, invitation: Invitation, intent: Intent, seen: _Seen | None = None) -> Outcome:
         if intent.before is self._reply.status:
@@ -646,6 +391,16 @@ class _Protocol:
             detail=detail,
             link=invitation.link,
         )
+
+
+def _pauses(within: float) -> Iterator[float]:
+    """Yield the pauses between looks: doubling, and so many seconds in all."""
+    left, pause = within, _FIRST_PAUSE
+    while left > 0:
+        step = min(pause, left)
+        yield step
+        left -= step
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from typing import Any, TypeVar
 
 import pendulum
 
-from airflow_provider_rsvp.exceptions import PermanentError, RsvpError
+from airflow_provider_rsvp.exceptions import RsvpError, SameEventError
 from airflow_provider_rsvp.model import (
-    Account,
     EventReference,
     Invitation,
     ParticipationStatus,
@@ -20,7 +19,7 @@ from airflow_provider_rsvp.model import (
     TimeRange,
 )
 from airflow_provider_rsvp.plans.planned_reply import PlannedReply
-from airflow_provider_rsvp.services.client import CalendarClient, Changes, Sent, Shown, Window
+from airflow_provider_rsvp.services.client import CalendarClient, Sent, Shown, Window
 from airflow_provider_rsvp.times import UTC, timestamp
 
 _T = TypeVar("_T")
@@ -37,20 +36,15 @@ Address = tuple[str | None, str | None, float]
 """Tells an event from all others of a connection, however its reference was written: mailbox, event id, start."""
 
 
-class SameEventError(PermanentError):
-    """Two replies lead to the same event; the second must not go out."""
-
-
 class ListedCalendar:
     """
-    A :class:`~airflow_provider_rsvp.services.client.CalendarClient` for some replies on one calendar.
+    A :class:`~airflow_provider_rsvp.services.client.ReplyClient` for some replies on one calendar.
 
     Looks, and reads back, by listing the days on which their invitations lie; what a listing does not show, it asks
     for one by one. Reading back waits until all replies that are still under way have come to it.
 
     :param replies: of one mailbox and calendar; :meth:`leave` is called at the end of each
     :param taken: the events that the connection's replies have come to, and how each was addressed
-    :param sent: called once, when none of them is left to be sent
     """
 
     def __init__(
@@ -58,7 +52,6 @@ class ListedCalendar:
         client: CalendarClient,
         replies: Sequence[PlannedReply],
         taken: dict[Address, tuple[EventReference, Scope]],
-        sent: Callable[[], None],
     ) -> None:
         self.service = client.service
         self.capabilities = client.capabilities
@@ -69,7 +62,8 @@ class ListedCalendar:
         self._expected = {_key(each.reference) for each in replies if each.planned is not None}
         self._found: dict[_Key, Invitation] = {}
         self._under_way = len(replies)
-        self._sent: Callable[[], None] | None = sent
+        self.all_sent = asyncio.Event()
+        """Set when none of the replies is left to be sent."""
         self._waiting: list[tuple[Invitation, asyncio.Future[ParticipationStatus | None]]] = []
         self._looks: set[asyncio.Task[None]] = set()
 
@@ -111,39 +105,10 @@ class ListedCalendar:
         """Send one reply."""
         return await self._client.send(invitation, reply)
 
-    def list_invitations(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Invitation]:
-        """Read the events of a window."""
-        return self._client.list_invitations(window, mailbox=mailbox, calendar_id=calendar_id)
-
-    def list_statuses(
-        self, window: Window, *, mailbox: str | None = None, calendar_id: str | None = None
-    ) -> AsyncIterator[Shown]:
-        """Read the statuses of a window's events."""
-        return self._client.list_statuses(window, mailbox=mailbox, calendar_id=calendar_id)
-
-    async def changes(
-        self,
-        window: Window,
-        since: str | None,
-        *,
-        mailbox: str | None = None,
-        calendar_id: str | None = None,
-    ) -> Changes:
-        """Read what changed."""
-        return await self._client.changes(window, since, mailbox=mailbox, calendar_id=calendar_id)
-
-    async def account(self) -> Account:
-        """Say who the connection is."""
-        return await self._client.account()
-
     def _read_back_if_all_wait(self) -> None:
         if len(self._waiting) < self._under_way:
             return
-        if self._sent is not None:
-            self._sent()
-            self._sent = None
+        self.all_sent.set()
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []

@@ -8,7 +8,7 @@ import pytest
 from support.bulk import EVERYTHING, Task
 
 from airflow_provider_rsvp.exceptions import CredentialsError, InvalidInputError, PassingError
-from airflow_provider_rsvp.operators.failing import AirflowFailException
+from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.list_invitations import ListInvitationsOperator
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
 from airflow_provider_rsvp.plans import Plan
@@ -77,8 +77,8 @@ class TestSomeFail:
 
     def test_a_plan_shows_them(self, sandbox):
         result, pushed, _ = run(PlanRepliesOperator, [BOB, NOBODY])
-        plan = Plan.from_dict(result)
-        assert plan.to_dict() == result
+        plan = Plan.from_plain(result)
+        assert plan.to_plain() == result
         assert "1 mailbox could not be read." in plan.summary()
         # In Markdown a joiner keeps the address from becoming a link.
         for shown in (plan.as_text(), pushed["markdown"].replace("\\", "").replace("\u2060", "")):
@@ -89,7 +89,7 @@ class TestSomeFail:
         result, _, error = run(PlanRepliesOperator, [BOB, CAROL])
         assert error is None
         assert result["failed_mailboxes"] == {}
-        assert "could not be read" not in Plan.from_dict(result).as_text()
+        assert "could not be read" not in Plan.from_plain(result).as_text()
 
     def test_a_user_who_has_left_is_not_taken_for_refused_credentials(self, kind):
         """A service account is refused a token for them."""

@@ -7,7 +7,7 @@ import weakref
 
 import pytest
 
-from airflow_provider_rsvp.operators.collecting import freeze_gc
+from airflow_provider_rsvp._tasks.garbage import freeze_gc
 
 pytestmark = pytest.mark.any_airflow
 

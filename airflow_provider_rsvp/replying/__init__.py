@@ -1,0 +1,7 @@
+"""The reply protocol, in one place and for all services: one reply, provably."""
+
+from airflow_provider_rsvp.replying.memory import Intent, NoMemory, ReplyMemory
+from airflow_provider_rsvp.replying.options import ReplyOptions
+from airflow_provider_rsvp.replying.protocol import set_participation_status
+
+__all__ = ["Intent", "NoMemory", "ReplyMemory", "ReplyOptions", "set_participation_status"]
