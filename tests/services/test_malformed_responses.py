@@ -1,4 +1,4 @@
-"""Malformed answers: one clear error of ours, and never a "replied" that reading back does not show."""
+"""Malformed responses: one clear error of ours, and never a "replied" that reading back does not show."""
 
 from __future__ import annotations
 
@@ -282,7 +282,7 @@ class TestTokens:
         assert "redirects to elsewhere.example" in message
 
 
-# Any answer at all: the clients on top of an exchange that answers what it likes.
+# Any response at all: the clients on top of an exchange that sends what it likes.
 
 
 class Replay:

@@ -1,7 +1,7 @@
 """
-The hostile answers: what a service, or whoever answers in its place, sends instead of what it documents.
+The hostile responses: what a service, or whoever stands in its place, sends instead of what it documents.
 
-A case says what is sent in place of the real answer, to which requests, and how often. It runs on every service that
+A case says what is sent in place of the real response, to which requests, and how often. It runs on every service that
 speaks HTTP and JSON.
 """
 
@@ -27,10 +27,10 @@ EVIL = "{evil}"
 @dataclass(frozen=True)
 class Asked:
     """
-    A request, as a hostile answer may use it.
+    A request, as a hostile response may use it.
 
     :param number: how many there were before it
-    :param real: what the real service answered; None where it was not asked
+    :param real: what the real service responded; None where it was not asked
     """
 
     service: str
@@ -45,17 +45,17 @@ class Asked:
 @dataclass(frozen=True)
 class HostileResponse:
     """
-    One hostile answer.
+    One hostile response.
 
     :param name: says what is hostile in it
-    :param answer: makes it
+    :param make: makes it
     :param operations: to which requests: ``list``, ``send``, ``token``
     :param needs_real: whether the real service is asked first
     :param services: for which; all, if empty
     """
 
     name: str
-    answer: Callable[[Asked], Any]
+    make: Callable[[Asked], Any]
     operations: tuple[str, ...] = ("list", "send", "token")
     needs_real: bool = False
     services: frozenset[str] = frozenset()
@@ -69,11 +69,11 @@ def _fixed(
 ) -> Callable[[Asked], Any]:
     content = body.encode() if isinstance(body, str) else body
 
-    def answer(asked: Asked) -> web.Response:
+    def make(asked: Asked) -> web.Response:
         made = {name.replace("_", "-"): value.replace(EVIL, asked.evil) for name, value in headers.items()}
         return web.Response(status=status, body=content, headers={"Content-Type": kind, **made})
 
-    return answer
+    return make
 
 
 def _json(value: Any, status: int = 200) -> Callable[[Asked], Any]:
@@ -81,12 +81,12 @@ def _json(value: Any, status: int = 200) -> Callable[[Asked], Any]:
 
 
 def _throttled(retry_after: str | None) -> Callable[[Asked], Any]:
-    def answer(asked: Asked) -> web.Response:
+    def make(asked: Asked) -> web.Response:
         headers = {"Retry-After": retry_after} if retry_after is not None else {}
         status, body = SERVICES[asked.service].wire.overload
         return web.json_response(body, status=status, headers=headers)
 
-    return answer
+    return make
 
 
 def _operating(seconds: float) -> Callable[[Asked], Any]:
@@ -96,13 +96,13 @@ def _operating(seconds: float) -> Callable[[Asked], Any]:
 def _next(page: Callable[[Asked], str]) -> Callable[[Asked], Any]:
     """Return the real page with a link to another one."""
 
-    def answer(asked: Asked) -> web.Response:
+    def make(asked: Asked) -> web.Response:
         body, link = copy.deepcopy(asked.real), page(asked)
         if isinstance(body, dict):
             SERVICES[asked.service].wire.next_page(body, link, asked.number + 1)
         return web.json_response(body)
 
-    return answer
+    return make
 
 
 def _own_page(number: int | None) -> Callable[[Asked], str]:
@@ -120,7 +120,7 @@ def _own_page(number: int | None) -> Callable[[Asked], str]:
 def _echo(status: int, shape: str) -> Callable[[Asked], Any]:
     """Repeat the whole request, secrets and all."""
 
-    def answer(asked: Asked) -> web.Response:
+    def make(asked: Asked) -> web.Response:
         headers = "\n".join(
             f"{name}: {asked.request.headers[name]}"
             for name in sorted(asked.request.headers, key=lambda name: name != "Authorization")
@@ -150,7 +150,7 @@ def _echo(status: int, shape: str) -> Callable[[Asked], Any]:
             }
         return web.json_response(words, status=status)
 
-    return answer
+    return make
 
 
 @cache
@@ -367,4 +367,4 @@ WORDS = tuple(
     }.items()
 )
 
-ANSWERS: tuple[HostileResponse, ...] = (*LOAD, *PAGES, *SIZES, *ECHOES, *REDIRECTS, *SHAPES, *WORDS)
+RESPONSES: tuple[HostileResponse, ...] = (*LOAD, *PAGES, *SIZES, *ECHOES, *REDIRECTS, *SHAPES, *WORDS)
