@@ -24,6 +24,9 @@ up: $(READY) ## start Airflow with the example DAGs, and the sandbox; UI_PORT an
 test: $(READY) ## run the tests; ARGS="-k gate" goes to pytest
 	@$(BIN)/python -m pytest -n 6 --dist loadscope --no-loadscope-reorder $(ARGS)
 
+test-fast: $(READY) ## run the quick tests: without running DAGs, a Cyrus server and the long lists of faults
+	@$(BIN)/python -m pytest -n auto --dist loadscope -m "not airflow and not cyrus and not slow" $(ARGS)
+
 test-oldest: ## run the tests that depend on Airflow on the oldest one that is supported
 	@$(MAKE) --no-print-directory test AIRFLOW=$(OLDEST) ARGS="-m 'not any_airflow'"
 
@@ -62,5 +65,5 @@ $(READY): $(PINS) pyproject.toml $(MORE)
 	  apache-airflow==$(AIRFLOW) apache-airflow-providers-standard --editable '.[dev]' $(addprefix --requirement ,$(MORE))
 	@touch $@
 
-.PHONY: help demo up test test-oldest faults bench bench-triggers benchmarks-in-env lint clean
+.PHONY: help demo up test test-fast test-oldest faults bench bench-triggers benchmarks-in-env lint clean
 .DEFAULT_GOAL := help

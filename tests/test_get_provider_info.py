@@ -10,11 +10,11 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from airflow.providers_manager import _create_provider_info_schema_validator
 from airflow.sdk import BaseOperator, BaseSensorOperator
 from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
 from airflow.sdk.log import mask_secret  # noqa: F401 - loads the masker that the next line asks
 from airflow.triggers.base import BaseTrigger
+from support.services import SERVICES
 
 import airflow_provider_rsvp
 from airflow_provider_rsvp.get_provider_info import get_provider_info
@@ -32,7 +32,8 @@ FIELDS = [
 
 def test_airflow_takes_it():
     """A wrong one would take Airflow down."""
-    _create_provider_info_schema_validator().validate(INFO)
+    schema = json.loads(resources.files("airflow").joinpath("provider_info.schema.json").read_text())
+    jsonschema.validators.validator_for(schema)(schema).validate(INFO)
 
 
 def test_it_is_the_one_that_the_entry_point_names():
@@ -138,15 +139,7 @@ class TestForms:
         assert (
             secrets
             == {
-                "cronofy": {"client_secret", "refresh_token"},
-                "bitrix24": {"client_secret", "refresh_token", "access_token"},
-                "msgraph_calendar": {
-                    "refresh_token",
-                    "access_token",
-                    "private_key",
-                    "private_key_passphrase",
-                },
-                "google_calendar": {"service_account_key", "refresh_token", "access_token"},
+                **{each.hook.conn_type: each.secret_extras for each in SERVICES.values()},
                 "caldav": {"access_token"},
             }[conn_type]
         )
@@ -180,11 +173,10 @@ class TestForms:
     ("command", "wanted"),
     [
         ("list", {"package_name": "airflow-provider-rsvp"}),
-        ("hooks", {"connection_type": "cronofy", "package_name": "airflow-provider-rsvp"}),
-        ("hooks", {"connection_type": "bitrix24", "package_name": "airflow-provider-rsvp"}),
-        ("hooks", {"connection_type": "msgraph_calendar", "package_name": "airflow-provider-rsvp"}),
-        ("hooks", {"connection_type": "google_calendar", "package_name": "airflow-provider-rsvp"}),
-        ("hooks", {"connection_type": "caldav", "package_name": "airflow-provider-rsvp"}),
+        *(
+            ("hooks", {"connection_type": conn_type, "package_name": "airflow-provider-rsvp"})
+            for conn_type in (*(each.hook.conn_type for each in SERVICES.values()), "caldav")
+        ),
         ("notifications", {"notification_class_name": INFO["notifications"][0]}),
         ("links", {"extra_link_class_name": "airflow_provider_rsvp._tasks.links.EventLink"}),
     ],

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_rsvp import redaction
 from airflow_provider_rsvp.exceptions import EventNotFoundError, InvalidInputError, RsvpError
-from airflow_provider_rsvp.redaction import blotted, keep_out
+from airflow_provider_rsvp.redaction import blotted, forget_secrets, keep_out
 from airflow_provider_rsvp.services.wire import excerpt
 
 pytestmark = pytest.mark.any_airflow
@@ -59,8 +59,7 @@ FEW = settings(max_examples=40)
 
 
 def know_only(*secrets: str) -> None:
-    for secret in list(redaction._SECRETS):
-        redaction._forget(secret)
+    forget_secrets()
     assert not redaction._BY_START
     assert not redaction._WORDS
     keep_out(*secrets)
@@ -68,10 +67,9 @@ def know_only(*secrets: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_known() -> Iterator[None]:
-    known = list(redaction._SECRETS)
     know_only()
     yield
-    know_only(*known)
+    know_only()
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

@@ -25,6 +25,7 @@ from airflow.sdk import DAG
 from support.bulk import Task
 from support.certificates import key_and_certificate
 from support.dagruns import run
+from support.services import SERVICES, TOKEN_FIELDS
 from support.state_store import StateStore
 
 from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
@@ -34,43 +35,9 @@ from airflow_provider_rsvp.plans import Report
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport import tokens
 
-SECRET_EXTRAS = (
-    "client_secret",
-    "refresh_token",
-    "access_token",
-    "private_key",
-    "private_key_passphrase",
-    "service_account_key",
-)
-OPERATIONS = {
-    "cronofy": ("observe", "send", "account"),
-    "bitrix24": ("observe", "send", "batch", "account"),
-    "graph": ("observe", "send"),
-    "google": ("observe", "send", "account"),
-}
-WITH_TOKENS = (
-    "cronofy_refresh",
-    "bitrix24_oauth",
-    "msgraph_calendar_default",
-    "msgraph_calendar_delegated",
-    "msgraph_calendar_certificate",
-    "google_calendar_default",
-    "google_calendar_user",
-)
-CONNECTIONS = {
-    "cronofy_default": "cronofy",
-    "cronofy_refresh": "cronofy",
-    "bitrix24_default": "bitrix24",
-    "bitrix24_oauth": "bitrix24",
-    "bitrix24_address": "bitrix24",
-    "msgraph_calendar_default": "graph",
-    "msgraph_calendar_delegated": "graph",
-    "msgraph_calendar_static": "graph",
-    "msgraph_calendar_certificate": "graph",
-    "google_calendar_default": "google",
-    "google_calendar_user": "google",
-    "google_calendar_static": "google",
-}
+SECRET_EXTRAS = {name for each in SERVICES.values() for name in each.secret_extras}
+WITH_TOKENS = (*TOKEN_FIELDS, "msgraph_calendar_certificate")
+CONNECTIONS = {conn_id: each.name for each in SERVICES.values() for conn_id in each.credentials}
 FAULTS: list[dict[str, Any]] = [
     {"kind": "status", "status": status, "times": None} for status in (400, 401, 403, 404, 409, 429, 500, 503)
 ] + [
@@ -78,7 +45,7 @@ FAULTS: list[dict[str, Any]] = [
     for kind in ("cut", "malformed", "truncated", "empty", "html", "redirect", "hang", "no_effect")
 ]
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.slow]
 
 
 class Ear(logging.Handler):
@@ -155,7 +122,7 @@ def test_nothing_shows_under_any_fault(
 ) -> None:
     monkeypatch.setattr(tokens, "WAIT_FOR_OTHER_WORKER", (0.01,))
     service = CONNECTIONS[conn_id]
-    operations = OPERATIONS[service] + (("token",) if conn_id in WITH_TOKENS else ())
+    operations = (*SERVICES[service].operations, *(["token"] if conn_id in WITH_TOKENS else []))
     said: list[str] = []
     for fault in FAULTS:
         for operation in operations:

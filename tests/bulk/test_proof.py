@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from support.bulk import SERVICES, accounts, counts, mails_per_event
+from support.bulk import accounts, counts, mails_per_event
 from support.dagruns import outcome, run
+from support.services import SERVICES
 
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
@@ -55,7 +56,7 @@ def faults(service: str) -> list[dict[str, Any]]:
         {"kind": "html", "when": "after"},
         {"kind": "slow", "seconds": 0.02},
     ]
-    operations = ["send", "observe", "list"] + ([] if service == "cronofy" else ["batch"])
+    operations = ["send", "observe", "list"] + (["batch"] if SERVICES[service].batches else [])
     return [
         {
             "service": service,

@@ -8,17 +8,13 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, task
 from support.dagruns import outcome, run
+from support.services import SERVICES
 
 from airflow_provider_rsvp.decorators.rsvp import rsvp_task
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import Invitation, ParticipationStatus, Reply
 from airflow_provider_rsvp.sandbox.graph import ids
 
-SERVICES = {
-    "cronofy": ("cronofy_default", "Cronofy", "acc_alice"),
-    "bitrix24": ("bitrix24_default", "Bitrix24", "1"),
-    "graph": ("msgraph_calendar_default", "Microsoft Graph", "alice@contoso.example"),
-}
 GRAPH = {"conn_id": "msgraph_calendar_static", "event_id": ids.default("alice", "release")}
 
 pytestmark = pytest.mark.airflow
@@ -42,8 +38,9 @@ def answer(dag_id, decide, **arguments):
 
 @pytest.fixture(params=SERVICES)
 def service(request, sandbox, database):
-    conn_id, name, mailbox = SERVICES[request.param]
-    return name, {"conn_id": conn_id, "event_id": sandbox.event_id(request.param, "release", mailbox)}
+    each = SERVICES[request.param]
+    event_id = sandbox.event_id(each.name, "release", each.mailbox)
+    return each.title, {"conn_id": each.conn_id, "event_id": event_id}
 
 
 def test_the_function_sees_the_invitation_and_its_answer_is_sent(service, sandbox):

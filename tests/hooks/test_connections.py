@@ -10,6 +10,7 @@ from airflow.sdk import Connection
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.certificates import key_and_certificate
 from support.replies import reply
+from support.services import CONN_TYPES, SERVICES
 
 from airflow_provider_rsvp.exceptions import ConfigurationError, CredentialsError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
@@ -21,7 +22,6 @@ from airflow_provider_rsvp.sandbox.cronofy import seed as cronofy
 from airflow_provider_rsvp.sandbox.google import ids as google_ids
 from airflow_provider_rsvp.sandbox.google import keys
 from airflow_provider_rsvp.sandbox.google import seed as google
-from airflow_provider_rsvp.sandbox.graph import ids
 from airflow_provider_rsvp.sandbox.graph import seed as graph
 from airflow_provider_rsvp.services import google_calendar
 from airflow_provider_rsvp.services.msgraph import token_request
@@ -29,18 +29,9 @@ from airflow_provider_rsvp.services.wire import Bucket
 from airflow_provider_rsvp.transport import tokens
 
 SECRET = "sesame-0123456789"
-RELEASE = {
-    "cronofy": "evt_external_release",
-    "bitrix24": "671",
-    "msgraph_calendar": ids.default("alice", "release"),
-    "google_calendar": google_ids.event("alice", "release"),
-}
-PLAIN = {
-    "cronofy": {"password": SECRET},
-    "bitrix24": {"host": "portal.example", "login": "1", "password": SECRET},
-    "msgraph_calendar": {"access_token": SECRET},
-    "google_calendar": {"access_token": SECRET},
-    "caldav": {"host": "calendar.example", "login": "alice", "password": SECRET},
+RELEASE = {each.hook.conn_type: each.release for each in SERVICES.values()}
+PLAIN = {each.hook.conn_type: {**each.needs, each.secret: SECRET} for each in SERVICES.values()} | {
+    "caldav": {"host": "calendar.example", "login": "alice", "password": SECRET}
 }
 """The least that a connection of each type needs."""
 
@@ -732,7 +723,7 @@ class TestAnotherType:
     def test_one_that_answers_no_invitations(self, connection):
         with pytest.raises(
             ConfigurationError,
-            match=r"'changed' is of type 'http'.*cronofy, bitrix24, msgraph_calendar, google_calendar or caldav",
+            match=rf"'changed' is of type 'http'.*{CONN_TYPES}",
         ):
             get_calendar_hook(connection("http", host="host.example"))
 
@@ -911,10 +902,7 @@ class TestTheTestButton:
         assert not worked
         assert "Cronofy at 127.0.0.1 cannot be reached" in message
 
-    @pytest.mark.parametrize(
-        "conn_id",
-        ["cronofy_default", "bitrix24_default", "msgraph_calendar_static", "google_calendar_static"],
-    )
+    @pytest.mark.parametrize("conn_id", [each.static for each in SERVICES.values()])
     def test_says_that_the_answer_is_not_the_services(self, sandbox, conn_id):
         sandbox.faults([{"operation": "account", "kind": "html"}])
         worked, message = press_test(conn_id)
@@ -922,10 +910,7 @@ class TestTheTestButton:
         assert "text/html" in message
         assert "Check the host in the connection" in message
 
-    @pytest.mark.parametrize(
-        "conn_id",
-        ["cronofy_default", "bitrix24_default", "msgraph_calendar_static", "google_calendar_static"],
-    )
+    @pytest.mark.parametrize("conn_id", [each.static for each in SERVICES.values()])
     def test_says_that_the_host_redirects(self, sandbox, conn_id):
         sandbox.faults([{"operation": "account", "kind": "redirect"}])
         worked, message = press_test(conn_id)

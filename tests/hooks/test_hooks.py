@@ -9,38 +9,18 @@ import inspect
 import aiohttp
 import pendulum
 import pytest
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import ConfigurationError, EventNotFoundError, RsvpError
 from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
-from airflow_provider_rsvp.hooks.bitrix24 import Bitrix24Hook
 from airflow_provider_rsvp.hooks.caldav import CalDAVHook
 from airflow_provider_rsvp.hooks.cronofy import CronofyHook
-from airflow_provider_rsvp.hooks.google_calendar import GoogleCalendarHook
-from airflow_provider_rsvp.hooks.msgraph import MSGraphCalendarHook
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result
-from airflow_provider_rsvp.sandbox.google import ids as google_ids
-from airflow_provider_rsvp.sandbox.graph import ids
-from airflow_provider_rsvp.services import bitrix24, cronofy, google_calendar, msgraph
 from airflow_provider_rsvp.services.caldav.client import CalDAVCalendar
 
-RELEASE = {
-    "cronofy_default": EventReference(event_id="evt_external_release"),
-    "bitrix24_default": EventReference(event_id="671"),
-    "msgraph_calendar_static": EventReference(event_id=ids.default("alice", "release")),
-    "google_calendar_static": EventReference(event_id=google_ids.event("alice", "release")),
-}
-NOWHERE = {
-    "cronofy_default": EventReference(event_id="evt_external_nowhere"),
-    "bitrix24_default": EventReference(event_id="999999"),
-    "msgraph_calendar_static": EventReference(event_id=ids.default("alice", "nowhere")),
-    "google_calendar_static": EventReference(event_id=google_ids.event("alice", "nowhere")),
-}
-HOOKS = {
-    "cronofy_default": CronofyHook,
-    "bitrix24_default": Bitrix24Hook,
-    "msgraph_calendar_static": MSGraphCalendarHook,
-    "google_calendar_static": GoogleCalendarHook,
-}
+RELEASE = {each.static: EventReference(event_id=each.release) for each in SERVICES.values()}
+NOWHERE = {each.static: EventReference(event_id=each.nowhere) for each in SERVICES.values()}
+HOOKS = {each.static: each.hook for each in SERVICES.values()}
 ACCEPT = Reply(status=ParticipationStatus.ACCEPTED)
 
 
@@ -75,26 +55,15 @@ def test_a_connection_of_another_type_is_refused(connection):
         get_calendar_hook(connection("http", host="host.example"))
 
 
-@pytest.mark.parametrize(
-    ("hook", "capabilities"),
-    [
-        (CronofyHook, cronofy.CAPABILITIES),
-        (Bitrix24Hook, bitrix24.CAPABILITIES),
-        (MSGraphCalendarHook, msgraph.CAPABILITIES),
-        (GoogleCalendarHook, google_calendar.CAPABILITIES),
-    ],
-)
-def test_capabilities_are_known_without_a_request(hook, capabilities):
-    assert hook.capabilities is capabilities
+@pytest.mark.parametrize("service", SERVICES)
+def test_capabilities_are_known_without_a_request(service):
+    assert SERVICES[service].hook.capabilities is SERVICES[service].capabilities
 
 
 @pytest.mark.parametrize(
     ("hook", "client"),
     [
-        (CronofyHook, cronofy.CronofyCalendar),
-        (Bitrix24Hook, bitrix24.Bitrix24Calendar),
-        (MSGraphCalendarHook, msgraph.GraphCalendar),
-        (GoogleCalendarHook, google_calendar.GoogleCalendar),
+        *((each.hook, each.client) for each in SERVICES.values()),
         (CalDAVHook, CalDAVCalendar),
     ],
 )

@@ -13,7 +13,8 @@ import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.bulk import SERVICES, Task, accounts, plans
+from support.bulk import Task, accounts, plans
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import NotAsPlannedError
 from airflow_provider_rsvp.hooks.errors import AirflowFailException

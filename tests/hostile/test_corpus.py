@@ -9,7 +9,7 @@ from hostile.corpus.invitations import INVITATIONS
 from hostile.corpus.mailboxes import SERVICES, Mailbox, corpus_airflow
 from hostile.corpus.verdicts import bad, run, table
 
-pytestmark = pytest.mark.any_airflow
+pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

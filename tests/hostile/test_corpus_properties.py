@@ -14,7 +14,7 @@ from hostile.corpus.verdicts import judge
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-pytestmark = pytest.mark.any_airflow
+pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
 
 BULK = ("list", "plan", "send", "trigger", "sensor")
 EXAMPLES = int(os.environ.get("HOSTILE_EXAMPLES", "6"))

@@ -1,4 +1,4 @@
-"""Hostile answers of every service, to listing, to sending and to asking for a token."""
+"""Hostile responses of every service, to listing, to sending and to asking for a token."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from unittest import mock
 import pytest
 from aiohttp import web
 from hostile.corpus.evidence import Evidence, logged, secrets_of
-from hostile.corpus.responses import ANSWERS, Asked, HostileResponse
+from hostile.corpus.responses import RESPONSES, Asked, HostileResponse
 from hostile.corpus.verdicts import Hung, at_most
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import RsvpError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
@@ -28,27 +29,19 @@ from airflow_provider_rsvp.sandbox.wire import Call
 from airflow_provider_rsvp.services import wire
 from airflow_provider_rsvp.transport.tokens import forget_grants
 
-pytestmark = pytest.mark.any_airflow
+pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
 
-SERVICES = ("cronofy", "bitrix24", "graph", "google")
-CONNECTIONS = {
-    "cronofy": ("cronofy_default", "cronofy_refresh"),
-    "bitrix24": ("bitrix24_default", "bitrix24_oauth"),
-    "graph": ("msgraph_calendar_static", "msgraph_calendar_default"),
-    "google": ("google_calendar_static", "google_calendar_user"),
-}
-"""A connection whose token is given, and one that asks for it."""
 OPERATIONS = ("list", "send", "token")
 TIMEOUTS = {"request_timeout": 1.0, "throttle_timeout": 0.5}
 OPTIONS = ReplyOptions(settle_timeout=0.2)
 MOST_PAGES = 40
 """In place of the thousand that a listing may have, which take their time."""
 MOST_SECONDS, MOST_REQUESTS, MOST_MEGABYTES = 15.0, 60, 100
-"""What one operation may take of each, however the service answers; timeouts and a fair number of pages included."""
+"""What one operation may take of each, whatever the service sends; timeouts and a fair number of pages included."""
 
 
 class HostileSandbox(Sandbox):
-    """The sandbox, with hostile answers to some requests; it counts what came in."""
+    """The sandbox, with hostile responses to some requests; it counts what came in."""
 
     def __init__(self, evil: str) -> None:
         super().__init__(limits=False, cronofy_settle=0.0)
@@ -59,7 +52,7 @@ class HostileSandbox(Sandbox):
         self._serve_well = self._server._serve
         self._server._serve = self._serve  # type: ignore[method-assign]
 
-    def answer(self, case: HostileResponse | None, operation: str) -> None:
+    def respond(self, case: HostileResponse | None, operation: str) -> None:
         self.case, self.operation, self.asked = case, operation, 0
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
@@ -89,7 +82,7 @@ class HostileSandbox(Sandbox):
             real = json.loads(response.body) if isinstance(response.body, bytes) else None
         asked = Asked(service, self.operation, request, body, self.asked, self.evil, real)
         self.asked += 1
-        made = self.case.answer(asked)
+        made = self.case.make(asked)
         found: web.StreamResponse = await made if hasattr(made, "__await__") else made
         return found
 
@@ -145,18 +138,18 @@ def _judged(
     case: HostileResponse, service: str, operation: str, sandbox: HostileSandbox, elsewhere: Elsewhere
 ) -> str | None:
     """Return what went wrong, or None."""
-    sandbox.answer(None, "")
+    sandbox.respond(None, "")
     sandbox.reset()
     forget_grants()
     elsewhere.requests.clear()
-    conn_id = CONNECTIONS[service][operation == "token"]
+    conn_id = SERVICES[service].asking if operation == "token" else SERVICES[service].static
     connection = sandbox.connections()[conn_id]
     row = next(row for row in sandbox.invitations() if row["service"] == service and row["slug"] == "release")
     event = {"event_id": str(row["event_id"])}
     if service == "cronofy":
         event["calendar_id"] = str(row["calendar_id"])
     evidence = Evidence(secrets_of(dict(connection)), {"127.0.0.1"})
-    sandbox.answer(case, operation)
+    sandbox.respond(case, operation)
     before = len(sandbox.mail())
     tracemalloc.start(1)
     begun = time.monotonic()
@@ -173,7 +166,7 @@ def _judged(
     finally:
         megabytes = tracemalloc.get_traced_memory()[1] / 2**20
         tracemalloc.stop()
-        sandbox.answer(None, "")
+        sandbox.respond(None, "")
     seconds = time.monotonic() - begun
     if evidence.leaked:
         return f"leaked: {evidence.leaked[0]}"
@@ -193,7 +186,7 @@ def _judged(
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_answer_hangs_leaks_misleads_or_crashes(
+def test_no_response_hangs_leaks_misleads_or_crashes(
     service: str,
     operation: str,
     sandbox: HostileSandbox,
@@ -205,7 +198,7 @@ def test_no_answer_hangs_leaks_misleads_or_crashes(
     for conn_id, connection in sandbox.connections().items():
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
     found: dict[str, list[str]] = defaultdict(list)
-    for case in ANSWERS:
+    for case in RESPONSES:
         if operation in case.operations and (not case.services or service in case.services):
             wrong = _judged(case, service, operation, sandbox, elsewhere)
             if wrong is not None:

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
+import pendulum
 import pytest
 from support.raw_server import RawServer, Received, response
 
@@ -28,6 +29,7 @@ from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.model import EventReference
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.services import bitrix24, wire
+from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.wire import Pages, Purpose, Request, Response
 from airflow_provider_rsvp.transport.body import MOST_BYTES
 from airflow_provider_rsvp.transport.session import Transport
@@ -260,10 +262,9 @@ async def _listing(hook: CalendarHook) -> Any:
 
 
 async def _changes(hook: CalendarHook) -> Any:
-    from airflow_provider_rsvp.hooks.base import _window
-
+    now = pendulum.now("UTC")
     async with hook.calendar() as calendar:
-        return await calendar.client.changes(_window("now", "+1d", None), None)
+        return await calendar.client.changes(Window(now, now.add(days=1)), None)
 
 
 def test_pages_of_a_listing_are_bounded_and_lead_in_no_circle() -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.replies import reply, sent
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedResponseError, RsvpError
 from airflow_provider_rsvp.model import (
@@ -172,38 +173,19 @@ class TestACommentThatAServiceLaysOutAnew:
         assert same_wording(wanted, shown) in (True, False)
 
 
-REFUSALS: dict[str, tuple[str, int, Any]] = {
-    "graph": ("msgraph_calendar_default", 400, {"error": {"code": NASTY, "message": NASTY}}),
-    "google": (
-        "google_calendar_default",
-        400,
-        {"error": {"code": 400, "message": NASTY, "errors": [{"reason": NASTY, "message": NASTY}]}},
-    ),
-    "cronofy": ("cronofy_default", 422, {"errors": {NASTY: [{"key": NASTY, "description": NASTY}]}}),
-    "bitrix24": ("bitrix24_default", 500, {"error": NASTY, "error_description": NASTY}),
-}
-
-
-NAMED: dict[str, tuple[str, str | None]] = {
-    "graph": ("release", "alice@contoso.example"),
-    "google": ("release", "alice@workspace.example"),
-    "cronofy": ("release", None),
-    "bitrix24": ("release", None),
-}
-
-
 class TestWhatAServiceSays:
     # Bitrix24 looks by a batch; what the sandbox says of one of its requests is not ours to choose.
     @pytest.mark.parametrize(
         ("service", "operation"),
-        [*((service, "send") for service in REFUSALS), ("graph", "observe"), ("google", "observe")],
+        [*((service, "send") for service in SERVICES), ("graph", "observe"), ("google", "observe")],
     )
     def test_an_error_is_one_line_that_a_person_can_see(
         self, sandbox: Sandbox, service: str, operation: str, caplog: pytest.LogCaptureFixture
     ) -> None:
-        conn_id, status, body = REFUSALS[service]
-        event_id = sandbox.event_id(service, *NAMED[service])
-        where = {"mailbox": NAMED[service][1]} if service in ("graph", "google") else {}
+        each = SERVICES[service]
+        status, body = each.wire.refusal(NASTY)
+        event_id = sandbox.event_id(service, "release", each.mailbox)
+        where = {"mailbox": each.mailbox} if each.domain else {}
         sandbox.faults(
             [
                 {
@@ -217,7 +199,7 @@ class TestWhatAServiceSays:
             ]
         )
         with pytest.raises(RsvpError) as caught, caplog.at_level("DEBUG"):
-            reply(conn_id, "accepted", event_id=event_id, settle=0.1, **where)
+            reply(each.conn_id, "accepted", event_id=event_id, settle=0.1, **where)
 
         said = str(caught.value)
         assert "Fine[2J" in said

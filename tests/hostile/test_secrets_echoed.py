@@ -21,6 +21,7 @@ import pytest
 from support.bulk import Task
 from support.certificates import key_and_certificate
 from support.raw_server import RawServer, Received, response
+from support.services import SERVICES, TOKEN_FIELDS, service_of
 from support.state_store import StateStore
 
 from airflow_provider_rsvp.exceptions import CredentialsError, RsvpError
@@ -32,18 +33,8 @@ from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.transport import tokens
 
-pytestmark = pytest.mark.usefixtures("database")
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.slow]
 
-TOKEN_FIELDS = {
-    "cronofy_refresh": "host",
-    "bitrix24_oauth": "token_url",
-    "msgraph_calendar_default": "login_host",
-    "msgraph_calendar_delegated": "login_host",
-    "google_calendar_default": "login_host",
-    "google_calendar_user": "login_host",
-}
-"""The field of a connection that says where its tokens come from."""
-SERVICES = {"cronofy": "cronofy", "bitrix24": "bitrix24", "msgraph": "graph", "google": "google"}
 SENT_SECRETS = {"client_secret", "client_assertion", "assertion", "refresh_token"}
 ANSWER = "HTTP/1.1 200 OK\r\n"
 
@@ -86,7 +77,7 @@ def ear(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> I
 
 
 def _service(conn_id: str) -> str:
-    return SERVICES[conn_id.partition("_")[0]]
+    return service_of(conn_id).name
 
 
 def _everything_said(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
@@ -192,11 +183,11 @@ def test_a_token_endpoint_that_repeats_its_request(
         like = "msgraph_calendar_default"
         key, certificate = key_and_certificate()
         changes |= {"password": None, "private_key": key, "certificate": certificate}
-    elif like in ("msgraph_calendar_default", "google_calendar_user"):
-        changes["password"] = secrets["client_secret"]
+    elif like == service_of(like).asking:
+        changes[service_of(like).client_secret] = secrets["client_secret"]
     else:
-        changes |= {"client_secret": secrets["client_secret"]}
-    if like in ("cronofy_refresh", "bitrix24_oauth", "msgraph_calendar_delegated", "google_calendar_user"):
+        changes["client_secret"] = secrets["client_secret"]
+    if like == service_of(like).refreshing:
         changes["refresh_token"] = secrets["refresh_token"]
     with RawServer(ECHOES[echo]) as server:
         changed = connect(like, **changes, **{TOKEN_FIELDS[like]: server.url})
@@ -488,19 +479,7 @@ def test_what_is_to_be_reached_directly_is(
 # grants
 
 
-ELSEWHERE = {
-    ("cronofy_refresh", "host"),
-    ("bitrix24_oauth", "host"),
-    ("bitrix24_oauth", "token_url"),
-    ("msgraph_calendar_default", "host"),
-    ("msgraph_calendar_default", "login_host"),
-    ("msgraph_calendar_delegated", "host"),
-    ("msgraph_calendar_delegated", "login_host"),
-    ("google_calendar_default", "host"),
-    ("google_calendar_default", "login_host"),
-    ("google_calendar_user", "host"),
-    ("google_calendar_user", "login_host"),
-}
+ELSEWHERE = {(conn_id, name) for conn_id, field in TOKEN_FIELDS.items() for name in ("host", field)}
 
 
 @pytest.mark.any_airflow
@@ -531,12 +510,7 @@ def test_the_tokens_of_one_connection_go_to_no_other_host(
     assert all(secret not in unquote_plus(each.text) for each in other.received for secret in granted)
 
 
-WRONG = {
-    "cronofy_refresh": {"client_secret": "wrong"},
-    "bitrix24_oauth": {"client_secret": "wrong"},
-    "msgraph_calendar_default": {"password": "wrong"},
-    "google_calendar_user": {"password": "wrong"},
-}
+WRONG = {each.asking: {each.client_secret: "wrong"} for each in SERVICES.values()}
 
 
 @pytest.mark.any_airflow

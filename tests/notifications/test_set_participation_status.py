@@ -11,16 +11,12 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, task
 from support.dagruns import run
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import UnsupportedByServiceError
 from airflow_provider_rsvp.notifications.set_participation_status import SetParticipationStatusNotifier
 from airflow_provider_rsvp.sandbox.graph import ids
 
-SERVICES = {
-    "cronofy": ("cronofy_default", "acc_alice"),
-    "bitrix24": ("bitrix24_default", "1"),
-    "graph": ("msgraph_calendar_default", "alice@contoso.example"),
-}
 GRAPH = {"conn_id": "msgraph_calendar_static", "event_id": ids.default("alice", "release")}
 
 
@@ -30,8 +26,8 @@ def new_dag(dag_id, **options):
 
 @pytest.fixture(params=SERVICES)
 def event(request, sandbox, database):
-    conn_id, mailbox = SERVICES[request.param]
-    return {"conn_id": conn_id, "event_id": sandbox.event_id(request.param, "release", mailbox)}
+    each = SERVICES[request.param]
+    return {"conn_id": each.conn_id, "event_id": sandbox.event_id(each.name, "release", each.mailbox)}
 
 
 def test_all_parameters_but_the_timeouts_are_templated():

@@ -7,27 +7,17 @@ from types import SimpleNamespace
 import pendulum
 import pytest
 from airflow.exceptions import AirflowFailException
+from support.services import CONN_TYPES, SERVICES
 
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.sandbox.cronofy import seed as cronofy
-from airflow_provider_rsvp.sandbox.google import ids as google_ids
-from airflow_provider_rsvp.sandbox.graph import ids
 
-CRONOFY = {"conn_id": "cronofy_default", "event_id": "evt_external_release", "status": "accepted"}
-BITRIX24 = {"conn_id": "bitrix24_default", "event_id": "671", "status": "accepted"}
-GRAPH = {
-    "conn_id": "msgraph_calendar_static",
-    "event_id": ids.default("alice", "release"),
-    "status": "accepted",
+GOOD = {
+    each.name: {"conn_id": each.static, "event_id": each.release, "status": "accepted"}
+    for each in SERVICES.values()
 }
-GOOGLE = {
-    "conn_id": "google_calendar_static",
-    "event_id": google_ids.event("alice", "release"),
-    "status": "accepted",
-}
-ALL = pytest.mark.parametrize(
-    "good", [CRONOFY, BITRIX24, GRAPH, GOOGLE], ids=["cronofy", "bitrix24", "graph", "google"]
-)
+CRONOFY, BITRIX24, GRAPH, GOOGLE = (GOOD[name] for name in ("cronofy", "bitrix24", "graph", "google"))
+ALL = pytest.mark.parametrize("good", GOOD.values(), ids=GOOD)
 TIMES = {"proposed_start": "2040-01-02T10:00:00+01:00", "proposed_end": "2040-01-02T11:00:00+01:00"}
 
 
@@ -203,7 +193,8 @@ def test_a_proposed_time_that_nobody_is_told(refused, good):
 
 
 @pytest.mark.parametrize(
-    ("good", "service"), [(CRONOFY, "Cronofy"), (BITRIX24, "Bitrix24")], ids=["cronofy", "bitrix24"]
+    ("good", "service"),
+    [pytest.param(GOOD[each.name], each.title, id=each.name) for each in SERVICES.values() if each.bare],
 )
 class TestWhatAServiceCannotCarry:
     def test_a_comment(self, refused, good, service):
@@ -223,7 +214,13 @@ class TestWhatAServiceCannotCarry:
 
 
 @pytest.mark.parametrize(
-    ("good", "status"), [(CRONOFY, "needs-action"), (BITRIX24, "tentative"), (GRAPH, "needs-action")]
+    ("good", "status"),
+    [
+        pytest.param(GOOD[each.name], status, id=f"{each.name}-{status}")
+        for each in SERVICES.values()
+        for status in ("accepted", "tentative", "declined", "needs-action")
+        if status not in each.statuses
+    ],
 )
 def test_a_status_that_the_service_does_not_know(refused, good, status):
     message = refused(**{**good, "status": status})
@@ -281,7 +278,7 @@ def test_a_connection_that_is_wrong(refused, connect, good, changes, message):
 def test_a_connection_of_another_type(refused, connection):
     said = refused(**{**CRONOFY, "conn_id": connection("http", host="host.example")})
     assert said.startswith("ConfigurationError: Connection 'changed' is of type 'http'")
-    assert "such as cronofy, bitrix24, msgraph_calendar, google_calendar or caldav" in said
+    assert f"such as {CONN_TYPES}" in said
 
 
 @pytest.mark.parametrize(("start", "end"), [("2040-01-02", "2040-01-01"), ("2040-01-01", "2040-01-01")])

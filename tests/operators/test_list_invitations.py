@@ -10,17 +10,13 @@ import pendulum
 import pytest
 from airflow.sdk import DAG
 from support.dagruns import outcome, run
+from support.services import SERVICES
 
 from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.list_invitations import ListInvitationsOperator
 from airflow_provider_rsvp.sandbox import Sandbox
 
-CONNECTIONS = {
-    "cronofy": "cronofy_default",
-    "bitrix24": "bitrix24_default",
-    "graph": "msgraph_calendar_default",
-    "google": "google_calendar_default",
-}
+CONNECTIONS = {each.name: each.conn_id for each in SERVICES.values()}
 
 
 def invitations(conn_id: str, **arguments: Any) -> list[dict[str, Any]]:
@@ -117,7 +113,7 @@ def test_bad_input_names_its_field(sandbox: Sandbox, arguments: dict[str, Any], 
     assert [request for request in sandbox.requests() if request["operation"] == "list"] == []
 
 
-@pytest.mark.parametrize("conn_id", ["cronofy_default", "bitrix24_default"])
+@pytest.mark.parametrize("conn_id", [each.conn_id for each in SERVICES.values() if each.bare])
 def test_another_mailbox_is_refused_where_a_connection_is_one_user(sandbox: Sandbox, conn_id: str) -> None:
     with pytest.raises(AirflowFailException, match=r"mailbox: .* only for its own user"):
         invitations(conn_id, mailboxes=["somebody@company.example"])

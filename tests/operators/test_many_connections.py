@@ -7,22 +7,14 @@ from collections import Counter
 
 import pytest
 from support.running_airflow import running_airflow, wait_until
+from support.services import SERVICES
 
 from airflow_provider_rsvp.sandbox import Sandbox
 
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(300)]
 
 # Each of another person. Those with refresh tokens keep what they get in Airflow's Variables.
-CONNECTIONS = (
-    "bitrix24_oauth",
-    "bitrix24_boris",
-    "bitrix24_chiyo",
-    "cronofy_refresh",
-    "cronofy_kenji",
-    "cronofy_nina",
-    "google_calendar_user",
-    "msgraph_calendar_delegated",
-)
+CONNECTIONS = [conn_id for each in SERVICES.values() for conn_id in each.people]
 DAG_FILE = """
 from airflow.sdk import DAG
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
@@ -51,4 +43,4 @@ def test_all_are_answered_in_one_task(sandbox: Sandbox, tmp_path_factory: pytest
 
     assert report["counts"]["replied"] == len(CONNECTIONS)
     answered = Counter(str(mail["service"]) for mail in sandbox.mail() if mail["status"] == "accepted")
-    assert answered == {"bitrix24": 3, "cronofy": 3, "google": 1, "graph": 1}
+    assert answered == {each.name: len(each.people) for each in SERVICES.values()}

@@ -9,6 +9,7 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, task
 from support.dagruns import outcome, run
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.hooks.errors import AirflowFailException
@@ -17,12 +18,7 @@ from airflow_provider_rsvp.operators.set_participation_status import SetParticip
 from airflow_provider_rsvp.plans import Plan
 from airflow_provider_rsvp.sandbox import Sandbox
 
-CONNECTIONS = {
-    "cronofy": "cronofy_default",
-    "bitrix24": "bitrix24_default",
-    "graph": "msgraph_calendar_default",
-    "google": "google_calendar_default",
-}
+CONNECTIONS = {each.name: each.conn_id for each in SERVICES.values()}
 POLICY = """
 rules:
   - name: the release comes first
@@ -85,7 +81,7 @@ def test_the_log_shows_the_plan(sandbox: Sandbox, capsys: pytest.CaptureFixture[
     assert "I am sorry to miss Lunch with the new colleagues." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("conn_id", ["cronofy_default", "bitrix24_default"])
+@pytest.mark.parametrize("conn_id", [each.conn_id for each in SERVICES.values() if each.bare])
 class TestWhatTheServiceCannotExpress:
     def test_fails_and_names_each_reply(self, sandbox: Sandbox, conn_id: str) -> None:
         with pytest.raises(AirflowFailException, match=r"Lunch with the new colleagues.*comment"):

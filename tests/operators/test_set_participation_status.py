@@ -10,16 +10,11 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, task
 from support.dagruns import outcome, register, run
+from support.services import SERVICES
 
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.sandbox.graph import ids
 
-SERVICES = {
-    "cronofy": ("cronofy_default", "Cronofy", "acc_alice"),
-    "bitrix24": ("bitrix24_default", "Bitrix24", "1"),
-    "graph": ("msgraph_calendar_default", "Microsoft Graph", "alice@contoso.example"),
-    "google": ("google_calendar_default", "Google Calendar", "alice@workspace.example"),
-}
 FIELDS = {
     "conn_id": "{{ params.conn_id }}",
     "event_id": "{{ params.event_id }}",
@@ -49,8 +44,8 @@ def new_dag(dag_id, **options):
 @pytest.fixture(params=SERVICES)
 def service(request, sandbox, database):
     """A connection's id, its service's name, and how to find events of the first user there."""
-    conn_id, name, mailbox = SERVICES[request.param]
-    return conn_id, name, lambda slug: sandbox.event_id(request.param, slug, mailbox)
+    each = SERVICES[request.param]
+    return each.conn_id, each.title, lambda slug: sandbox.event_id(each.name, slug, each.mailbox)
 
 
 class TestParameters:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from airflow.sdk import Context
 from support.running_airflow import RunningAirflow, running_airflow, wait_until
+from support.services import SERVICES
 
 from airflow_provider_rsvp.sandbox import Sandbox
 
@@ -40,19 +41,7 @@ for dag_id, arguments in {bulk!r}.items():
         SendRepliesOperator(task_id="reply", request_timeout=60, **arguments)
 """
 
-LOOK = {"cronofy": "observe", "bitrix24": "batch", "graph": "observe", "google": "observe"}
-READ_BACK = {
-    "cronofy": {"operation": "observe", "skip": 1},
-    "bitrix24": {"operation": "observe"},
-    "graph": {"operation": "observe", "skip": 1},
-    "google": {"operation": "observe", "skip": 1},
-}
-REPLIES = {
-    "cronofy": ("cronofy_default", "accepted"),
-    "bitrix24": ("bitrix24_default", "declined"),
-    "graph": ("msgraph_calendar_default", "declined"),
-    "google": ("google_calendar_default", "declined"),
-}
+REPLIES = {each.name: (each.conn_id, "declined") for each in SERVICES.values()}
 
 
 @dataclass(frozen=True)
@@ -64,14 +53,14 @@ class Step:
 
     def rules(self, service: str) -> list[dict[str, Any]]:
         places: dict[str, dict[str, Any]] = {
-            "look": {"operation": LOOK[service]},
+            "look": {"operation": SERVICES[service].look},
             "send": {"operation": "send"},
             "sent": {"operation": "send", "when": "after"},
-            "read_back": READ_BACK[service],
+            "read_back": {"operation": "observe", "skip": SERVICES[service].looks},
         }
         rules = [{"service": service, "kind": "hang", "seconds": 120, **places[self.name]}]
-        if (service, self.name) == ("google", "read_back"):
-            # The answer to the sending shows the status; only an unclear one is read back.
+        if self.name == "read_back" and SERVICES[service].shows:
+            # The response to the sending shows the status; only an unclear one is read back.
             rules.append({"service": service, "operation": "send", "kind": "cut", "when": "after"})
         return rules
 
@@ -137,17 +126,18 @@ def test_one_mail_and_the_right_outcome(sandbox: Sandbox, airflow: RunningAirflo
 
 def test_many_replies_are_picked_up_where_they_were(sandbox: Sandbox, airflow: RunningAirflow) -> None:
     """Some have gone out and are seen, some are on their way, when the task dies."""
-    # Of Bitrix24's and Graph's batches the second request is the sending; the others send one by one.
-    places = {
-        "cronofy": {"operation": "send", "skip": 1},
-        "bitrix24": {"operation": "batch", "skip": 1},
-        "graph": {"operation": "batch", "skip": 1},
-        "google": {"operation": "send", "skip": 1},
-    }
+    # Of batches the second is the sending; the other services are sent to one by one.
     sandbox.faults(
         [
-            {"service": service, "kind": "hang", "seconds": 120, "when": "after", **place}
-            for service, place in places.items()
+            {
+                "service": each.name,
+                "operation": "batch" if each.batches else "send",
+                "skip": 1,
+                "kind": "hang",
+                "seconds": 120,
+                "when": "after",
+            }
+            for each in SERVICES.values()
         ]
     )
     for service in REPLIES:

@@ -12,7 +12,7 @@ from airflow_provider_rsvp.exceptions import UnclearOutcomeError
 from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.sandbox import Sandbox
 
-pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.any_airflow]
+pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.any_airflow, pytest.mark.slow]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

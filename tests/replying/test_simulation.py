@@ -13,6 +13,7 @@ import random
 from typing import Any
 
 import pytest
+from support.services import SERVICES
 from support.state_store import StateStore
 
 from airflow_provider_rsvp._tasks.memory import TaskStateMemory
@@ -23,25 +24,15 @@ from airflow_provider_rsvp.plans import PlannedReply, ReportLine
 from airflow_provider_rsvp.replying import ReplyOptions, set_participation_status
 from airflow_provider_rsvp.sandbox import Sandbox
 
-pytestmark = [pytest.mark.any_airflow, pytest.mark.any_airflow]
+pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
 
 INVITATIONS = 60
 AT_ONCE = 8
 TRIES = 25
 OPTIONS = ReplyOptions(settle_timeout=0.5)
 SEEDS = range(6)
-CONNECTIONS = {
-    "cronofy": "cronofy_bulk_1",
-    "bitrix24": "bitrix24_bulk_1",
-    "graph": "msgraph_calendar_default",
-    "google": "google_calendar_default",
-}
-MAILBOXES = {"graph": "bulk1@contoso.example", "google": "bulk1@workspace.example"}
 STATUSES = {
-    "cronofy": ("accepted", "tentative", "declined"),
-    "bitrix24": ("accepted", "declined"),
-    "graph": ("accepted", "tentative", "declined"),
-    "google": ("accepted", "tentative", "declined"),
+    each.name: [status for status in each.statuses if status != "needs-action"] for each in SERVICES.values()
 }
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "cut"},
@@ -61,14 +52,14 @@ FAULTS: tuple[dict[str, Any], ...] = (
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("service", CONNECTIONS)
+@pytest.mark.parametrize("service", SERVICES)
 def test_none_twice_none_lost_none_untrue(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, service: str, seed: int
 ) -> None:
     wanted = _prepare(sandbox, monkeypatch, service, random.Random(f"{service} {seed}"))
-    mailbox = MAILBOXES.get(service)
+    mailbox = SERVICES[service].bulk_mailbox(1)
 
-    outcomes = asyncio.run(_reply_to_all(CONNECTIONS[service], mailbox, wanted))
+    outcomes = asyncio.run(_reply_to_all(SERVICES[service].bulk_conn_id(1), mailbox, wanted))
 
     sandbox.faults([])
     mails = [(mail["event_id"], mail["status"]) for mail in sandbox.mail() if mail["event_id"] in wanted]
@@ -78,10 +69,10 @@ def test_none_twice_none_lost_none_untrue(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("service", CONNECTIONS)
+@pytest.mark.parametrize("service", SERVICES)
 def test_nor_in_bulk(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, service: str, seed: int) -> None:
     wanted = _prepare(sandbox, monkeypatch, service, random.Random(f"bulk {service} {seed}"))
-    mailbox = MAILBOXES.get(service)
+    mailbox = SERVICES[service].bulk_mailbox(1)
 
     # By their subjects, as Outlook shows an event under several ids.
     by_subject = {
@@ -90,7 +81,7 @@ def test_nor_in_bulk(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, service:
         if row["event_id"] in wanted
     }
 
-    settled = _send_again_and_again(CONNECTIONS[service], mailbox, by_subject)
+    settled = _send_again_and_again(SERVICES[service].bulk_conn_id(1), mailbox, by_subject)
 
     sandbox.faults([])
     mails = [(mail["subject"], mail["status"]) for mail in sandbox.mail()]

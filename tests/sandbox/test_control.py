@@ -13,6 +13,7 @@ import urllib.request
 from datetime import datetime, timedelta
 
 import pytest
+from support.services import SERVICES
 
 from airflow_provider_rsvp.sandbox import InputError, Sandbox
 from airflow_provider_rsvp.sandbox.bitrix24 import seed as bitrix24_seed
@@ -24,7 +25,6 @@ pytestmark = pytest.mark.any_airflow
 EXAMPLES = (
     "standup planning release review board offsite lunch interview training retro".split()  # noqa: SIM905
 )
-SERVICES = ("cronofy", "bitrix24", "graph", "google")
 
 
 def shown(sandbox, service):
@@ -34,12 +34,7 @@ def shown(sandbox, service):
 
 
 class TestRestoring:
-    FIRST = (
-        ("cronofy", "acc_alice", "alice@company.example"),
-        ("bitrix24", "1", "anna@portal.example"),
-        ("graph", "alice@contoso.example", "alice@contoso.example"),
-        ("google", "alice@workspace.example", "alice@workspace.example"),
-    )
+    FIRST = tuple((each.name, each.mailbox, each.address) for each in SERVICES.values())
 
     @pytest.mark.parametrize(("service", "mailbox", "address"), FIRST)
     def test_answered_and_cancelled_meetings_are_as_at_the_start(self, sandbox, service, mailbox, address):

@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk import DAG
 from support.dagruns import outcome, run
 from support.running_airflow import wait_until
+from support.services import SERVICES
 
 try:
     from airflow.sdk.exceptions import (
@@ -34,12 +35,6 @@ from airflow_provider_rsvp.sensors.invitation import InvitationSensor
 from airflow_provider_rsvp.triggers.invitation_sensor import InvitationSensorTrigger
 from airflow_provider_rsvp.waiting.invitations import CalendarWatch
 
-SERVICES = {
-    "cronofy": ("cronofy_default", "acc_alice"),
-    "bitrix24": ("bitrix24_default", "1"),
-    "graph": ("msgraph_calendar_static", "alice@contoso.example"),
-    "google": ("google_calendar_default", "alice@workspace.example"),
-}
 NEW = {"subject": ["^Brand new"]}
 GRAPH = "msgraph_calendar_static"
 
@@ -53,7 +48,7 @@ def waited(dag_id, **arguments):
 
 def invite(sandbox, service, subject="Brand new"):
     start = pendulum.now("UTC").add(days=2).isoformat()
-    return sandbox.invite(service=service, mailbox=SERVICES[service][1], subject=subject, start=start)
+    return sandbox.invite(service=service, mailbox=SERVICES[service].mailbox, subject=subject, start=start)
 
 
 @contextmanager
@@ -81,7 +76,7 @@ class TestWaits:
     @pytest.mark.parametrize("service", SERVICES)
     def test_until_one_comes_in_that_matches(self, service, sandbox, database, deferrable):
         with after_polls(sandbox, 6, lambda: invite(sandbox, service)):
-            ti = waited("comes_in", conn_id=SERVICES[service][0], filter=NEW, deferrable=deferrable)
+            ti = waited("comes_in", conn_id=SERVICES[service].static, filter=NEW, deferrable=deferrable)
         assert [each["subject"] for each in outcome(ti)] == ["Brand new"]
         assert sandbox.mail() == []
 

@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk import DAG
 from support.dagruns import outcome, run
 from support.running_airflow import wait_until
+from support.services import SERVICES
 
 try:
     from airflow.sdk.exceptions import (
@@ -35,24 +36,11 @@ from airflow_provider_rsvp.sensors.participation_status import ParticipationStat
 from airflow_provider_rsvp.triggers.participation_status_sensor import ParticipationStatusSensorTrigger
 from airflow_provider_rsvp.triggers.reading import retry_passing
 
-SERVICES = {
-    "cronofy": ("cronofy_default", "acc_alice", ("nina@company.example", "kenji@company.example")),
-    "bitrix24": ("bitrix24_default", "1", ("user 2", "user 3")),
-    "graph": (
-        "msgraph_calendar_static",
-        "alice@contoso.example",
-        ("bob@contoso.example", "carol@contoso.example"),
-    ),
-    "google": (
-        "google_calendar_user",
-        "alice@workspace.example",
-        ("bob@workspace.example", "carol@workspace.example"),
-    ),
-}
 UNTIL = "2040-01-01T00:00:00+00:00"
 LONG_AGO = "2020-01-01T00:00:00+00:00"
 NOW = pendulum.now("UTC")
-GRAPH, ALICE, (BOB, CAROL) = SERVICES["graph"]
+GRAPH, ALICE = SERVICES["graph"].static, SERVICES["graph"].mailbox
+BOB, CAROL = SERVICES["graph"].colleagues
 
 
 def new_dag(dag_id):
@@ -89,7 +77,8 @@ def deferrable(request):
 @pytest.fixture(params=SERVICES)
 def meeting(request, sandbox, database):
     """A meeting that I organize: where it is, who is invited, and how they answer."""
-    conn_id, mailbox, people = SERVICES[request.param]
+    each = SERVICES[request.param]
+    conn_id, mailbox, people = each.static, each.mailbox, each.colleagues
     event_id = sandbox.event_id(request.param, "own", mailbox)
     (row,) = [
         each

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from support.bulk import Task, accounts, counts, mails_per_event, planned_events, plans
+from support.services import SERVICES
 
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import EventReference, Invitation, Scope
@@ -19,7 +20,7 @@ from airflow_provider_rsvp.sandbox import Sandbox
 
 pytestmark = pytest.mark.any_airflow
 
-BATCHING = ("graph", "bitrix24")
+BATCHING = [each.name for each in SERVICES.values() if each.batches]
 MAILBOXES, INVITATIONS = 2, 60
 
 
@@ -102,9 +103,7 @@ class TestWhatABatchHolds:
 
         async def work() -> list[Invitation]:
             references = [
-                EventReference(
-                    event_id=event_id, mailbox="bulk1@contoso.example" if service == "graph" else None
-                )
+                EventReference(event_id=event_id, mailbox=SERVICES[service].bulk_mailbox(1))
                 for event_id in told
             ]
             async with get_calendar_hook(plan["conn_id"]).calendar(batched=True) as calendar:

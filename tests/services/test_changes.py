@@ -8,6 +8,7 @@ import json
 import pendulum
 import pytest
 from support.replies import reply
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import (
     InvalidInputError,
@@ -20,12 +21,6 @@ from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.msgraph import GraphCalendar
 from airflow_provider_rsvp.services.wire import Response
 
-SERVICES = {
-    "cronofy": ("cronofy_default", "acc_alice"),
-    "bitrix24": ("bitrix24_default", "1"),
-    "graph": ("msgraph_calendar_static", "alice@contoso.example"),
-    "google": ("google_calendar_default", "alice@workspace.example"),
-}
 NOW = pendulum.now("UTC").start_of("hour")
 WINDOW = Window(NOW, NOW.add(days=14))
 
@@ -52,8 +47,8 @@ def subjects(found):
 
 @pytest.fixture(params=SERVICES)
 def service(request, sandbox):
-    conn_id, mailbox = SERVICES[request.param]
-    return request.param, conn_id, mailbox
+    each = SERVICES[request.param]
+    return each.name, each.static, each.mailbox
 
 
 class TestEveryService:
@@ -98,7 +93,7 @@ class TestEveryService:
 
 @pytest.mark.parametrize("name", ["cronofy", "graph", "google"])
 def test_only_what_changed_is_read(sandbox, name):
-    conn_id, mailbox = SERVICES[name]
+    conn_id, mailbox = SERVICES[name].static, SERVICES[name].mailbox
     first = changes(conn_id, None)
     second = changes(conn_id, first.token)
     assert not second.complete
@@ -128,7 +123,7 @@ class TestGraph:
         for number in range(260):
             sandbox.invite(
                 service="graph",
-                mailbox=SERVICES["graph"][1],
+                mailbox=SERVICES["graph"].mailbox,
                 subject=f"No. {number:03}",
                 start=NOW.add(days=1).isoformat(),
             )

@@ -14,17 +14,12 @@ from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
 from airflow_provider_rsvp.sandbox import Sandbox
+from support.services import SERVICES
 from support.state_store import StateStore
 
 EVERYTHING = {
     "rules": [{"name": "everything suits", "when": {"subject": "bulk"}, "then": {"action": "accept"}}]
 }
-APPLICATIONS = {
-    "graph": ("msgraph_calendar_default", "contoso.example"),
-    "google": ("google_calendar_default", "workspace.example"),
-}
-"""The services one connection of which answers for many mailboxes, and the domain of these."""
-SERVICES = ("cronofy", "bitrix24", "graph", "google")
 
 
 @dataclass
@@ -71,11 +66,10 @@ class Task:
 
 def accounts(service: str, count: int) -> list[dict[str, Any]]:
     """Return how ``PlanRepliesOperator`` is told of the sandbox's first bulk mailboxes of a service."""
-    if service in APPLICATIONS:
-        conn_id, domain = APPLICATIONS[service]
-        boxes = [f"bulk{number}@{domain}" for number in range(1, count + 1)]
-        return [{"conn_id": conn_id, "mailboxes": boxes}]
-    return [{"conn_id": f"{service}_bulk_{number}"} for number in range(1, count + 1)]
+    each, numbers = SERVICES[service], range(1, count + 1)
+    if each.domain:
+        return [{"conn_id": each.conn_id, "mailboxes": [each.bulk_mailbox(number) for number in numbers]}]
+    return [{"conn_id": each.bulk_conn_id(number)} for number in numbers]
 
 
 def plans(where: Iterable[Mapping[str, Any]], policy: Any = None, **options: Any) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.transport.tokens import forget_grants
+from support.services import SERVICES, Service
 from support.state_store import StateStore
 from support.stored_tokens import forget_stored_tokens
 
@@ -37,62 +38,34 @@ class Subject:
     calendar_id: str | None = None
     steps: dict[str, dict[str, Any]] = field(default_factory=dict, hash=False)
     shows: bool = False
-    """Whether the answer to the sending shows the status, so that only an unclear one is read back."""
+    """Whether the response to the sending shows the status, so that only an unclear one is read back."""
+    commands: int = 0
+    """Of how many commands a look is made that count one by one, if it is a batch."""
 
 
-_CRONOFY = {
-    "look": {"operation": "observe"},
-    "send": {"operation": "send"},
-    "read back": {"operation": "observe", "skip": 1},
-    "token": {"operation": "token"},
-}
-_BITRIX24 = {
-    "look": {"operation": "batch"},
-    "send": {"operation": "send"},
-    # The look is a batch of two commands, which count one by one.
-    "read back": {"operation": "observe", "skip": 2},
-    "token": {"operation": "token"},
-}
-_GRAPH = {
-    "look": {"operation": "observe"},
-    "send": {"operation": "send"},
-    "read back": {"operation": "observe", "skip": 1},
-    "token": {"operation": "token"},
-}
-_GOOGLE = {
-    "look": {"operation": "observe"},
-    "send": {"operation": "send"},
-    "read back": {"operation": "observe", "skip": 1},
-    "token": {"operation": "token"},
-}
+def _steps(service: Service) -> dict[str, dict[str, Any]]:
+    return {
+        "look": {"operation": service.look},
+        "send": {"operation": "send"},
+        "read back": {"operation": "observe", "skip": service.commands or service.looks},
+        "token": {"operation": "token"},
+    }
 
-SUBJECTS = (
-    Subject("Cronofy, accept", "cronofy", "cronofy_refresh", "planning", "accepted", steps=_CRONOFY),
+
+SUBJECTS = tuple(
     Subject(
-        "Cronofy on Exchange, decline",
-        "cronofy",
-        "cronofy_refresh",
-        "exchange-sync",
-        "declined",
-        calendar_id="cal_alice@exchange-main_02",
-        steps=_CRONOFY,
-    ),
-    Subject("Bitrix24, accept", "bitrix24", "bitrix24_oauth", "planning", "accepted", steps=_BITRIX24),
-    Subject("Bitrix24, decline", "bitrix24", "bitrix24_oauth", "planning", "declined", steps=_BITRIX24),
-    Subject("Graph, accept", "graph", "msgraph_calendar_default", "planning", "accepted", steps=_GRAPH),
-    Subject("Graph, decline", "graph", "msgraph_calendar_default", "planning", "declined", steps=_GRAPH),
-    Subject(
-        "Google, accept",
-        "google",
-        "google_calendar_default",
-        "planning",
-        "accepted",
-        steps=_GOOGLE,
-        shows=True,
-    ),
-    Subject(
-        "Google, decline", "google", "google_calendar_user", "planning", "declined", steps=_GOOGLE, shows=True
-    ),
+        each.name,
+        service.name,
+        each.conn_id,
+        each.slug,
+        each.status,
+        calendar_id=each.calendar_id,
+        steps=_steps(service),
+        shows=service.shows,
+        commands=service.commands,
+    )
+    for service in SERVICES.values()
+    for each in service.matrix
 )
 
 _BEFORE: dict[str, dict[str, Any]] = {
@@ -209,7 +182,7 @@ def cells(
                 if fault == "429 without" and step != "send":
                     continue
                 cell = {**place, **rule}
-                if subject.service == "bitrix24" and rule["kind"] != "status":
+                if subject.commands and rule["kind"] != "status":
                     # Only a status befalls single commands of the batch that is the look.
                     cell.pop("skip", None)
                 yield Cell(subject, step, fault, cell)

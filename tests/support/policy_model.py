@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 import pendulum
 
 from airflow_provider_rsvp.model import (
+    Capabilities,
     EventReference,
     Invitation,
     ParticipationStatus,
     Person,
     Recurrence,
+    Scope,
     TimeRange,
 )
 from airflow_provider_rsvp.policies import Policy, plan
@@ -20,6 +22,18 @@ from airflow_provider_rsvp.policies import Policy, plan
 BERLIN = "Europe/Berlin"
 NOW = pendulum.datetime(2026, 11, 2, 8, tz=BERLIN)
 """A Monday."""
+LIMITED = Capabilities(
+    statuses=frozenset({ParticipationStatus.ACCEPTED, ParticipationStatus.DECLINED}),
+    comment=False,
+    silent=False,
+    proposed_time=False,
+    scopes=frozenset({Scope.INSTANCE}),
+    mailboxes=False,
+    ical_uid=False,
+    response_is_proof=False,
+    batch_size=1,
+)
+"""What a service can that carries an answer and nothing with it, and knows no tentative one."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

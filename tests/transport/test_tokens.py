@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from airflow.models.variable import Variable
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import CredentialsError, ServiceUnavailableError
 from airflow_provider_rsvp.hooks.base import CalendarHook, get_calendar_hook
@@ -23,12 +24,7 @@ from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.services.wire import Purpose, Request
 from airflow_provider_rsvp.transport.tokens import RenewedToken, TokenPerMailbox, forget_grants
 
-REFRESHING = {
-    "cronofy_refresh": "cronofy",
-    "bitrix24_oauth": "bitrix24",
-    "msgraph_calendar_delegated": "graph",
-    "google_calendar_user": "google",
-}
+REFRESHING = {each.refreshing: each.name for each in SERVICES.values()}
 READ = Request(what="read", method="GET", url="x", purpose=Purpose.READ)
 
 

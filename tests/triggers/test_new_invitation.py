@@ -16,6 +16,7 @@ from airflow.models.trigger import Trigger
 from airflow.triggers.base import BaseEventTrigger
 from support.replies import reply
 from support.running_airflow import wait_until
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import (
     CredentialsError,
@@ -27,13 +28,7 @@ from airflow_provider_rsvp.triggers.announcing import ConfirmedPolls, Poll, unco
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 from airflow_provider_rsvp.triggers.reading import WatchedCalendar, retry_forever
 
-SERVICES = {
-    "cronofy": ("cronofy_default", "acc_alice"),
-    "bitrix24": ("bitrix24_default", "1"),
-    "graph": ("msgraph_calendar_static", "alice@contoso.example"),
-    "google": ("google_calendar_default", "alice@workspace.example"),
-}
-GRAPH, ALICE = SERVICES["graph"]
+GRAPH, ALICE = SERVICES["graph"].static, SERVICES["graph"].mailbox
 NOW = pendulum.now("UTC")
 acknowledging = pytest.mark.skipif(
     not hasattr(BaseEventTrigger, "create_shared_stream_producer"),
@@ -128,7 +123,7 @@ def wait_for_polls(sandbox, more=4):
 
 
 def invite(sandbox, service, **wish):
-    _, mailbox = SERVICES[service]
+    mailbox = SERVICES[service].mailbox
     start = NOW.add(days=2, hours=3).isoformat()
     return sandbox.invite(
         **{"service": service, "mailbox": mailbox, "subject": "Brand new", "start": start} | wish
@@ -180,7 +175,7 @@ def service(request, sandbox):
 
 class TestFires:
     def test_for_what_is_pending_at_first_and_for_what_comes_in_later(self, service, sandbox):
-        conn_id, _ = SERVICES[service]
+        conn_id = SERVICES[service].static
         with watching(trigger(conn_id)) as events:
             wait_for(lambda: len(events) == 1)
             assert len(events[0]) > 3
@@ -194,7 +189,7 @@ class TestFires:
             assert pointer["event_id"] == row["event_id"]
 
     def test_only_for_what_the_filter_matches(self, service, sandbox):
-        conn_id, _ = SERVICES[service]
+        conn_id = SERVICES[service].static
         with watching(trigger(conn_id, filter={"subject": ["^brand new$"]})) as events:
             wait_for_polls(sandbox)
             invite(sandbox, service, subject="Something else")
@@ -205,7 +200,7 @@ class TestFires:
         assert len(events[0]) == 1
 
     def test_not_for_my_own_answer(self, service, sandbox):
-        conn_id, mailbox = SERVICES[service]
+        conn_id, mailbox = SERVICES[service].static, SERVICES[service].mailbox
         event_id = sandbox.event_id(service, "release", mailbox)
         with watching(trigger(conn_id)) as events:
             wait_for(lambda: events)
@@ -225,7 +220,7 @@ class TestFires:
 
 class TestARestart:
     def test_announces_nothing_twice_and_loses_nothing(self, service, sandbox):
-        conn_id, _ = SERVICES[service]
+        conn_id = SERVICES[service].static
         store = Store()
         with watching(trigger(conn_id, store)) as events:
             wait_for(lambda: store.values)

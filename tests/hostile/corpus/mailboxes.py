@@ -23,13 +23,14 @@ from hostile.corpus import caldav_server
 from hostile.corpus.caldav_server import CalDAVServer
 from hostile.corpus.evidence import secrets_of, spellings
 from hostile.corpus.invitations import CANARY_CONNECTION, CANARY_VARIABLE, ME, Hostile
+from support.services import SERVICES as KNOWN
 
 from airflow_provider_rsvp.sandbox import Sandbox
 from airflow_provider_rsvp.sandbox.graph import ids as graph_ids
 from airflow_provider_rsvp.transport.tokens import forget_grants
 
 BEFORE, AFTER = "Neighbour before", "Neighbour after"
-SERVICES = ("cronofy", "bitrix24", "graph", "graph-beta", "google", "caldav")
+SERVICES = (*KNOWN, "graph-beta", "caldav")
 _DAYS = 10
 """Days from now to a hostile invitation that says no other time."""
 
@@ -99,15 +100,6 @@ def _subjects(cases: Sequence[Hostile]) -> dict[str, str]:
 
 # Services that speak JSON
 
-_CONNECTIONS = {
-    "cronofy": ("cronofy_bulk_1", {}),
-    "bitrix24": ("bitrix24_bulk_1", {}),
-    "graph": ("msgraph_calendar_default", {"mailbox": "bulk1@contoso.example"}),
-    "graph-beta": ("msgraph_calendar_default", {"mailbox": "bulk1@contoso.example", "api_version": "beta"}),
-    "google": ("google_calendar_default", {"mailbox": "bulk1@workspace.example"}),
-}
-_ID = {"cronofy": "event_uid", "bitrix24": "ID", "graph": "id", "google": "id"}
-
 
 class SandboxMailbox:
     """A mailbox of the sandbox."""
@@ -119,13 +111,16 @@ class SandboxMailbox:
         self._wire = service.partition("-")[0]
         self._sandbox = sandbox
         self.conn_id = f"corpus_{service.replace('-', '_')}"
-        self.comments = self._wire in ("graph", "google")
+        self.comments = not KNOWN[self._wire].bare
         self._rules: dict[str, Callable[[dict[str, Any]], None]] = {}
 
     def connection(self) -> dict[str, Any]:
-        like, extra = _CONNECTIONS[self.service]
-        connection: dict[str, Any] = copy.deepcopy(dict(self._sandbox.connections()[like]))
-        connection["extra"] = {**connection["extra"], **extra}
+        known = KNOWN[self._wire]
+        connection: dict[str, Any] = copy.deepcopy(dict(self._sandbox.connections()[known.bulk_conn_id(1)]))
+        if known.domain:
+            connection["extra"] |= {"mailbox": known.bulk_mailbox(1)}
+        if self.service == "graph-beta":
+            connection["extra"] |= {"api_version": "beta"}
         return connection
 
     def carries(self, case: Hostile) -> bool:
@@ -136,14 +131,14 @@ class SandboxMailbox:
     def lay(self, cases: Sequence[Hostile]) -> Laid:
         self._sandbox.reset()
         service = self._sandbox._server.state.services[self._wire]
-        answer = service.answer
+        respond = service.respond
 
         def hostile(call: Any) -> Any:
-            answered = answer(call)
-            answered.body = self._rewritten(answered.body)
-            return answered
+            response = respond(call)
+            response.body = self._rewritten(response.body)
+            return response
 
-        service.answer = hostile  # type: ignore[method-assign]
+        service.respond = hostile  # type: ignore[method-assign]
         self._rules, laid = {}, Laid(subjects=_subjects(cases))
         (mailbox,) = {
             row["mailbox"]
@@ -198,7 +193,7 @@ class SandboxMailbox:
         if not isinstance(value, dict):
             return value
         made = {name: self._rewritten(each) for name, each in value.items()}
-        rule = self._rules.get(str(made.get(_ID[self._wire])))
+        rule = self._rules.get(str(made.get(KNOWN[self._wire].wire.id_key)))
         if rule is not None:
             rule(made)
         return made

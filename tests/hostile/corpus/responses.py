@@ -1,7 +1,7 @@
 """
-The hostile answers: what a service, or whoever answers in its place, sends instead of what it documents.
+The hostile responses: what a service, or whoever stands in its place, sends instead of what it documents.
 
-A case says what is sent in place of the real answer, to which requests, and how often. It runs on every service that
+A case says what is sent in place of the real response, to which requests, and how often. It runs on every service that
 speaks HTTP and JSON.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from aiohttp import web
+from support.services import SERVICES
 
 EVIL = "{evil}"
 """Stands for the address of another server, which nothing may ever reach."""
@@ -26,10 +27,10 @@ EVIL = "{evil}"
 @dataclass(frozen=True)
 class Asked:
     """
-    A request, as a hostile answer may use it.
+    A request, as a hostile response may use it.
 
     :param number: how many there were before it
-    :param real: what the real service answered; None where it was not asked
+    :param real: what the real service responded; None where it was not asked
     """
 
     service: str
@@ -44,17 +45,17 @@ class Asked:
 @dataclass(frozen=True)
 class HostileResponse:
     """
-    One hostile answer.
+    One hostile response.
 
     :param name: says what is hostile in it
-    :param answer: makes it
+    :param make: makes it
     :param operations: to which requests: ``list``, ``send``, ``token``
     :param needs_real: whether the real service is asked first
     :param services: for which; all, if empty
     """
 
     name: str
-    answer: Callable[[Asked], Any]
+    make: Callable[[Asked], Any]
     operations: tuple[str, ...] = ("list", "send", "token")
     needs_real: bool = False
     services: frozenset[str] = frozenset()
@@ -68,27 +69,24 @@ def _fixed(
 ) -> Callable[[Asked], Any]:
     content = body.encode() if isinstance(body, str) else body
 
-    def answer(asked: Asked) -> web.Response:
+    def make(asked: Asked) -> web.Response:
         made = {name.replace("_", "-"): value.replace(EVIL, asked.evil) for name, value in headers.items()}
         return web.Response(status=status, body=content, headers={"Content-Type": kind, **made})
 
-    return answer
+    return make
 
 
 def _json(value: Any, status: int = 200) -> Callable[[Asked], Any]:
     return _fixed(status, json.dumps(value))
 
 
-_LOAD = {"bitrix24": {"error": "QUERY_LIMIT_EXCEEDED", "error_description": "Too many requests"}}
-
-
 def _throttled(retry_after: str | None) -> Callable[[Asked], Any]:
-    def answer(asked: Asked) -> web.Response:
+    def make(asked: Asked) -> web.Response:
         headers = {"Retry-After": retry_after} if retry_after is not None else {}
-        body = _LOAD.get(asked.service, {"error": {"code": "TooManyRequests", "message": "slow down"}})
-        return web.json_response(body, status=503 if asked.service == "bitrix24" else 429, headers=headers)
+        status, body = SERVICES[asked.service].wire.overload
+        return web.json_response(body, status=status, headers=headers)
 
-    return answer
+    return make
 
 
 def _operating(seconds: float) -> Callable[[Asked], Any]:
@@ -98,22 +96,13 @@ def _operating(seconds: float) -> Callable[[Asked], Any]:
 def _next(page: Callable[[Asked], str]) -> Callable[[Asked], Any]:
     """Return the real page with a link to another one."""
 
-    def answer(asked: Asked) -> web.Response:
+    def make(asked: Asked) -> web.Response:
         body, link = copy.deepcopy(asked.real), page(asked)
-        match asked.service:
-            case "graph" if isinstance(body, dict) and "value" in body:
-                body["@odata.nextLink"] = link
-                body.pop("@odata.deltaLink", None)
-            case "google" if isinstance(body, dict) and "items" in body:
-                body["nextPageToken"] = link
-                body.pop("nextSyncToken", None)
-            case "cronofy" if isinstance(body, dict) and "events" in body:
-                body["pages"] = {"current": 1, "total": 10**9, "next_page": link}
-            case "bitrix24" if isinstance(body, dict):
-                body |= {"next": asked.number + 1, "total": 10**9}
+        if isinstance(body, dict):
+            SERVICES[asked.service].wire.next_page(body, link, asked.number + 1)
         return web.json_response(body)
 
-    return answer
+    return make
 
 
 def _own_page(number: int | None) -> Callable[[Asked], str]:
@@ -121,7 +110,9 @@ def _own_page(number: int | None) -> Callable[[Asked], str]:
         which = asked.number if number is None else number
         address = asked.request.url
         query = {**address.query, "page_of_corpus": str(which)}
-        return f"token{which}" if asked.service == "google" else str(address.with_query(query))
+        return (
+            str(address.with_query(query)) if SERVICES[asked.service].wire.pages_by_link else f"token{which}"
+        )
 
     return page
 
@@ -129,7 +120,7 @@ def _own_page(number: int | None) -> Callable[[Asked], str]:
 def _echo(status: int, shape: str) -> Callable[[Asked], Any]:
     """Repeat the whole request, secrets and all."""
 
-    def answer(asked: Asked) -> web.Response:
+    def make(asked: Asked) -> web.Response:
         headers = "\n".join(
             f"{name}: {asked.request.headers[name]}"
             for name in sorted(asked.request.headers, key=lambda name: name != "Authorization")
@@ -159,10 +150,9 @@ def _echo(status: int, shape: str) -> Callable[[Asked], Any]:
             }
         return web.json_response(words, status=status)
 
-    return answer
+    return make
 
 
-@cache
 @cache
 def _bomb(megabytes: int, start: bytes = b'{"value": [], "items": [], "x": "') -> bytes:
     """Return gzip that grows to so many megabytes; made in pieces, as memory is measured meanwhile."""
@@ -208,7 +198,8 @@ def _many_headers(asked: Asked) -> web.Response:
     return web.Response(text="{}", headers={f"X-{number}": "a" * 100 for number in range(5_000)})
 
 
-_EVERY_LIST = ("value", "items", "events", "result", "calendars")
+_EVERY_LIST = (*(each.wire.list_key for each in SERVICES.values()), "calendars")
+_BY_LINK = frozenset(each.name for each in SERVICES.values() if each.wire.pages_by_link)
 
 
 def _lists_of(value: Any) -> Callable[[Asked], Any]:
@@ -248,35 +239,35 @@ PAGES = (
         _next(lambda asked: f"{asked.evil}/next"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse(
         "pages: on another host, without a scheme",
         _next(lambda asked: f"//{asked.evil.partition('//')[2]}/next"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse(
         "pages: behind a user that looks like the host",
         _next(lambda asked: f"http://{asked.request.host}@{asked.evil.partition('//')[2]}/next"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse(
         "pages: a file",
         _next(lambda asked: "file:///etc/passwd"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse(
         "pages: a line end",
         _next(lambda asked: f"{asked.request.url}\r\nX-Injected: 1"),
         ("list",),
         needs_real=True,
-        services=frozenset({"graph", "cronofy"}),
+        services=_BY_LINK,
     ),
     HostileResponse("pages: link as a number", _next(lambda asked: 7), ("list",), needs_real=True),  # type: ignore[arg-type, return-value]
 )
@@ -376,4 +367,4 @@ WORDS = tuple(
     }.items()
 )
 
-ANSWERS: tuple[HostileResponse, ...] = (*LOAD, *PAGES, *SIZES, *ECHOES, *REDIRECTS, *SHAPES, *WORDS)
+RESPONSES: tuple[HostileResponse, ...] = (*LOAD, *PAGES, *SIZES, *ECHOES, *REDIRECTS, *SHAPES, *WORDS)

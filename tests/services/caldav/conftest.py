@@ -14,6 +14,12 @@ from support.radicale_server import Radicale
 from support.smtp_sink import SmtpSink
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "running_cyrus" in getattr(item, "fixturenames", ()):
+            item.add_marker("cyrus")
+
+
 @pytest.fixture(autouse=True)
 def clock() -> None:
     """Time passes as it does: the servers are other processes."""

@@ -73,6 +73,7 @@ def by_dateutil(text, start, first, last):
 
 
 class TestRules:
+    @pytest.mark.slow
     @settings(max_examples=150, deadline=None)
     @given(text=rules(), start=STARTS, ahead=st.integers(-400, 20_000), days=st.integers(0, 800))
     @example("FREQ=WEEKLY;INTERVAL=2;WKST=SU;BYDAY=SU,MO;BYSETPOS=1", datetime(1999, 12, 29, 9), 3_000, 60)
