@@ -28,6 +28,7 @@ from airflow_provider_rsvp.exceptions import (
     EditConflictError,
     MalformedResponseError,
     RsvpError,
+    SendRefusedError,
     ServiceUnavailableError,
     UnclearOutcomeError,
     UnsupportedByServiceError,
@@ -340,7 +341,7 @@ class Sending:
             except EditConflictError:
                 if not left:
                     raise
-            except UnclearOutcomeError:
+            except (UnclearOutcomeError, SendRefusedError):
                 # Where the server notifies nobody, writing again does no harm.
                 if way.by_server or not left:
                     raise
