@@ -49,20 +49,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """
-    A client and the transport it speaks through; entered before use.
-
-    :param account: whose events these are, where ids of events do not say it
-    """
+    """A client and the transport it speaks through; entered before use."""
 
     client: CalendarClient
     transport: Transport
-    account: str = ""
-
-    @property
-    def place(self) -> str:
-        """Tells the events of this calendar from all others; the same through whatever connection."""
-        return f"{self.transport.place} {self.account.casefold()}"
 
 
 class CalendarHook(BaseHook, ABC):
@@ -341,7 +331,7 @@ class CalendarHook(BaseHook, ABC):
 
     def _turns(self, calendar: Calendar, options: ReplyOptions) -> AbstractAsyncContextManager[Turns]:
         return open_turns(
-            calendar.place,
+            calendar.transport.place,
             turn_timeout=options.turn_timeout,
             request_timeout=calendar.transport.request_timeout,
         )

@@ -52,10 +52,12 @@ class CalDAVHook(CalendarHook):
         root = service.at("/")
         transport = Transport(DIALECT, root, timeouts=self.timeouts)
         transport.auth = auth = _auth(fields)
+        secret = auth.secrets()[0]
         mail = fields.text("smtp_conn_id")
         client = CalDAVCalendar(
             transport,
-            marks=Marks(auth.secrets()[0], fields.login or ""),
+            account=fields.login or hashlib.sha256(secret.encode()).hexdigest(),
+            marks=Marks(secret, fields.login or ""),
             is_own_link=root.covers,
             start=urlsplit(service.base).path,
             addresses=[each.strip() for each in (fields.text("addresses") or "").split(",") if each.strip()],
@@ -63,9 +65,7 @@ class CalDAVHook(CalendarHook):
             software=Software(fields.choice("server", list(Software), Software.AUTO)),
             mailer=AirflowMailer(mail, fields.conn_id) if mail else None,
         )
-        # Each user has events of their own under the same ids.
-        whose = fields.login or hashlib.sha256(auth.secrets()[0].encode()).hexdigest()
-        return Calendar(client, transport, account=whose)
+        return Calendar(client, transport)
 
 
 def _auth(fields: Fields) -> Auth:

@@ -30,7 +30,7 @@ from airflow_provider_rsvp.services.caldav.invitations import HeldInvitation, In
 from airflow_provider_rsvp.services.caldav.itip import Mailer
 from airflow_provider_rsvp.services.caldav.lines import Document, unescaped
 from airflow_provider_rsvp.services.caldav.marks import Marks
-from airflow_provider_rsvp.services.caldav.places import EventId, below_home, path_of
+from airflow_provider_rsvp.services.caldav.places import EventId, below_home, normal, path_of
 from airflow_provider_rsvp.services.caldav.sending import Sending
 from airflow_provider_rsvp.services.caldav.store import Store
 from airflow_provider_rsvp.services.caldav.xml import (
@@ -59,6 +59,7 @@ class CalDAVCalendar(CalendarClient):
     The calendars of one user of a CalDAV server.
 
     :param exchange: carries requests to the server's host
+    :param account: whose events these are: users may have events of their own under the same ids
     :param start: the path at which the server is looked for; ``/`` for the host's own
     :param addresses: the user's own addresses, beside those that the server names
     :param calendar_id: which calendar, where a reference names none; None for the server's default
@@ -75,6 +76,7 @@ class CalDAVCalendar(CalendarClient):
         self,
         exchange: Exchange,
         *,
+        account: str,
         marks: Marks,
         is_own_link: Callable[[str], bool],
         start: str = "/",
@@ -84,6 +86,7 @@ class CalDAVCalendar(CalendarClient):
         mailer: Mailer | None = None,
     ) -> None:
         self._store = Store(exchange)
+        self._account = account.casefold()
         self._start = start
         self._addresses = tuple(addresses)
         self._calendar_id = calendar_id
@@ -92,6 +95,16 @@ class CalDAVCalendar(CalendarClient):
         self._marks = marks
         self._is_own_link = is_own_link
         self._known: Home | None = None
+
+    def turn_of(self, reference: EventReference) -> str:
+        """Return the user and the object, which a series shares with its instances: an answer writes all of it."""
+        path, _, _ = (reference.event_id or str(reference.ical_uid)).partition("#")
+        return f"{self._account} {normal(path)}"
+
+    def identity(self, invitation: Invitation) -> str:
+        """Return the event's id below the home that the server names, whichever login led there."""
+        home = self._known.path if self._known is not None else self._account
+        return f"{home}{invitation.reference.event_id}"
 
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
         """Check the form of the ids, and what no server can express."""

@@ -128,7 +128,9 @@ EACH = pytest.mark.parametrize("doing", DOINGS, ids=lambda doing: doing.__name__
 
 
 def client_of(server):
-    return CalDAVCalendar(server, marks=Marks("a password", "alice"), is_own_link=lambda _: False)
+    return CalDAVCalendar(
+        server, account="alice", marks=Marks("a password", "alice"), is_own_link=lambda _: False
+    )
 
 
 def carry_out(doing, server):
