@@ -211,7 +211,8 @@ class GoogleCalendar(CalendarClient):
 
     def turn_of(self, reference: EventReference) -> str:
         """Return the mailbox and the event's id, which is the same in all mailboxes; an instance has its own."""
-        return f"{(reference.mailbox or '').casefold()} {reference.event_id or super().turn_of(reference)}"
+        mailbox = reference.mailbox or self._mailbox or ""
+        return f"{mailbox.casefold()} {reference.event_id or super().turn_of(reference)}"
 
     def identity(self, invitation: Invitation) -> str:
         """Return who is invited, in Google's own spelling, and the event's id."""
