@@ -169,15 +169,23 @@ def against_reply(invitation: Invitation, reply: Reply, scope: Scope) -> Iterato
         )
 
 
-def against_plan(planned: Invitation, invitation: Invitation) -> Iterator[Reason]:
-    """Yield in what an invitation is not as it was when the reply to it was planned, of what a person is shown."""
+def against_plan(
+    planned: Invitation, invitation: Invitation, series_status: ParticipationStatus | None = None
+) -> Iterator[Reason]:
+    """
+    Yield in what an invitation is not as it was when the reply to it was planned, of what a person is shown.
+
+    :param series_status: the status that the same task gave to the event's series, which may show at the event
+    """
 
     def changed(sentence: str) -> Reason:
         return Reason(NotAsPlannedError, "", sentence)
 
     if invitation.is_cancelled and not planned.is_cancelled:
         yield changed("The organizer cancelled it since the reply was planned.")
-    if invitation.status is not planned.status:
+    if invitation.status is not planned.status and (
+        series_status is None or invitation.status is not series_status
+    ):
         yield changed(
             f"It was answered by hand since the reply was planned: it was {planned.status or 'not shown'} and "
             f"is {invitation.status or 'not shown'} now."

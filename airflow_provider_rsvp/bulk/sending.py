@@ -33,6 +33,7 @@ from airflow_provider_rsvp.model import (
     Outcome,
     ParticipationStatus,
     Result,
+    Scope,
     TimeRange,
 )
 from airflow_provider_rsvp.plans.plain import time_range_from_plain
@@ -75,7 +76,8 @@ async def send_replies(
     Answer many invitations, and say of each what became of it, in the order of the replies.
 
     An invitation that is gone, moved, cancelled or answered by hand since its reply was planned is skipped, and so is
-    the second of two replies to the same event.
+    the second of two replies to the same event. A series is answered before its instances, so that the reply to an
+    instance counts for it, and the reply to the series for all others.
 
     :param memory: what the task's earlier tries noted; what they settled is not touched again
     :param turns: whose turn it is to answer an event; by default, turns are taken within this process
@@ -115,6 +117,8 @@ class _Sender:
         self._claims = claims
         self._progress = progress
         self._lines: dict[str, ReportLine] = {}
+        self._series: dict[tuple[str, str], ParticipationStatus] = {}
+        """What the series were answered, by their mailboxes and ids."""
         self._broken: RsvpError | None = None
 
     async def send(self, replies: Sequence[PlannedReply]) -> list[ReportLine]:
@@ -132,13 +136,18 @@ class _Sender:
         return [self._lines[each.key] for each in replies]
 
     async def _answer_calendar(self, replies: list[PlannedReply], at_once: asyncio.Semaphore) -> None:
+        async with at_once:
+            for scope in (Scope.SERIES, Scope.INSTANCE):
+                await self._answer_in_chunks([each for each in replies if each.scope is scope])
+
+    async def _answer_in_chunks(self, replies: list[PlannedReply]) -> None:
         capabilities = self._client.capabilities
         batched = capabilities.batch_size > 1
         # The replies to many mailboxes fill the batches together.
         alone = batched and not capabilities.mailboxes
         size = max(_CHUNK, _BATCHES * capabilities.batch_size) if alone else _CHUNK
         places = asyncio.Semaphore(_OVERLAPPING if batched else 1)
-        async with at_once, asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as group:
             for chunk in _chunks(replies, size):
                 await places.acquire()
                 if self._broken is not None:
@@ -206,6 +215,7 @@ class _Sender:
         self._settle(each, line)
 
     async def _outcome(self, each: PlannedReply, calendar: ListedCalendar, turn: Turn | None) -> ReportLine:
+        series_status = self._series.get(_series_of(each)) if each.scope is Scope.INSTANCE else None
         try:
             outcome = await set_participation_status(
                 calendar,
@@ -214,6 +224,7 @@ class _Sender:
                 scope=each.scope,
                 options=self._options,
                 planned=each.planned,
+                series_status=series_status,
                 memory=self._memory,
                 key=each.key,
                 turns=self._turns,
@@ -244,10 +255,17 @@ class _Sender:
                     "been sent; the next try looks first."
                 ),
             )
-        return self._line(each, outcome if each.planned is None else _sharing(outcome, each.planned))
+        if each.planned is None:
+            return self._line(each, outcome)
+        if outcome.result is Result.REPLIED and series_status is not None and outcome.before is series_status:
+            # Who undoes both goes back to what stood before the series was answered.
+            outcome = replace(outcome, before=each.planned.status)
+        return self._line(each, _sharing(outcome, each.planned))
 
     def _settle(self, each: PlannedReply, line: ReportLine) -> None:
         self._lines[each.key] = line
+        if each.scope is Scope.SERIES and line.outcome.result in (Result.REPLIED, Result.UNCHANGED):
+            self._series[_series_of(each)] = each.reply.status
         self._progress(line)
 
     def _line(
@@ -307,6 +325,12 @@ class _Sender:
 async def _release_when(event: asyncio.Event, places: asyncio.Semaphore) -> None:
     await event.wait()
     places.release()
+
+
+def _series_of(each: PlannedReply) -> tuple[str, str]:
+    """Return the mailbox and the id of the series that a reply is for, or that its instance belongs to."""
+    series_id = each.planned.series_id if each.planned is not None else None
+    return (each.reference.mailbox or "").casefold(), series_id or str(each.reference.event_id)
 
 
 def _sharing(outcome: Outcome, planned: Invitation) -> Outcome:

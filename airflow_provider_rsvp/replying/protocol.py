@@ -94,6 +94,7 @@ async def set_participation_status(
     scope: Scope = Scope.INSTANCE,
     options: ReplyOptions | None = None,
     planned: Invitation | None = None,
+    series_status: ParticipationStatus | None = None,
     memory: ReplyMemory | None = None,
     key: str = "reply",
     turns: Turns | None = None,
@@ -105,6 +106,7 @@ async def set_participation_status(
 
     :param planned: the invitation as it was when the reply was chosen; if it is another now, nothing is sent, unless
         ``options.force``
+    :param series_status: the status that the same task gave to the event's series, which may show at the event
     :param memory: what the task's earlier tries noted
     :param key: under which the memory keeps this reply
     :param turns: whose turn it is to answer; by default, turns are taken within this process
@@ -120,7 +122,7 @@ async def set_participation_status(
     if options.degrade:
         reply = proposal_as_comment(client.capabilities, asked)
     check_request(client, reference, reply, scope)
-    protocol = _Protocol(client, reply, options, memory or NoMemory(), key, steps_at)
+    protocol = _Protocol(client, reply, options, memory or NoMemory(), key, series_status, steps_at)
     turns = turns or Turns(client.service, [ProcessReach()])
     outcome = await protocol.run(reference, scope, planned, turns, turn)
     if reply is asked or outcome.result is not Result.REPLIED:
@@ -139,6 +141,7 @@ class _Protocol:
         options: ReplyOptions,
         memory: ReplyMemory,
         key: str,
+        series_status: ParticipationStatus | None,
         steps_at: int,
     ) -> None:
         self._client = client
@@ -146,6 +149,7 @@ class _Protocol:
         self._options = options
         self._memory = memory
         self._key = key
+        self._series_status = series_status
         self._steps_at = steps_at
         self._found: EventReference | None = None
         """How the event is named on its calendar."""
@@ -239,7 +243,7 @@ class _Protocol:
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
         if planned is not None and not force:
-            check(against_plan(planned, invitation))
+            check(against_plan(planned, invitation, self._series_status))
         check(against_event(invitation))
         check(against_reply(invitation, self._reply, scope))
         if self._options.dry_run:
