@@ -221,7 +221,7 @@ def unauthorized(response: Response) -> bool:
 
 
 def refused_for_load(response: Response) -> bool:
-    """Return whether the request was refused because of load, so that it had no effect."""
+    """Return whether the service asks for fewer requests; what it refused may have taken effect all the same."""
     return response.status == 429 or (response.status == 503 and _stated_wait(response) is not None)
 
 
@@ -250,7 +250,7 @@ class Dialect:
     :param service: the service's name for a person
     :param limits: its documented limits
     :param token_refused: whether a response calls for a new access token
-    :param refused_for_load: whether a response says "too many requests", so that nothing was done
+    :param refused_for_load: whether a response says "too many requests"
     :param pause: the seconds the service asks us to wait; None where it does not say
     :param batching: how it takes several requests in one; None where it does not
     """
