@@ -248,20 +248,18 @@ class SendRepliesOperator(AuthorsTemplates):
         claims: Claims = {}
 
         async def send_all() -> list[list[ReportLine]]:
-            async with asyncio.TaskGroup() as group:
-                tasks = [
-                    group.create_task(
-                        hook.asend_replies(
-                            asked,
-                            options=options,
-                            memory=task_memory(context, hook.conn_id),
-                            claims=claims,
-                            progress=progress,
-                        )
+            return await asyncio.gather(
+                *(
+                    hook.asend_replies(
+                        asked,
+                        options=options,
+                        memory=task_memory(context, hook.conn_id),
+                        claims=claims,
+                        progress=progress,
                     )
                     for hook, asked in checked
-                ]
-            return [task.result() for task in tasks]
+                )
+            )
 
         lines = tuple(line for each in asyncio.run(send_all()) for line in each)
         if not options.dry_run:

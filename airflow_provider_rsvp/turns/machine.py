@@ -35,37 +35,32 @@ class MachineReach:
 
     :param folder: where the locks live; is made if it is not there. All who are to take turns must be able to write
         there, and it must be on a disk of this machine
+    :raises ConfigurationError: the folder cannot be used
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self._folder = Path(folder)
+        self._locks, self._cards = (_open(Path(folder), name) for name in (_LOCKS, _CARDS))
 
     async def take(self, names: Sequence[str], holder: str) -> set[str]:
-        """
-        Take the turns that are free.
-
-        :raises ConfigurationError: the folder cannot be used
-        """
-        locks = self._open(_LOCKS)
-        free = {name for name in names if _try_lock(locks, name)}
+        """Take the turns that are free."""
+        free = {name for name in names if _try_lock(self._locks, name)}
         if free:
             card = f"{os.getpid()} {holder}".encode()[:_CARD].ljust(_CARD)
-            os.pwrite(self._open(_CARDS), card, _card_of(os.getpid()))
+            os.pwrite(self._cards, card, _card_of(os.getpid()))
         return free
 
     async def give_back(self, names: Collection[str]) -> None:
         """Give back turns."""
-        locks = self._open(_LOCKS)
         for name in names:
-            fcntl.lockf(locks, fcntl.LOCK_UN, 1, _place(name))
+            fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, _place(name))
 
     async def holder(self, name: str) -> str | None:
         """Return who has a turn, as its process last said."""
         asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, _place(name), 1, 0)
-        kind, _, _, _, process = struct.unpack(_FLOCK, fcntl.fcntl(self._open(_LOCKS), fcntl.F_GETLK, asked))
+        kind, _, _, _, process = struct.unpack(_FLOCK, fcntl.fcntl(self._locks, fcntl.F_GETLK, asked))
         if kind == fcntl.F_UNLCK:
             return None
-        card = os.pread(self._open(_CARDS), _CARD, _card_of(process)).decode(errors="replace")
+        card = os.pread(self._cards, _CARD, _card_of(process)).decode(errors="replace")
         whose, _, holder = card.partition(" ")
         return holder.strip() if whose == str(process) else f"process {process}"
 
@@ -73,24 +68,25 @@ class MachineReach:
         """Return None: it lasts as long as the process."""
         return None
 
-    def _open(self, name: str) -> int:
-        path = self._folder / name
-        with _lock:
-            file = _files.get(path)
-            if file is None:
-                try:
-                    self._folder.mkdir(parents=True, exist_ok=True)
-                    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-                    # Tasks may run as other users (``run_as_user``).
-                    with suppress(PermissionError):
-                        os.fchmod(file, 0o666)
-                except OSError as error:
-                    raise ConfigurationError(
-                        f"[rsvp] turns_folder: {str(self._folder)!r} cannot be used ({error.strerror}). Name a folder "
-                        "that all Airflow processes of this machine can write to."
-                    ) from None
-                _files[path] = file
-        return file
+
+def _open(folder: Path, name: str) -> int:
+    path = folder / name
+    with _lock:
+        file = _files.get(path)
+        if file is None:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+                # Tasks may run as other users (``run_as_user``).
+                with suppress(PermissionError):
+                    os.fchmod(file, 0o666)
+            except OSError as error:
+                raise ConfigurationError(
+                    f"[rsvp] turns_folder: {str(folder)!r} cannot be used ({error.strerror}). Name a folder that all "
+                    "Airflow processes of this machine can write to."
+                ) from None
+            _files[path] = file
+    return file
 
 
 def _card_of(process: int) -> int:
