@@ -9,6 +9,7 @@ import pytest
 from support.bulk import Task, counts
 from support.caldav_connections import set_connection
 from support.cyrus_server import ALICE, partstats
+from support.replies import reply
 
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply
@@ -116,3 +117,13 @@ def test_a_series_is_answered_before_its_instance(radicale, sink, uid):
     assert counts(report) == {"replied": 2}
     assert partstats(radicale.get(uid), ALICE) == ["accepted", "declined"]
     assert [letter["Subject"].partition(":")[0] for letter in sink.letters] == ["Accepted", "Declined"]
+
+
+def test_a_forced_answer_is_written_over_no_version_that_was_not_seen(radicale, radicale_proxy, uid):
+    radicale.invite(uid)
+    for force in (False, True):
+        radicale_proxy.faults()
+        reply("caldav_plain", "accepted", notify_organizer=False, force=force, **name_by_id(uid))
+
+        (request,) = radicale_proxy.of("send")
+        assert request.headers["If-Match"].startswith('"')
