@@ -34,6 +34,7 @@ from airflow_provider_rsvp.model import (
     Outcome,
     ParticipationStatus,
     Result,
+    Scope,
     TimeRange,
 )
 from airflow_provider_rsvp.plans.plain import time_range_from_plain
@@ -177,18 +178,22 @@ class _Sender:
     async def _answer_all(
         self, chunk: Sequence[PlannedReply], had: Mapping[str, Turn], all_sent: asyncio.Event
     ) -> None:
-        together = [each for each in chunk if each.key in had]
-        async with asyncio.TaskGroup() as group:
+        together = [each for each in chunk if each.key in had and _is_listed(each)]
+        alone = [each for each in chunk if each.key in had and not _is_listed(each)]
+        async with asyncio.TaskGroup() as waiting:
             for each in chunk:
                 if each.key not in had:
-                    group.create_task(self._answer(each, self._calendar([each], asyncio.Event()), None))
-            if together:
-                calendar = self._calendar(together, all_sent)
-                await calendar.look()
-                for each in together:
+                    waiting.create_task(self._answer(each, self._calendar([each], asyncio.Event()), None))
+            async with asyncio.TaskGroup() as group:
+                for each in alone:
+                    calendar = self._calendar([each], asyncio.Event())
                     group.create_task(self._answer(each, calendar, had[each.key]))
-            else:
-                all_sent.set()
+                if together:
+                    calendar = self._calendar(together, all_sent)
+                    await calendar.look()
+                    for each in together:
+                        group.create_task(self._answer(each, calendar, had[each.key]))
+            all_sent.set()
 
     def _calendar(self, replies: Sequence[PlannedReply], all_sent: asyncio.Event) -> ListedCalendar:
         return ListedCalendar(self._client, replies, self._claims, self._turns, self._conn_id, all_sent)
@@ -309,6 +314,15 @@ class _Sender:
             detail=note["detail"],
             link=planned.link if planned else None,
         )
+
+
+def _is_listed(each: PlannedReply) -> bool:
+    """
+    Return whether a listing shows what a reply is for, so that it can be looked at and read back with others.
+
+    A reply to a series has to find the series first, whose turn may be another's: nobody else is to wait for that.
+    """
+    return each.planned is not None and each.scope is Scope.INSTANCE
 
 
 async def _release_when(event: asyncio.Event, places: asyncio.Semaphore) -> None:

@@ -403,8 +403,7 @@ def _hook(conn_id: str, connection: Connection, options: dict[str, Any]) -> Cale
     if not isinstance(hook, CalendarHook):
         raise ConfigurationError(
             f"Connection {conn_id!r} is of type {connection.conn_type!r}, which answers no calendar invitations. "
-            "Use a connection of a calendar type, such as cronofy, bitrix24, msgraph_calendar, google_calendar or "
-            "caldav; `airflow providers hooks` lists those that work here."
+            "Use a connection of one of the calendar types; `airflow providers hooks` lists those that work here."
         )
     return hook
 

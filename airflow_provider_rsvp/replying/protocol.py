@@ -245,7 +245,14 @@ class _Protocol:
             check(against_event(invitation))
         stands = invitation.status is self._reply.status and not self._comment_differs(invitation)
         if stands and self._refusal is not None:
-            return self._shown_after_all(invitation, self._refusal)
+            if self._before is not self._reply.status:
+                return self._shown_after_all(invitation, self._refusal)
+            if isinstance(self._refusal, SendRefusedError):
+                # It stood before, so that it stands now proves nothing, and it may have been sent.
+                raise UnclearOutcomeError(
+                    f"{self._refusal} The status stood before, so reading back cannot tell whether the reply was sent "
+                    "again. Look at the organizer's side."
+                )
         if stands and intent is not None:
             return self._sent_earlier(invitation, intent)
         if stands and (self._memory.retried or not force):
@@ -453,7 +460,7 @@ class _Protocol:
             before=self._before,
             after=invitation.status,
             notified=None,
-            verified=self._before is not self._reply.status,
+            verified=True,
             detail=f"The service refused '{self._reply.status}' {how}, and shows it now. Whether this reply told the "
             "organizer is not known.",
         )

@@ -10,7 +10,7 @@ from airflow.sdk import Connection
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.certificates import key_and_certificate
 from support.replies import reply
-from support.services import CONN_TYPES, SERVICES
+from support.services import SERVICES
 
 from airflow_provider_rsvp.exceptions import ConfigurationError, CredentialsError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
@@ -723,7 +723,7 @@ class TestAnotherType:
     def test_one_that_answers_no_invitations(self, connection):
         with pytest.raises(
             ConfigurationError,
-            match=rf"'changed' is of type 'http'.*{CONN_TYPES}",
+            match=r"'changed' is of type 'http'.*`airflow providers hooks` lists",
         ):
             get_calendar_hook(connection("http", host="host.example"))
 

@@ -45,7 +45,7 @@ from airflow_provider_rsvp.model import (
     Sensitivity,
 )
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
-from airflow_provider_rsvp.replying import set_participation_status
+from airflow_provider_rsvp.replying import ReplyOptions, set_participation_status
 from airflow_provider_rsvp.sandbox.google import ids, seed
 from airflow_provider_rsvp.services.client import Window
 from airflow_provider_rsvp.services.google_calendar import DIALECT
@@ -413,6 +413,15 @@ class TestAVersionThatChangedMeanwhile:
             self.run(sandbox, changes)
         assert [request["status"] for request in sent(sandbox)] == [412] * 3
         assert {mail["attendee"] for mail in sandbox.mail()} == {CAROL}
+
+    def test_is_answered_in_its_new_version_with_force_too(self, sandbox):
+        reply(SIGNED_IN, "accepted", event_id=event_id("release"))
+        outcome = self.run(
+            sandbox, [self.other_answers(sandbox, "declined")], options=ReplyOptions(force=True)
+        )
+        assert outcome.result is Result.REPLIED
+        assert [request["status"] for request in sent(sandbox)] == [200, 412, 200]
+        assert [mail["status"] for mail in sandbox.mail() if mail["attendee"] == ALICE] == ["accepted"] * 2
 
     def test_leaves_no_note_of_a_reply_behind(self, sandbox):
         sandbox.faults([{"operation": "send", "kind": "status", "status": 412, "times": None}])

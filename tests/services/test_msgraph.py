@@ -576,3 +576,22 @@ def test_the_link_opens_the_event_in_outlook(sandbox):
 def path_id(request):
     """The event's id in the address of an action, as it was sent."""
     return request["path"].split("/")[-2]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_forced_reply_that_is_refused_for_load_is_not_sent_again(sandbox, when):
+    """The status stood before, so that a look cannot tell whether it was sent."""
+    reply(SIGNED_IN, "accepted", event_id=event_id("release"))
+    sandbox.faults([{"operation": "send", "kind": "status", "status": 429, "when": when}])
+    with pytest.raises(UnclearOutcomeError, match="reading back cannot tell"):
+        reply(SIGNED_IN, "accepted", event_id=event_id("release"), force=True)
+    assert len(sandbox.mail()) == (1 if when == "before" else 2)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_reply_that_is_refused_for_load_is_sent_again_only_after_a_look(sandbox, when):
+    sandbox.faults([{"operation": "send", "kind": "status", "status": 429, "when": when}])
+    outcome = reply(SIGNED_IN, "accepted", event_id=event_id("release"))
+    assert outcome.result is Result.REPLIED
+    assert outcome.organizer_notified is (True if when == "before" else None)
+    assert len(sandbox.mail()) == 1

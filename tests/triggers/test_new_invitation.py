@@ -209,7 +209,7 @@ class TestFires:
         assert len(events) == 1
 
     def test_for_my_own_answer_if_answered_ones_are_asked_for(self, service, sandbox):
-        conn_id, mailbox = SERVICES[service]
+        conn_id, mailbox = SERVICES[service].static, SERVICES[service].mailbox
         event_id = sandbox.event_id(service, "release", mailbox)
         with watching(trigger(conn_id, answered=True)) as events:
             wait_for(lambda: events)

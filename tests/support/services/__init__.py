@@ -12,8 +12,6 @@ SERVICES: dict[str, Service] = {each.name: each for each in (CRONOFY, BITRIX24, 
 """By the name that the sandbox has for them. CalDAV is not among them: it runs on servers of its own."""
 TOKEN_FIELDS = {conn_id: field for each in SERVICES.values() for conn_id, field in each.token_fields.items()}
 """The connections that ask for tokens, each with the field that says where."""
-CONN_TYPES = f"{', '.join(each.hook.conn_type for each in SERVICES.values())} or caldav"
-"""The types of connections, as messages list them."""
 
 
 def service_of(conn_id: str) -> Service:
