@@ -25,6 +25,7 @@ from airflow_provider_rsvp.exceptions import (
     NotAsPlannedError,
     RsvpError,
     SameEventError,
+    ThrottledError,
     UnclearOutcomeError,
     UntrustedHostError,
 )
@@ -292,7 +293,13 @@ class _Sender:
 
     def _failed(self, each: PlannedReply, error: RsvpError, prefix: str = "") -> ReportLine:
         detail = f"{prefix}{type(error).__name__}: {error}"
-        return self._line(each, self._without_effect(each, Result.FAILED, detail), error=error)
+        outcome = self._without_effect(each, Result.FAILED, detail)
+        if (
+            isinstance(error, UnclearOutcomeError | ThrottledError)
+            or self._memory.intent(each.key) is not None
+        ):
+            outcome = replace(outcome, organizer_notified=None)
+        return self._line(each, outcome, error=error)
 
     def _without_effect(self, each: PlannedReply, result: Result, detail: str) -> Outcome:
         planned = each.planned

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-import pendulum
-
 from airflow_provider_rsvp.model import ParticipationStatus
-from airflow_provider_rsvp.times import parse_instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +18,12 @@ class Intent:
 
     status: ParticipationStatus
     before: ParticipationStatus | None
-    noted_at: pendulum.DateTime
 
     def to_plain(self) -> dict[str, Any]:
         """Return the intent as JSON-plain values."""
         return {
             "status": self.status.value,
             "before": self.before.value if self.before else None,
-            "noted_at": self.noted_at.isoformat(),
         }
 
     @classmethod
@@ -38,7 +33,6 @@ class Intent:
         return cls(
             status=ParticipationStatus(plain["status"]),
             before=ParticipationStatus(before) if before else None,
-            noted_at=parse_instant(plain["noted_at"], field="noted_at"),
         )
 
 

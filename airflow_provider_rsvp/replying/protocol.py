@@ -6,6 +6,7 @@ The reply protocol: one reply, provably.
     take the turn for the event, however it is named; keep it until the outcome is settled
     observe ─ gone, and this task was about to decline it ─────► replied, not verified
         │─── already so ───────────────────────────────────────► unchanged
+        │─── answered otherwise since this task may have sent ─► unclear
         │─── not allowed ──────────────────────────────────────► permanent error
         ▼
     note the intent ─► send once ─► settled ─► read back ──────► replied
@@ -156,6 +157,8 @@ class _Protocol:
         self._before: ParticipationStatus | None = None
         self._refusal: RsvpError | None = None
         """Why the service refused what was sent last."""
+        self._waited = False
+        """Whether it was waited for what an earlier try sent."""
 
     async def run(
         self,
@@ -198,6 +201,15 @@ class _Protocol:
                 return self._gone_before(reference, error)
             self._found = invitation.reference
             own = turns.name(self._client.turn_of(invitation.reference)) == turn.name
+            intent = self._noted_intent()
+            if own and intent is not None and self._may_come_yet(invitation, intent):
+                log.log(self._steps_at, "An earlier try was about to send it; looking whether it shows.")
+                self._waited = True
+                seen = await self._seen(invitation)
+                if seen is not None:
+                    return self._sent_earlier(invitation, intent, seen)
+                # Reading back may have failed, or somebody may have answered meanwhile.
+                continue
             try:
                 return await self._answer(invitation, scope, planned, turn, own)
             except EditConflictError as error:
@@ -249,6 +261,7 @@ class _Protocol:
             return self._sent_earlier(invitation, intent)
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
+        self._check_not_overridden(invitation, intent)
         if planned is not None and not force:
             check(against_plan(planned, invitation, self._series_status))
         check(against_event(invitation))
@@ -257,21 +270,18 @@ class _Protocol:
             return self._not_sent(invitation)
         if not own:
             return None
-        may_show = intent is not None and self._refusal is None and self._may_still_show(intent)
-        if intent is not None and may_show and invitation.status is not self._reply.status:
-            log.log(self._steps_at, "An earlier try was about to send it; looking whether it shows.")
-            seen = await self._seen(invitation)
-            if seen is not None:
-                return self._sent_earlier(invitation, intent, seen)
         return await self._send(invitation, intent, turn)
 
     def _noted_intent(self) -> Intent | None:
+        """Return what this task, in this try or an earlier one, may have sent."""
         intent = self._memory.intent(self._key)
+        if intent is None and isinstance(self._refusal, SendRefusedError):
+            return Intent(self._reply.status, self._before)
         return intent if intent is not None and intent.status is self._reply.status else None
 
     async def _send(self, invitation: Invitation, earlier: Intent | None, turn: Turn) -> Outcome:
         self._before = invitation.status
-        intent = Intent(self._reply.status, invitation.status, pendulum.now(UTC))
+        intent = Intent(self._reply.status, invitation.status)
         await self._memory.note_intent(self._key, intent)
         log.log(self._steps_at, "Sending '%s' for %r.", self._reply.status, invitation.subject)
         try:
@@ -377,7 +387,11 @@ class _Protocol:
     def _gone_before(self, reference: EventReference, error: EventNotFoundError) -> Outcome:
         intent = self._noted_intent()
         if self._reply.status is not ParticipationStatus.DECLINED:
-            raise error
+            if intent is None:
+                raise error
+            raise UnclearOutcomeError(
+                f"{error} This task may have sent '{intent.status}' before it went. Look at the organizer's side."
+            )
         if intent is None:
             if self._memory.retried:
                 raise EventNotFoundError(
@@ -397,8 +411,23 @@ class _Protocol:
             "deleted by somebody else. Whether the organizer was told is not known.",
         )
 
-    def _may_still_show(self, intent: Intent) -> bool:
-        return pendulum.now(UTC) < intent.noted_at.add(seconds=self._options.settle_timeout)
+    def _may_come_yet(self, invitation: Invitation, intent: Intent) -> bool:
+        """Whether what an earlier try sent may be on its way still: that try may have ended in the middle of it."""
+        over = self._waited or self._refusal is not None or self._options.dry_run
+        return not over and invitation.status is intent.before is not self._reply.status
+
+    def _check_not_overridden(self, invitation: Invitation, intent: Intent | None) -> None:
+        """
+        Check that nobody has answered otherwise since this task may have sent the reply.
+
+        :raises UnclearOutcomeError: somebody has, so that the status cannot tell whether it was sent
+        """
+        if intent is not None and invitation.status not in (intent.before, intent.status):
+            raise UnclearOutcomeError(
+                f"This task may have sent '{intent.status}' before, and somebody has answered otherwise since: it was "
+                f"{intent.before or 'not shown'} and is {invitation.status or 'not shown'} now. Nothing more is sent. "
+                "Look at the organizer's side."
+            )
 
     def _sent_earlier(self, invitation: Invitation, intent: Intent, seen: _Seen | None = None) -> Outcome:
         if intent.before is self._reply.status:
