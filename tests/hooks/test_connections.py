@@ -44,7 +44,7 @@ def built(conn_id):
 
 def base(conn_id):
     """The address that requests of the connection go below."""
-    return built(conn_id).transport._origin.base
+    return built(conn_id).transport.origin.base
 
 
 def press_test(conn_id):
@@ -81,9 +81,9 @@ class TestWaysToWriteOne:
 
         calendar = built("changed")
 
-        assert calendar.transport._origin.base == "https://api-de.cronofy.com/"
+        assert calendar.transport.origin.base == "https://api-de.cronofy.com/"
         assert calendar.transport.auth.secrets() == ("tok/en-0123",)
-        assert calendar.client._calendar_id == "cal_1"
+        assert calendar.client.calendar_id == "cal_1"
 
     @pytest.mark.parametrize(
         ("uri", "address"),
@@ -200,7 +200,7 @@ class TestWhereTheyLead:
                 api_version=version,
             )
         )
-        assert calendar.transport._origin.base == f"https://{host}/{version or 'v1.0'}/"
+        assert calendar.transport.origin.base == f"https://{host}/{version or 'v1.0'}/"
         assert (
             calendar.transport.token_address(token_request("t", {})) == f"https://{login}/t/oauth2/v2.0/token"
         )
@@ -229,11 +229,11 @@ class TestWhereTheyLead:
     )
     def test_a_portals_plan_may_allow_more(self, connection, values, burst, per_second):
         calendar = built(connection("bitrix24", **PLAIN["bitrix24"], **values))
-        assert calendar.transport._dialect.limits.buckets == (Bucket(burst, per_second),)
+        assert calendar.transport.dialect.limits.buckets == (Bucket(burst, per_second),)
 
     def test_googles_addresses(self, connection):
         calendar = built(connection("google_calendar", login="id", password=SECRET, refresh_token="r-0123"))
-        assert calendar.transport._origin.base == "https://www.googleapis.com/calendar/v3/"
+        assert calendar.transport.origin.base == "https://www.googleapis.com/calendar/v3/"
         address = calendar.transport.token_address(google_calendar.token_request({}))
         assert address == "https://oauth2.googleapis.com/token"
 
@@ -241,7 +241,7 @@ class TestWhereTheyLead:
         conn_id = connection(
             "bitrix24", host="portal.example", client_id="c", client_secret=SECRET, refresh_token="r-0123"
         )
-        token_origin = built(conn_id).transport._token_origin
+        token_origin = built(conn_id).transport.token_origin
         assert token_origin.base == "https://oauth.bitrix.info/oauth/token/"
 
 

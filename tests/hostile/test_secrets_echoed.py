@@ -494,7 +494,7 @@ def test_the_tokens_of_one_connection_go_to_no_other_host(
         hook.get_invitation(EventReference(event_id=sandbox.event_id(service, "planning")))
     granted = {
         secret
-        for grant in tokens._GRANTS.values()
+        for grant in tokens.kept_grants().values()
         for secret in (grant.access_token, grant.refresh_token)
         if secret and secret != str(sandbox.connections()[conn_id]["extra"].get("refresh_token"))
     }
@@ -575,10 +575,10 @@ def test_a_service_accounts_token_is_for_one_mailbox_and_scope(
         key = json.loads(extra["service_account_key"])
         changes = {"service_account_key": json.dumps({**key, "private_key_id": "another"})}
     get_calendar_hook("google_calendar_default").test_connection()
-    before = set(tokens._GRANTS)
+    before = set(tokens.kept_grants())
 
     get_calendar_hook(connect("google_calendar_default", **changes)).test_connection()
 
     asked = [request for request in sandbox.requests() if request["operation"] == "token"]
     assert len(asked) == 2
-    assert before <= set(tokens._GRANTS)
+    assert before <= set(tokens.kept_grants())

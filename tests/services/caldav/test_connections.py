@@ -60,8 +60,8 @@ def test_the_connection_alone_says_which_hook_it_is(connect):
 )
 def test_a_host_or_a_whole_address_may_be_given(connect, host, base, start):
     calendar = built(connect(host))
-    assert calendar.transport._origin.base == base
-    assert calendar.client._start == start
+    assert calendar.transport.origin.base == base
+    assert calendar.client.start == start
 
 
 def test_an_access_token_stands_in_for_a_password(radicale_proxy, connect):
@@ -73,7 +73,7 @@ def test_an_access_token_stands_in_for_a_password(radicale_proxy, connect):
 
 def test_own_addresses_may_be_several(connect):
     client = built(connect("calendar.example", addresses=" a@x.example, mailto:b@x.example ,,")).client
-    assert client._addresses == ("a@x.example", "mailto:b@x.example")
+    assert client.addresses == ("a@x.example", "mailto:b@x.example")
 
 
 def test_a_missing_library_is_named_with_how_to_get_it(connect, monkeypatch):
