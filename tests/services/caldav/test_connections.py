@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 from support.caldav_connections import MAIL_PASSWORD
+from support.connections import built
 from support.cyrus_server import PASSWORD
 from support.fault_matrix import StateStore
 
 from airflow_provider_rsvp.exceptions import ConfigurationError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.hooks.caldav import CalDAVHook
-from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.services import caldav
 
@@ -31,11 +31,6 @@ FAULTS = [
     ),
     {"kind": "status", "status": 403, "body": f"<error xmlns='DAV:'><{PASSWORD}/>{PASSWORD}</error>"},
 ]
-
-
-def built(conn_id):
-    hook = get_calendar_hook(conn_id)
-    return hook.build(Fields(hook.get_connection(conn_id), hook.conn_type))
 
 
 def press_test(conn_id, request_timeout=20.0):
