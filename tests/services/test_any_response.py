@@ -11,11 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from support.services import SERVICES
 
-from airflow_provider_rsvp.exceptions import (
-    MalformedResponseError,
-    PassingError,
-    RsvpError,
-)
+from airflow_provider_rsvp.exceptions import MalformedResponseError, PassingError, RsvpError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result, Scope

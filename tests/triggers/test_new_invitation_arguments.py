@@ -9,14 +9,9 @@ import pytest
 from airflow.executors.workloads import RunTrigger
 from airflow.jobs.triggerer_job_runner import TriggerRunner
 from airflow.models.trigger import Trigger
-from support.new_invitations import (
-    GRAPH,
-    trigger,
-)
+from support.new_invitations import GRAPH, trigger
 
-from airflow_provider_rsvp.exceptions import (
-    InvalidInputError,
-)
+from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.triggers.new_invitation import NewInvitationTrigger
 
 MISTAKES = pytest.mark.parametrize(

@@ -18,10 +18,7 @@ from support.new_invitations import (
     watching,
 )
 
-from airflow_provider_rsvp.exceptions import (
-    CredentialsError,
-    ServiceUnavailableError,
-)
+from airflow_provider_rsvp.exceptions import CredentialsError, ServiceUnavailableError
 from airflow_provider_rsvp.services.client import Changes
 from airflow_provider_rsvp.triggers.announcing import ConfirmedPolls, Poll, unconfirmed_polls
 from airflow_provider_rsvp.triggers.reading import WatchedCalendar, retry_forever

@@ -17,13 +17,7 @@ import pytest
 from support.bulk import Task
 from support.certificates import key_and_certificate
 from support.raw_server import RawServer, Received, response
-from support.secrets_said import (
-    Ear,
-    assert_none_shows,
-    everything_said,
-    fields_of,
-    sent_secrets,
-)
+from support.secrets_said import Ear, assert_none_shows, everything_said, fields_of, sent_secrets
 from support.services import TOKEN_FIELDS, service_of
 
 from airflow_provider_rsvp.exceptions import RsvpError

@@ -9,9 +9,7 @@ from urllib.parse import unquote_plus
 
 import pytest
 from support.raw_server import RawServer, response
-from support.secrets_said import (
-    everything_said,
-)
+from support.secrets_said import everything_said
 from support.services import SERVICES, TOKEN_FIELDS, service_of
 
 from airflow_provider_rsvp.exceptions import CredentialsError
@@ -23,9 +21,6 @@ from airflow_provider_rsvp.services.oauth import Grant
 from airflow_provider_rsvp.transport import tokens
 
 pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.slow]
-
-
-# grants
 
 
 ELSEWHERE = {(conn_id, name) for conn_id, field in TOKEN_FIELDS.items() for name in ("host", field)}

@@ -8,11 +8,7 @@ from typing import Any
 
 import pytest
 from support.raw_server import RawServer, response
-from support.secrets_said import (
-    Ear,
-    assert_none_shows,
-    everything_said,
-)
+from support.secrets_said import Ear, assert_none_shows, everything_said
 from support.services import TOKEN_FIELDS, service_of
 
 from airflow_provider_rsvp.sandbox import Sandbox
@@ -21,9 +17,6 @@ pytestmark = [pytest.mark.usefixtures("database"), pytest.mark.slow]
 
 
 WEBHOOK = "c0de-of-the-webhook"
-
-
-# .netrc and proxies
 
 
 @pytest.fixture

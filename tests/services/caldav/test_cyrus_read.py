@@ -9,11 +9,7 @@ import pytest
 from support.cyrus_server import ALICE, BOB, CALENDAR, DOMAIN, calendar_text
 from support.replies import listing, look, reply
 
-from airflow_provider_rsvp.exceptions import (
-    CredentialsError,
-    EventNotFoundError,
-    InvalidInputError,
-)
+from airflow_provider_rsvp.exceptions import CredentialsError, EventNotFoundError, InvalidInputError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import Recurrence
 from airflow_provider_rsvp.sensors.participation_status import ParticipationStatusSensor

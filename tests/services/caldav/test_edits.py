@@ -8,14 +8,7 @@ import icalendar
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support.icalendar_objects import (
-    MARKS,
-    MINE,
-    QUICK,
-    calendar,
-    event,
-    read,
-)
+from support.icalendar_objects import MARKS, MINE, QUICK, calendar, event, read
 
 from airflow_provider_rsvp.model import ParticipationStatus
 from airflow_provider_rsvp.services.caldav.edits import (
@@ -40,8 +33,6 @@ from airflow_provider_rsvp.times import UTC
 
 pytestmark = pytest.mark.any_airflow
 
-
-# What an answer changes.
 
 SAFE = st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters='";:,')
 VALUES = st.text(st.characters(blacklist_categories=("Cc", "Cs")), max_size=120)

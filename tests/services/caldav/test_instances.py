@@ -6,16 +6,7 @@ import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.icalendar_objects import (
-    BERLIN,
-    calendar,
-    chosen,
-    event,
-    read,
-    reader,
-    starts,
-    zone,
-)
+from support.icalendar_objects import BERLIN, calendar, chosen, event, read, reader, starts, zone
 
 from airflow_provider_rsvp.exceptions import InvalidInputError
 from airflow_provider_rsvp.model import Recurrence, Scope

@@ -9,14 +9,7 @@ import pendulum
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.icalendar_objects import (
-    QUICK,
-    calendar,
-    chosen,
-    event,
-    reader,
-    zone,
-)
+from support.icalendar_objects import QUICK, calendar, chosen, event, reader, zone
 
 from airflow_provider_rsvp.exceptions import InvalidInputError, MalformedResponseError, RsvpError
 from airflow_provider_rsvp.services.caldav.places import below_home, normal, path_of

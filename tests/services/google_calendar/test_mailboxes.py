@@ -7,29 +7,12 @@ from urllib.parse import quote
 
 import pendulum
 import pytest
-from support.google_calendar import (
-    ALICE,
-    BOB,
-    CAROL,
-    DELEGATED,
-    EVENTS,
-    SIGNED_IN,
-    event_id,
-    patches,
-)
+from support.google_calendar import ALICE, BOB, CAROL, DELEGATED, EVENTS, SIGNED_IN, event_id, patches
 from support.replies import reply, sent
 
-from airflow_provider_rsvp.exceptions import (
-    ConfigurationError,
-    CredentialsError,
-    EventNotFoundError,
-)
+from airflow_provider_rsvp.exceptions import ConfigurationError, CredentialsError, EventNotFoundError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
-from airflow_provider_rsvp.model import (
-    EventReference,
-    ParticipationStatus,
-    Result,
-)
+from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Result
 from airflow_provider_rsvp.sandbox.google import seed
 from airflow_provider_rsvp.transport.tokens import forget_grants
 

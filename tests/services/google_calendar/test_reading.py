@@ -7,22 +7,10 @@ from datetime import datetime
 
 import pendulum
 import pytest
-from support.google_calendar import (
-    ALICE,
-    CAROL,
-    DELEGATED,
-    SIGNED_IN,
-    event_id,
-    observed,
-    patches,
-)
+from support.google_calendar import ALICE, CAROL, DELEGATED, SIGNED_IN, event_id, observed, patches
 from support.replies import listing, look, reply, sent
 
-from airflow_provider_rsvp.exceptions import (
-    EventNotFoundError,
-    InvalidInputError,
-    UnsupportedByServiceError,
-)
+from airflow_provider_rsvp.exceptions import EventNotFoundError, InvalidInputError, UnsupportedByServiceError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.model import (
     EventReference,

@@ -6,16 +6,7 @@ import asyncio
 import json
 
 import pytest
-from support.google_calendar import (
-    ALICE,
-    BOB,
-    CAROL,
-    DELEGATED,
-    SIGNED_IN,
-    event_id,
-    observed,
-    refusal,
-)
+from support.google_calendar import ALICE, BOB, CAROL, DELEGATED, SIGNED_IN, event_id, observed, refusal
 from support.replies import listing, reply, sent
 
 from airflow_provider_rsvp.exceptions import (
@@ -33,12 +24,7 @@ from airflow_provider_rsvp.exceptions import (
     UnclearOutcomeError,
 )
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
-from airflow_provider_rsvp.model import (
-    EventReference,
-    ParticipationStatus,
-    Reply,
-    Result,
-)
+from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result
 from airflow_provider_rsvp.sandbox.google import seed
 from airflow_provider_rsvp.services.google_calendar import DIALECT
 from airflow_provider_rsvp.services.wire import Response

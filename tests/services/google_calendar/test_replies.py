@@ -9,14 +9,7 @@ from types import SimpleNamespace
 import pendulum
 import pytest
 from support.fault_matrix import StateStore
-from support.google_calendar import (
-    ALICE,
-    BOB,
-    CAROL,
-    SIGNED_IN,
-    event_id,
-    patches,
-)
+from support.google_calendar import ALICE, BOB, CAROL, SIGNED_IN, event_id, patches
 from support.replies import look, reply, sent
 
 from airflow_provider_rsvp._tasks.memory import task_memory
@@ -27,13 +20,7 @@ from airflow_provider_rsvp.exceptions import (
     UnsupportedByServiceError,
 )
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
-from airflow_provider_rsvp.model import (
-    EventReference,
-    ParticipationStatus,
-    Reply,
-    Result,
-    Scope,
-)
+from airflow_provider_rsvp.model import EventReference, ParticipationStatus, Reply, Result, Scope
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.replying import ReplyOptions, set_participation_status
 from airflow_provider_rsvp.sandbox.google import seed

@@ -6,15 +6,7 @@ from datetime import datetime
 
 import pendulum
 import pytest
-from support.msgraph import (
-    ALICE,
-    APPLICATION,
-    CALENDAR,
-    SIGNED_IN,
-    TEAM,
-    encoded,
-    event_id,
-)
+from support.msgraph import ALICE, APPLICATION, CALENDAR, SIGNED_IN, TEAM, encoded, event_id
 from support.replies import listing, look, reply, sent
 
 from airflow_provider_rsvp.exceptions import (

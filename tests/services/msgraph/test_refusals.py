@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.msgraph import (
-    APPLICATION,
-    NEXT_WEEK,
-    OPERATIONS,
-    SIGNED_IN,
-    event_id,
-)
+from support.msgraph import APPLICATION, NEXT_WEEK, OPERATIONS, SIGNED_IN, event_id
 from support.replies import reply, sent
 
 from airflow_provider_rsvp.exceptions import (

@@ -6,16 +6,7 @@ from urllib.parse import quote
 
 import pendulum
 import pytest
-from support.msgraph import (
-    ACTIONS,
-    ALICE,
-    APPLICATION,
-    NEXT_WEEK,
-    SIGNED_IN,
-    TEAM,
-    encoded,
-    event_id,
-)
+from support.msgraph import ACTIONS, ALICE, APPLICATION, NEXT_WEEK, SIGNED_IN, TEAM, encoded, event_id
 from support.replies import reply, sent
 
 from airflow_provider_rsvp.exceptions import (
