@@ -29,7 +29,7 @@ from airflow.sdk import DAG, BaseOperator, task
 from airflow.sdk.execution_time.context import ConnectionAccessor, OutletEventAccessors, VariableAccessor
 from airflow.sdk.execution_time.xcom import XCom
 from hostile.corpus.evidence import Evidence
-from hostile.corpus.mailboxes import AFTER, BEFORE, Laid, Mailbox
+from hostile.corpus.mailbox import AFTER, BEFORE, Laid, Mailbox
 from support.state_store import StateStore
 
 from airflow_provider_rsvp._tasks.links import EventLink
