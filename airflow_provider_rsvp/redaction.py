@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 _BLOT = "***"
-_MOST_SECRETS = 2048
-_LONGEST_TEXT = 1 << 16
+MOST_SECRETS = 2048
+"""How many secrets a process remembers."""
+LONGEST_TEXT = 1 << 16
+"""Characters of a text; what is beyond is cut off."""
 _LONGEST_IN_BASE64 = 256
 """Bytes that are looked for in base64, where all that stands beside them is blotted out with them."""
 _SHORT = 6
@@ -65,7 +67,7 @@ def keep_out(*secrets: str | None) -> None:
             continue
         known = _SECRETS.pop(secret, None)
         _SECRETS[secret] = _learn(secret) if known is None else known
-    while len(_SECRETS) > _MOST_SECRETS:
+    while len(_SECRETS) > MOST_SECRETS:
         _forget(next(iter(_SECRETS)))
 
 
@@ -75,11 +77,16 @@ def forget_secrets() -> None:
         _forget(secret)
 
 
+def knows_any() -> bool:
+    """Return whether there is a secret to look for."""
+    return bool(_BY_START or _WORDS)
+
+
 def blotted(text: str) -> str:
     """Return a text without any secret that this process has used; one of absurd length is cut."""
-    if not (_BY_START or _WORDS):
+    if not knows_any():
         return text
-    text = text[:_LONGEST_TEXT]
+    text = text[:LONGEST_TEXT]
     places = sorted(place for reading in _readings(text) for place in _found(reading, text))
     if not places:
         return text
@@ -94,14 +101,14 @@ def blotted(text: str) -> str:
 
 def _learn(secret: str) -> tuple[_Spelling, ...]:
     *_, plainest = _readings(secret)
-    forms = {_bare(secret), _bare(plainest.text)}
+    forms = {bare(secret), bare(plainest.text)}
     if any(len(form) < _SHORT for form in forms):
         _WORDS[secret] = re.compile(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", re.IGNORECASE)
         return ()
     spellings = [_Spelling(form) for form in forms]
     # As it is, and as RFC 6749, section 2.3.1, wants it in Basic credentials.
     wholes = {secret.encode(errors="surrogatepass"), quote_plus(secret, errors="surrogatepass").encode()}
-    pieces = {_bare(piece) for whole in wholes for piece in _in_base64(whole[:_LONGEST_IN_BASE64])}
+    pieces = {bare(piece) for whole in wholes for piece in _in_base64(whole[:_LONGEST_IN_BASE64])}
     spellings += [_Spelling(piece, in_base64=True) for piece in pieces if len(piece) >= _SHORT]
     for spelling in spellings:
         _BY_START.setdefault(spelling.text[:_SHORT], []).append(spelling)
@@ -179,7 +186,7 @@ def _meant(encoded: str) -> str:
     return chr(int(encoded[2:], 16)) if encoded[1] in "xU" else " "
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """Return a text in one case and without what may come between the characters of a secret."""
     return _LEFT_OUT.sub("", text.translate(_LOWER))
 
@@ -190,21 +197,21 @@ def _found(reading: _Reading, text: str) -> Iterator[tuple[int, int]]:
         for match in pattern.finditer(reading.text):
             if match[0]:
                 yield reading.starts[match.start()], reading.ends[match.end() - 1]
-    bare = _bare(reading.text)
-    begun = {bare[place : place + _SHORT] for place in range(len(bare) - _SHORT + 1)}
+    letters = bare(reading.text)
+    begun = {letters[place : place + _SHORT] for place in range(len(letters) - _SHORT + 1)}
     spellings = {
-        spelling for start in begun for spelling in _BY_START.get(start, ()) if spelling.text in bare
+        spelling for start in begun for spelling in _BY_START.get(start, ()) if spelling.text in letters
     }
     if not spellings:
         return
     kept = [place for place, letter in enumerate(reading.text) if not _LEFT_OUT.match(letter)]
     for spelling in spellings:
-        place = bare.find(spelling.text)
+        place = letters.find(spelling.text)
         while place >= 0:
             start = reading.starts[kept[place]]
             end = reading.ends[kept[place + len(spelling.text) - 1]]
             yield _whole_word(text, start, end) if spelling.in_base64 else (start, end)
-            place = bare.find(spelling.text, place + 1)
+            place = letters.find(spelling.text, place + 1)
 
 
 def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:

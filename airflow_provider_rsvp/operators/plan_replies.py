@@ -112,14 +112,19 @@ class PlanRepliesOperator(AuthorsTemplates):
 
         with failing_at_once():
             check_on_mailbox_error(self.on_mailbox_error)
-            plan, read = self._plan(self._policy(context))
+            plan, read = self._plan(self.read_policy(context))
             show_plan(plan, context, self.on_unsupported, self.log)
             if read.errors and self.on_mailbox_error == "fail_after":
                 context["ti"].xcom_push(key="return_value", value=plan.to_plain())
                 raise read.error()
         return plan.to_plain()
 
-    def _policy(self, context: Context) -> Policy:
+    def read_policy(self, context: Context) -> Policy:
+        """
+        Return the policy of this run, from wherever it is to be taken.
+
+        :raises InvalidInputError: there is none, or it is malformed
+        """
         if self.policy is not None:
             return _read_from_outside(self.policy)
         if self.policy_variable is not None:

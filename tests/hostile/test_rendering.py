@@ -87,6 +87,8 @@ class TestEverythingGoesThroughIt:
 class TestWhatItNeedsOfAirflow:
     """Names that Airflow promises nobody; where one changes, mapped tasks refuse to run, and this says why."""
 
+    # So private names of Airflow's are what is looked at here.
+
     def test_the_method_that_airflow_calls(self) -> None:
         parameters = list(inspect.signature(BaseOperator._do_render_template_fields).parameters)
         assert parameters == ["self", "parent", "template_fields", "context", "jinja_env", "seen_oids"]

@@ -82,14 +82,14 @@ class BusyTimes:
         place = -1
         below = bisect_left(self._starts, end)
         while True:
-            place = self._next_ending_after(start, place + 1, below)
+            place = self.next_ending_after(start, place + 1, below)
             if place < 0:
                 return None
             interval = self._intervals[place]
             if not but or interval.keys.isdisjoint(but):
                 return interval
 
-    def _next_ending_after(self, moment: float, first: int, below: int) -> int:
+    def next_ending_after(self, moment: float, first: int, below: int) -> int:
         """Return the first place in ``first..below-1`` whose interval is present and ends after a moment, or -1."""
         if first >= below:
             return -1

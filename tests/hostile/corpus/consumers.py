@@ -23,12 +23,13 @@ from unittest import mock
 from urllib.parse import unquote
 
 import pendulum
+import pytest
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, BaseOperator, task
 from airflow.sdk.execution_time.context import ConnectionAccessor, OutletEventAccessors, VariableAccessor
 from airflow.sdk.execution_time.xcom import XCom
 from hostile.corpus.evidence import Evidence
-from hostile.corpus.mailboxes import AFTER, BEFORE, Laid, Mailbox
+from hostile.corpus.mailbox import AFTER, BEFORE, Laid, Mailbox
 from support.state_store import StateStore
 
 from airflow_provider_rsvp._tasks.links import EventLink
@@ -124,6 +125,7 @@ class Run:
 
     def logging(self, runs: Any) -> Any:
         """Have an operator, trigger or notifier log where the evidence is taken."""
+        # Airflow has no public way to give one a logger.
         runs._log = runs._cached_logger = self.log
         return runs
 
@@ -624,7 +626,12 @@ def status_sensor(run: Run) -> Seen:
         else:
             raise AssertionError("it does not defer")
         run.evidence.xcom(looking.serialize()[1], "trigger")
-        assert asyncio.run(run.logging(looking)._decided()) is False
+        # The deadline has it fire after one look; that nothing is decided shows in that the sensor waits again.
+        looking.deadline = pendulum.now("UTC").isoformat()
+        event = asyncio.run(_first_event(run.logging(looking)))
+        assert event["failed"] is False
+        with pytest.raises(TaskDeferred):
+            waiting.execute_complete(run.context(), event)
 
     return _one_by_one(run, answer)
 
