@@ -33,7 +33,7 @@ class TestTheTestButton:
         assert press_test("msgraph_calendar_static") == (
             True,
             "Connected as Alice Adams <alice@contoso.example>. Permissions: Calendars.ReadWrite, "
-            "MailboxSettings.Read, User.Read. The access token ends 2100-01-01 00:00 UTC.",
+            "MailboxSettings.Read, User.Read. The access token expires 2100-01-01 00:00 UTC.",
         )
 
     @pytest.mark.airflow
@@ -42,7 +42,7 @@ class TestTheTestButton:
         assert worked
         assert message.startswith(
             "Connected as alice@workspace.example. Permissions: calendar.events. Access to the calendar: owner. "
-            "The access token ends 20"
+            "The access token expires 20"
         )
 
     def test_says_what_a_shared_calendar_is_open_for(self, sandbox, connect):
@@ -68,7 +68,7 @@ class TestTheTestButton:
     def test_says_when_a_token_ends_that_was_granted(self, sandbox, database, conn_id):
         worked, message = press_test(conn_id)
         assert worked
-        assert "The access token ends 20" in message
+        assert "The access token expires 20" in message
 
     def test_sends_nothing_to_anybody(self, sandbox):
         for conn_id in (

@@ -28,7 +28,7 @@ from airflow_provider_rsvp.hooks.cronofy import CronofyHook
             "cronofy",
             {"password": SECRET, "calendar_id": ["cal_1"]},
             "calendar_id",
-            "expected a text, not list",
+            "expected text, not list",
         ),
         ("cronofy", {"password": SECRET, "allow_http": "perhaps"}, "allow_http", "expected true or false"),
         ("bitrix24", {"host": "portal.example"}, "password", "the webhook's code or its whole address"),

@@ -162,7 +162,7 @@ class TestThePlan:
             ),
             (
                 lambda plain: plain["decisions"][0]["invitation"].update(event_id=7),
-                r"decisions\[0\].invitation.event_id: expected a text",
+                r"decisions\[0\].invitation.event_id: expected text",
             ),
         ],
     )

@@ -108,7 +108,7 @@ def test_the_tokens_of_a_service_account_end_within_the_hour(sandbox):
     with get_calendar_hook(DELEGATED) as hook:
         worked, message = hook.test_connection()
     assert worked
-    ends = message.partition("The access token ends ")[2].removesuffix(" UTC.")
+    ends = message.partition("The access token expires ")[2].removesuffix(" UTC.")
     assert timedelta() < pendulum.parse(ends, tz="UTC") - pendulum.now("UTC") <= timedelta(hours=1)
 
 
