@@ -1,4 +1,4 @@
-"""Bugs that the explorer has to find: parts that look like the real ones, and are wrong."""
+"""What the explorer has to find: bugs in parts that look like the real ones, and what the assumptions leave out."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class LateMemory(TaskStateMemory):
 @dataclass(frozen=True)
 class Plant:
     """
-    A bug, in a situation where it shows.
+    A bug, or an assumption that does not hold, in a situation where it shows.
 
     :param tells: a part of the sentence that says what it breaks
     """
@@ -123,3 +123,35 @@ PLANTS = tuple(
         ),
     )
 )
+
+_SHOWS_LATE = Kind("shows late", shows_late=True, faults=("refused though done",))
+
+NEEDED = tuple(
+    Plant(situation, tells)
+    for tells, situation in (
+        (
+            "2 mails for one decision",
+            Situation(
+                "a service that shows late refuses a reply that took effect", _SHOWS_LATE, _ONE, crashes=0
+            ),
+        ),
+        (
+            "twice in a row",
+            Situation("one of two crashes before its reply shows", _SHOWS_LATE, _TWO),
+        ),
+        (
+            "twice in a row",
+            Situation("one of two crashes, and its request lives on without a lease", _PLAIN, _TWO),
+        ),
+        (
+            "2 mails for one decision",
+            Situation(
+                "the status is set back to what it was",
+                _PLAIN,
+                _ONE,
+                by_hand=(ParticipationStatus.NEEDS_ACTION,),
+            ),
+        ),
+    )
+)
+"""What breaks a promise where an assumption does not hold."""

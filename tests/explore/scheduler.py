@@ -13,6 +13,7 @@ import heapq
 from asyncio import events
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, TypeVar
 
@@ -104,7 +105,9 @@ class Process(asyncio.AbstractEventLoop):
         events._set_running_loop(self)
         try:
             for task in self._tasks:
-                task.get_coro().close()  # type: ignore[union-attr]
+                # A group of tasks says of its end that it had one.
+                with suppress(BaseExceptionGroup):
+                    task.get_coro().close()
         finally:
             events._set_running_loop(None)
 

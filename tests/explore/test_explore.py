@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from explore.explorer import Situation, explore
-from explore.planted import PLANTS, Plant
+from explore.planted import NEEDED, PLANTS, Plant
 from explore.situations import situations
 
 pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]
@@ -21,8 +21,8 @@ def test_none_twice_none_lost_none_untrue(situation: Situation) -> None:
     assert findings.complete
 
 
-@pytest.mark.parametrize("plant", PLANTS, ids=lambda each: each.situation.name)
-def test_a_planted_bug_is_found(plant: Plant) -> None:
+@pytest.mark.parametrize("plant", PLANTS + NEEDED, ids=lambda each: each.situation.name)
+def test_what_is_wrong_is_found(plant: Plant) -> None:
     findings = explore(plant.situation, until=plant.tells)
 
     assert any(plant.tells in sentence for sentence in findings.violations)
