@@ -17,7 +17,6 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import DAG, BaseOperator
 from hostile.corpus.run import REFUSALS, SETTLE, WINDOW, Run, Seen
 
-from airflow_provider_rsvp._tasks.report_files import read_report
 from airflow_provider_rsvp.operators.approve_replies import ApproveRepliesOperator
 from airflow_provider_rsvp.operators.plan_replies import PlanRepliesOperator
 from airflow_provider_rsvp.operators.send_replies import SendRepliesOperator
@@ -115,8 +114,9 @@ def sending(run: Run) -> Seen:
         report = _send(run, approved, f"{folder}/report.csv")
         run.evidence.csv(Path(folder, "report.csv").read_text(encoding="utf-8"))
         again = _send(run, approved, f"{folder}/report.json")
-        run.evidence.xcom(json.loads(Path(folder, "report.json").read_text(encoding="utf-8")), "report.json")
-        read = read_report(f"{folder}/report.json")
+        written = Path(folder, "report.json").read_text(encoding="utf-8")
+    run.evidence.xcom(json.loads(written), "report.json")
+    read = Report.from_json(written)
     made = Report.from_plain(report)
     run.evidence.table(made.as_text())
     run.evidence.table(read.as_text())

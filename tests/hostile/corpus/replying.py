@@ -11,7 +11,6 @@ from airflow.sdk.execution_time.xcom import XCom
 from hostile.corpus.bulk import plan_of
 from hostile.corpus.run import SETTLE, Run, Seen, one_by_one, refused, rows_of, status_of, those
 
-from airflow_provider_rsvp._tasks.links import EventLink
 from airflow_provider_rsvp.decorators.rsvp import RsvpDecoratedOperator
 from airflow_provider_rsvp.notifications.set_participation_status import SetParticipationStatusNotifier
 from airflow_provider_rsvp.operators.plan_replies import reply_arguments
@@ -34,8 +33,9 @@ def operator(run: Run) -> Seen:
             settle_timeout=SETTLE,
         )
         outcome = run.execute(made, run.context({"list": rows}))
+        (link,) = made.operator_extra_links
         with mock.patch.object(XCom, "get_value", return_value=outcome):
-            run.evidence.link("Open event", EventLink().get_link(made, ti_key=None))  # type: ignore[arg-type]
+            run.evidence.link("Open event", link.get_link(made, ti_key=None))  # type: ignore[arg-type]
         run.execute(made, run.context({"list": rows}))
 
     return one_by_one(run, answer)
