@@ -11,7 +11,7 @@ from typing import Any
 import pendulum
 import pytest
 from airflow.sdk import DAG, BaseNotifier, BaseOperator, TaskGroup, task
-from airflow.sdk.definitions._internal.templater import Templater
+from airflow.sdk.definitions._internal.templater import Templater  # it has no public name
 from airflow.triggers.base import BaseTrigger
 from support.dagruns import run
 from support.spoiling import EVALUATED, TEMPLATE
