@@ -33,6 +33,9 @@ test-oldest: ## run the tests that depend on Airflow on the oldest one that is s
 faults: $(READY) ## run every fault at every step, print what became of each reply, write docs/reliability.md
 	@PYTHONPATH=tests $(BIN)/python -m support.print_faults
 
+explore: $(READY) ## go through every order of events in which replies can fail, on a model service, and print what was found
+	@PYTHONPATH=.:tests $(BIN)/python -m explore
+
 # An environment of its own: what is compared with must not get near the tests.
 bench: ## measure the speed side by side with other ways, print it, write docs/benchmarks.md; ARGS="planning" for a part
 	@$(MAKE) --no-print-directory benchmarks-in-env ENV=.venv/bench-$(AIRFLOW) MORE=benchmarks/requirements.txt
@@ -65,5 +68,5 @@ $(READY): $(PINS) pyproject.toml $(MORE)
 	  apache-airflow==$(AIRFLOW) apache-airflow-providers-standard --editable '.[dev]' $(addprefix --requirement ,$(MORE))
 	@touch $@
 
-.PHONY: help demo up test test-fast test-oldest faults bench bench-triggers benchmarks-in-env lint clean
+.PHONY: help demo up test test-fast test-oldest faults explore bench bench-triggers benchmarks-in-env lint clean
 .DEFAULT_GOAL := help

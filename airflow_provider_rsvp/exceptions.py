@@ -5,31 +5,31 @@
     RsvpError
     ├── PermanentError                 retrying cannot help; a task fails at once
     │   ├── InvalidInputError          an argument is missing, malformed or contradictory
-    │   │   ├── MalformedValueError    a part of a stored plan or report, named by its path
-    │   │   │   └── PolicyError        a mistake in a policy, named likewise
-    │   │   └── InvalidTriggerError    one of a trigger
+    │   │   ├── MalformedValueError    part of a stored plan or report is malformed
+    │   │   │   └── PolicyError        part of a policy is malformed
+    │   │   └── InvalidTriggerError    an argument of a trigger is malformed
     │   ├── ConfigurationError         the connection is missing something or contradicts itself
     │   ├── UnsupportedByServiceError  the service has no way to express what was asked
-    │   ├── CredentialsError           the service does not accept the credentials
-    │   ├── PermissionDeniedError      the credentials are good, but not for this
+    │   ├── CredentialsError           the service rejects the credentials
+    │   ├── PermissionDeniedError      the credentials are valid, but do not permit this
     │   ├── UntrustedHostError         an address outside the configured host was refused
     │   ├── EventNotFoundError         no such event on this calendar
     │   ├── MailboxNotFoundError       no such mailbox, or it has no calendar
     │   ├── NotAnInvitationError       the event has no attendee who could answer here
     │   │   └── OwnEventError          the mailbox is the organizer
     │   ├── EventCancelledError        the organizer cancelled the event
-    │   ├── NotAsPlannedError          it is not as it was when the reply was planned
+    │   ├── NotAsPlannedError          the invitation changed after the reply was planned
     │   ├── SameEventError             another reply of the task is for the same event
-    │   ├── PlanChangedError           the plan is not the one that a person was shown
+    │   ├── PlanChangedError           the plan is not the one that a person approved
     │   ├── DraftEventError            the organizer has not sent the invitation yet
     │   ├── ReadOnlyCalendarError      the calendar cannot be written to
     │   ├── CannotRespondError         the service says that this event takes no reply
     │   ├── ProposalNotAllowedError    the organizer takes no proposed times
     │   └── RejectedByServiceError     the service refused for a reason of its own
     └── PassingError                   a later try may succeed; Airflow's retries apply
-        ├── ServiceUnavailableError    not reachable, or failing on its side
-        │   └── ChangeTokenExpiredError  a list of changes has to be read anew from the start
-        ├── ThrottledError             too many requests, for longer than we may wait
+        ├── ServiceUnavailableError    the service cannot be reached, or fails
+        │   └── ChangeTokenExpiredError  the list of changes must be read again from the start
+        ├── ThrottledError             the service asks for longer waits than this task may make
         │   └── SendRefusedError       a reply was refused for load; it is sent again only after a look
         ├── MalformedResponseError     the response is not what the service documents
         ├── TurnTakenError             another task is answering the same event
@@ -37,8 +37,8 @@
         ├── EditConflictError          the event changed between the look and the sending; nothing was sent
         └── UnclearOutcomeError        a reply may or may not have been sent
 
-No message holds a secret. A message says what was asked, what the service said, and what to do. What a service or a
-stranger said in it is cleaned, so that it cannot steer a terminal or turn the direction of writing.
+No message contains a secret. A message says what was requested, what the service said, and what to do. Words of a
+service or a stranger are cleaned, so that they cannot control a terminal or change the direction of the text.
 """
 
 from __future__ import annotations
@@ -53,10 +53,9 @@ class RsvpError(Exception):
     """
     Any error that this package raises on purpose.
 
-    Whatever a message is made of, the secrets that this process uses are blotted out of it, and so is what a person
-    cannot see.
+    The secrets that this process uses are blotted out of the message, and invisible characters are removed.
 
-    :param message: what was asked, what was found, what to do
+    :param message: what was requested, what was found, what to do
     """
 
     def __init__(self, message: str = "") -> None:
@@ -72,14 +71,14 @@ class PassingError(RsvpError):
 
 
 class InvalidInputError(PermanentError, ValueError):
-    """An argument is missing, malformed or contradictory; nothing was requested."""
+    """An argument is missing, malformed or contradictory; no request was made."""
 
 
 class MalformedValueError(InvalidInputError):
     """
-    A plain value is not what it should be: a part of a stored plan or report, or of a policy.
+    A plain value is not what it should be: part of a stored plan or report, or of a policy.
 
-    :param path: the way to the wrong key, such as ``rules[2].when.organizer.domain``; empty for the whole
+    :param path: the path to the wrong key, such as ``rules[2].when.organizer.domain``; empty for the whole
     :param problem: what is wrong there, as a sentence
     """
 
@@ -94,9 +93,9 @@ class MalformedValueError(InvalidInputError):
 
     def within(self, outer: str, *, from_root: bool = False) -> Self:
         """
-        Return the same mistake, as seen from further out.
+        Return the same mistake with ``outer`` before its path.
 
-        :param from_root: whether ``outer`` begins at the whole; nothing is put before it any more
+        :param from_root: whether the path is now complete; nothing more is put before it
         """
         if self._from_root:
             return self
@@ -108,7 +107,7 @@ class PolicyError(MalformedValueError):
 
 
 def join_path(outer: str, inner: str) -> str:
-    """Return the path to ``inner`` as seen from where ``outer`` begins."""
+    """Return ``inner``, a path within ``outer``, as a path from where ``outer`` begins."""
     if not outer or not inner or inner.startswith("["):
         return outer + inner
     return f"{outer}.{inner}"
@@ -118,13 +117,13 @@ class InvalidTriggerError(InvalidInputError, TypeError):
     """
     An argument of a trigger is malformed.
 
-    A ``TypeError`` too: any other error of a stored trigger, which an earlier version of this package may have made,
-    ends Airflow's triggerer and with it all that waits there.
+    A ``TypeError`` too: any other error from a stored trigger, which another version of this package may have stored,
+    ends Airflow's triggerer and all the triggers in it.
     """
 
 
 class ConfigurationError(PermanentError, ValueError):
-    """The Airflow connection is missing something or contradicts itself; nothing was requested."""
+    """The Airflow connection is missing something or contradicts itself; no request was made."""
 
 
 class UnsupportedByServiceError(PermanentError):
@@ -132,15 +131,15 @@ class UnsupportedByServiceError(PermanentError):
 
 
 class CredentialsError(PermanentError):
-    """The service does not accept the credentials."""
+    """The service rejects the credentials."""
 
 
 class PermissionDeniedError(PermanentError):
-    """The credentials are good, but not for this mailbox, calendar or action."""
+    """The credentials are valid, but do not permit this mailbox, calendar or action."""
 
 
 class UntrustedHostError(PermanentError):
-    """An address outside the configured host was refused, so that no token goes there."""
+    """An address outside the configured host was refused, so that no token is sent there."""
 
 
 class EventNotFoundError(PermanentError):
@@ -164,7 +163,7 @@ class EventCancelledError(PermanentError):
 
 
 class NotAsPlannedError(PermanentError):
-    """The invitation is not as it was when the reply to it was planned; nothing was sent."""
+    """The invitation changed after the reply to it was planned; nothing was sent."""
 
 
 class SameEventError(PermanentError):
@@ -172,7 +171,7 @@ class SameEventError(PermanentError):
 
 
 class PlanChangedError(PermanentError):
-    """The plan is not the one that a person was shown when they approved it; nothing is approved."""
+    """The plan is not the one that a person saw when they approved it; nothing is approved."""
 
 
 class DraftEventError(PermanentError):
@@ -196,23 +195,23 @@ class RejectedByServiceError(PermanentError):
 
 
 class ServiceUnavailableError(PassingError):
-    """The service is not reachable or fails on its side."""
+    """The service cannot be reached, or fails."""
 
 
 class ChangeTokenExpiredError(ServiceUnavailableError):
-    """A service no longer takes a change token; everything is read anew, and a new token is given out."""
+    """A service rejects a change token as expired; everything must be read again to get a new token."""
 
 
 class ThrottledError(PassingError):
-    """The service asks for fewer requests, for longer than this task may wait."""
+    """The service asks for fewer requests, and for longer waits than this task may make."""
 
 
 class SendRefusedError(ThrottledError):
     """
     A service refused a reply because it asks for fewer requests; the reply may have taken effect all the same.
 
-    :param pause: seconds that the service asks to wait
-    :param limit: seconds that one reply may wait in all
+    :param pause: how long the service asks to wait, in seconds
+    :param limit: how long one reply may wait in all, in seconds
     """
 
     def __init__(self, message: str = "", *, pause: float = 0.0, limit: float = 0.0) -> None:
@@ -226,11 +225,11 @@ class MalformedResponseError(PassingError):
 
 
 class TurnTakenError(PassingError):
-    """Another task is answering the same event, and did not end in time; nothing was sent."""
+    """Another task is answering the same event, and did not finish in time; nothing was sent."""
 
 
 class TurnsUnavailableError(PassingError):
-    """What keeps the turns cannot be reached, so nothing may be sent."""
+    """The store of the turns cannot be reached, so nothing may be sent."""
 
 
 class EditConflictError(PassingError):

@@ -1,4 +1,4 @@
-"""What a listing of invitations shows: which events, and a series once."""
+"""What a listing of invitations shows: which events, and each series once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_provider_rsvp.model import Invitation, ParticipationStatus, Recurre
 
 
 class Kind(StrEnum):
-    """What a listing leaves out unless it is asked for."""
+    """The kinds of events that a listing leaves out unless it is asked for them."""
 
     ANSWERED = "answered"
     CANCELLED = "cancelled"
@@ -25,14 +25,16 @@ class Kind(StrEnum):
         """
         Return the kinds that the values name.
 
-        :raises InvalidInputError: one of them names none
+        :raises InvalidInputError: one of them names no kind
         """
         given = [values] if isinstance(values, str) else list(values or ())
         try:
             return frozenset(cls(value) for value in given)
         except ValueError:
             allowed = ", ".join(f"'{kind}'" for kind in cls)
-            raise InvalidInputError(f"include: {given!r} holds what is not one of {allowed}.") from None
+            raise InvalidInputError(
+                f"include: {given!r} contains something that is not one of {allowed}."
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class Listed:
     """
     One line of a listing.
 
-    :param invitation: the event; of a series, its first instance in the window
-    :param instances: the instances of a series in the window, the first included; none for a single event
+    :param invitation: the event; for a series, its first instance in the window
+    :param instances: all instances of a series in the window; none for a single event
     """
 
     invitation: Invitation
@@ -59,10 +61,11 @@ class Listed:
 
 def listed(invitations: Iterable[Invitation], include: frozenset[Kind] = frozenset()) -> list[Listed]:
     """
-    Return the lines of a listing, by their starts.
+    Return the lines of a listing, sorted by start.
 
-    Events to which the mailbox is not invited are its own and listed with :attr:`Kind.OWN` only. Events that wait
-    for an answer but take none, and those that cannot be read, are listed with :attr:`Kind.UNANSWERABLE` only.
+    Events to which the mailbox is not invited count as its own and are listed only with :attr:`Kind.OWN`. Events that
+    have no answer yet but take no reply, and those that cannot be read, are listed only with
+    :attr:`Kind.UNANSWERABLE`.
     """
     wanted = [each for each in invitations if _is_wanted(each, include)]
     wanted.sort(key=lambda each: each.time.start.isoformat())

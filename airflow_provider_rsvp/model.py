@@ -1,5 +1,5 @@
 """
-The words of the package as plain values.
+The vocabulary of the package, as plain values.
 
 Names follow RFC 5545 (iCalendar) and RFC 5546 (iTIP). Nothing here does I/O or knows a service.
 """
@@ -37,9 +37,9 @@ class ParticipationStatus(StrEnum):
     @classmethod
     def parse(cls, value: Any) -> Self:
         """
-        Return the status that ``value`` names; case and ``_`` for ``-`` are forgiven.
+        Return the status that ``value`` names, in any case and with ``_`` or ``-``.
 
-        :raises InvalidInputError: it names none
+        :raises InvalidInputError: it names no status
         """
         return _parse_enum(cls, value, "status")
 
@@ -55,7 +55,7 @@ class Scope(StrEnum):
         """
         Return the scope that ``value`` names.
 
-        :raises InvalidInputError: it names none
+        :raises InvalidInputError: it names no scope
         """
         return _parse_enum(cls, value, "scope")
 
@@ -77,7 +77,7 @@ class Sensitivity(StrEnum):
 
 
 class FreeBusy(StrEnum):
-    """How an event counts towards my time (RFC 5545, section 3.2.9, FBTYPE)."""
+    """How an event blocks the mailbox's time (RFC 5545, section 3.2.9, FBTYPE)."""
 
     FREE = "free"
     BUSY = "busy"
@@ -86,7 +86,7 @@ class FreeBusy(StrEnum):
 
 
 class Obstacle(StrEnum):
-    """Why an event takes no reply from a calendar."""
+    """Why an event cannot be answered from a calendar."""
 
     OWN = "own"
     NOT_INVITED = "not-invited"
@@ -107,7 +107,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """An organizer or attendee, as far as the service names one; what is blank is not there."""
+    """An organizer or attendee, as far as the service names them; blank text becomes None."""
 
     address: str | None = None
     name: str | None = None
@@ -127,9 +127,9 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class Attendee:
     """
-    Someone who is invited, and how they answered, as far as the service tells.
+    Someone who is invited, and how they answered, as far as the service says.
 
-    :param status: None where it is not known
+    :param status: their answer; None where it is not known
     :param required: False for someone optional and for a room (RFC 5545, section 3.2.16, ROLE); None where the service
         does not say
     """
@@ -144,8 +144,8 @@ class TimeRange:
     """
     A start and an exclusive end: two times with a zone, or two dates for an all-day event.
 
-    :raises InvalidInputError: the two are of different kinds, the end is before the start, or one is so far away that
-        there is no reckoning with it
+    :raises InvalidInputError: one is a time and the other a date, the end is before the start, or one is too far away
+        to calculate with
     """
 
     start: pendulum.DateTime | pendulum.Date
@@ -156,8 +156,8 @@ class TimeRange:
             raise InvalidInputError("start and end: give two times or two dates, not one of each.")
         if self.start.year < FIRST_YEAR or self.end.year > LAST_YEAR:
             raise InvalidInputError(
-                f"start and end: {self.start.isoformat()} to {self.end.isoformat()} is further away than any "
-                "calendar reaches."
+                f"start and end: {self.start.isoformat()} to {self.end.isoformat()} is too far away for any "
+                "calendar."
             )
         if self.end < self.start:
             raise InvalidInputError(
@@ -182,9 +182,9 @@ class TimeRange:
         timezone: str | tzinfo | None = None,
     ) -> Self | None:
         """
-        Return the proposed time that two arguments of a task stand for, or None when both are absent.
+        Return the proposed time that two arguments of a task give, or None if both are missing.
 
-        :raises InvalidInputError: one of them is absent, has no zone, or they are reversed
+        :raises InvalidInputError: one of them is missing or has no zone, or the end is not after the start
         """
         if not start and not end:
             return None
@@ -203,12 +203,12 @@ class TimeRange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventReference:
     """
-    How an invitation is addressed.
+    What identifies an invitation.
 
-    :param event_id: the service's own id of the event on this calendar
+    :param event_id: the service's id of the event on this calendar
     :param ical_uid: the iCalendar UID (RFC 5545, section 3.8.4.7), the same in every mailbox
     :param original_start: the instance's start as first scheduled (RFC 5545, section 3.8.4.4, RECURRENCE-ID)
-    :param mailbox: whose calendar; default is the connection's own user
+    :param mailbox: the owner of the calendar; default is the connection's own user
     :param calendar_id: which calendar of the mailbox; default is the service's default calendar
     :raises InvalidInputError: neither or both of ``event_id`` and ``ical_uid`` are given, or one is malformed
     """
@@ -233,7 +233,7 @@ class EventReference:
             what += f" of {self.original_start.isoformat()}"
         if self.mailbox is not None:
             what += f" in {self.mailbox}"
-        # An id goes back to its service as it came; only what is shown of it is cleaned.
+        # An id goes back to its service unchanged; it is cleaned only where it is shown.
         return clean_line(what)
 
     def to_plain(self) -> dict[str, str | None]:
@@ -259,14 +259,14 @@ class EventReference:
         timezone: str | tzinfo | None = None,
     ) -> Self:
         """
-        Return the reference that a task's arguments stand for.
+        Return the reference that a task's arguments give.
 
         :raises InvalidInputError: an argument is malformed, or they contradict each other
         """
         if event_id is not None and ical_uid is not None:
             raise InvalidInputError("event_id and ical_uid: give one of the two, not both.")
         if isinstance(event_id, bool) or not isinstance(event_id, str | int | None):
-            raise InvalidInputError(f"event_id: expected a text, not {type(event_id).__name__}.")
+            raise InvalidInputError(f"event_id: expected text, not {type(event_id).__name__}.")
         return cls(
             event_id=str(event_id) if isinstance(event_id, int) else event_id,
             ical_uid=ical_uid,
@@ -283,12 +283,12 @@ class EventReference:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """
-    The answer to be sent (RFC 5546, sections 3.2.3 REPLY and 3.2.7 COUNTER).
+    The reply to send (RFC 5546, sections 3.2.3 REPLY and 3.2.7 COUNTER).
 
-    :param status: the answer; its name is taken too
-    :param comment: a text for the organizer; cleaned, so that what is asked for is what a service can store
+    :param status: the answer, or its name
+    :param comment: text for the organizer; cleaned, so that a service can store it as it is
     :param notify_organizer: whether the organizer is told
-    :param proposed_time: a start and end offered instead of the organizer's
+    :param proposed_time: a start and end proposed instead of the organizer's
     :raises InvalidInputError: the parts contradict each other, or the comment is too long
     """
 
@@ -326,7 +326,7 @@ class Reply:
         timezone: str | tzinfo | None = None,
     ) -> Self:
         """
-        Return the reply that a task's arguments stand for.
+        Return the reply that a task's arguments give.
 
         :raises InvalidInputError: an argument is malformed, or they contradict each other
         """
@@ -339,7 +339,7 @@ class Reply:
 
     def check_time(self, now: pendulum.DateTime) -> None:
         """
-        Check that the proposed time still lies ahead.
+        Check that the proposed time is still in the future.
 
         :raises InvalidInputError: it has passed
         """
@@ -365,13 +365,13 @@ class Capabilities:
 
     :param statuses: the participation statuses that can be set
     :param comment: whether a reply carries a comment
-    :param silent: whether a reply can be kept from the organizer
+    :param silent: whether a reply can be sent without telling the organizer
     :param proposed_time: whether a reply can carry a proposed time
     :param scopes: what a reply to a recurring event can cover
     :param mailboxes: whether one connection can answer for other mailboxes
     :param ical_uid: whether an event is found by its iCalendar UID
-    :param response_is_proof: whether the service's success means that the status was set
-    :param batch_size: replies in one request; 1 where the service has no batch for them
+    :param response_is_proof: whether a successful response means that the status was set
+    :param batch_size: how many replies fit into one request; 1 if the service has no batches
     """
 
     statuses: frozenset[ParticipationStatus]
@@ -402,31 +402,31 @@ class Capabilities:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
     """
-    An event as it stands on one calendar, in the words of RFC 5545.
+    An event as it is on one calendar, in the terms of RFC 5545.
 
-    What others wrote in it is cleaned and bounded when the value is made (:mod:`airflow_provider_rsvp.text`), so
-    that no client and no consumer has to.
+    Text that others wrote is cleaned and cut to length when the value is made (:mod:`airflow_provider_rsvp.text`), so
+    that neither clients nor consumers have to.
 
-    :param reference: addresses exactly this event; its ``event_id`` is always set
+    :param reference: identifies exactly this event; its ``event_id`` is always set
     :param status: the mailbox's own answer; None where the service does not say
     :param recurrence: a single event, one instance of a series, or the series
     :param series_id: the series' own event id, for an instance
-    :param is_attendee: whether the mailbox is among those invited
+    :param is_attendee: whether the mailbox is invited
     :param cannot_respond: why the service takes no reply to this event; None if it does
-    :param is_readable: whether the service showed an event that can be read; of one that cannot, ``cannot_respond``
-        says why, and its time is none of its own
-    :param response_requested: False where the organizer asked for no reply (RSVP=FALSE)
+    :param is_readable: whether the event could be read; if not, ``cannot_respond`` says why, and ``time`` is a
+        placeholder
+    :param response_requested: False if the organizer asked for no reply (RSVP=FALSE)
     :param can_propose: whether the organizer takes proposed times
-    :param comment: the mailbox's own present comment, where the service shows it
-    :param link: opens the event in its calendar; None where the service gave no plain web address
+    :param comment: the mailbox's own current comment, where the service shows it
+    :param link: a link to the event in its calendar; None where the service gave no plain web address
     :param body: the description as plain text, or its beginning; None where the service does not show it
-    :param categories: the mailbox's categories (RFC 5545, section 3.8.1.2); None where there are none such
+    :param categories: the mailbox's categories (RFC 5545, section 3.8.1.2); None where the service has none
     :param sensitivity: who may see the event; None where the service does not say
-    :param free_busy: how the event counts towards the mailbox's time; None where the service does not say
+    :param free_busy: how the event blocks the mailbox's time; None where the service does not say
     :param attendees: who is invited and how they answered; None where the service does not show it; not in
         :meth:`to_plain`
-    :param version: what the service's own client needs to change exactly this state of the event; opaque to all
-        others, not in :meth:`to_plain`, and not kept in plans
+    :param version: what the service's client needs to change exactly this version of the event; opaque to all other
+        code, not in :meth:`to_plain`, and not kept in plans
     """
 
     reference: EventReference
@@ -479,7 +479,7 @@ class Invitation:
 
     @property
     def obstacle(self) -> Obstacle | None:
-        """Why the event cannot be answered from this calendar: the first of several reasons; None if it can."""
+        """The first reason why the event cannot be answered from this calendar; None if it can."""
         if self.is_organizer:
             return Obstacle.OWN
         if not self.is_attendee:
@@ -521,15 +521,15 @@ class Outcome:
     """
     What happened to one reply.
 
-    Its texts are cleaned as those of an :class:`Invitation` are.
+    Its text is cleaned like that of an :class:`Invitation`.
 
     :param result: ``replied``, ``unchanged``, ``skipped`` or ``failed``
-    :param time: when the event takes place, as far as it was seen
-    :param before: the status that was seen before
-    :param after: the status that was seen afterwards; None when it was not read back or the event is gone
-    :param gone: whether the event was seen to be gone from the calendar after it was declined
+    :param time: when the event takes place; None where that was not seen
+    :param before: the status before the reply
+    :param after: the status after the reply; None if it was not read back or the event is gone
+    :param gone: whether the event was gone from the calendar after it was declined
     :param organizer_notified: whether this reply told the organizer; None where that is not known
-    :param verified: whether the result was seen at the service after the sending
+    :param verified: whether the service showed the result after the reply was sent
     :param detail: one sentence for a person
     """
 
@@ -580,11 +580,11 @@ class Outcome:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """
-    Who a connection is, as far as the service tells.
+    The account that a connection signs in to, as far as the service says.
 
-    :param who: a name or address
-    :param permissions: what the token may do, in the service's own words; empty where it does not say
-    :param token_expires_at: when the access token ends; None where it is not known
+    :param who: its name or address
+    :param permissions: what the token may do, in the service's own words; empty where the service does not say
+    :param token_expires_at: when the access token expires; None where it is not known
     :param notes: sentences on what the connection can and cannot do
     """
 
@@ -606,15 +606,15 @@ class Account:
         sentences.extend(self.notes)
         if self.token_expires_at is not None:
             ends = self.token_expires_at.in_timezone(UTC).format("YYYY-MM-DD HH:mm")
-            sentences.append(f"The access token ends {ends} UTC.")
+            sentences.append(f"The access token expires {ends} UTC.")
         return " ".join(sentences)
 
 
 def parse_flag(value: Any, field_name: str) -> bool:
     """
-    Return a yes or no that may have been rendered to text.
+    Return a bool that may have been rendered to text.
 
-    :raises InvalidInputError: it is neither
+    :raises InvalidInputError: it is neither True nor False
     """
     if isinstance(value, bool):
         return value
@@ -625,7 +625,7 @@ def parse_flag(value: Any, field_name: str) -> bool:
 
 
 def _clean(value: object, *names: str, clean: Callable[[str], str] = clean_line) -> None:
-    """Clean and bound some texts of a value that is being made; those that are None stay so."""
+    """Clean some attributes of a value that is being made, and cut them to length; None stays None."""
     for name in names:
         text = getattr(value, name)
         if text is not None:
@@ -636,10 +636,10 @@ def _clean(value: object, *names: str, clean: Callable[[str], str] = clean_line)
 
 def _clean_comment(comment: object) -> str | None:
     if not isinstance(comment, str):
-        raise InvalidInputError(f"comment: expected a text, not {type(comment).__name__}.")
+        raise InvalidInputError(f"comment: expected text, not {type(comment).__name__}.")
     if len(comment) > LONGEST_TEXT:
         raise InvalidInputError(
-            f"comment: {len(comment)} characters are too many; {LONGEST_TEXT} is the most."
+            f"comment: {len(comment)} characters are too many; at most {LONGEST_TEXT} are allowed."
         )
     return clean_text(comment) or None
 
@@ -653,13 +653,13 @@ def _parse_enum(cls: type[_E], value: Any, field_name: str) -> _E:
 
 
 def is_id(value: object) -> bool:
-    """Return whether a value has the form of an event's id or UID, of whichever service."""
+    """Return whether a value has the form of an event's id or UID, in any service."""
     return isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and is_unbroken(value)
 
 
 def _check_id(name: str, value: object) -> None:
     if not isinstance(value, str):
-        raise InvalidInputError(f"{name}: expected a text, not {type(value).__name__}.")
+        raise InvalidInputError(f"{name}: expected text, not {type(value).__name__}.")
     if not value:
         raise InvalidInputError(f"{name}: is empty.")
     if len(value) > _LONGEST_ID:
@@ -671,7 +671,7 @@ def _check_id(name: str, value: object) -> None:
 
 
 def _is_web_address(link: str) -> bool:
-    """Whether a link leads where it says: ``https`` or ``http``, a host, and no user name before it."""
+    """Whether a link leads where it seems to: ``https`` or ``http``, a host, and no user name before it."""
     if len(link) > _LONGEST_LINK or not is_unbroken(link) or "\\" in link:
         return False
     try:

@@ -1,7 +1,7 @@
 """
-What may be answered, and how: said once, for those who raise it and for those who report it.
+What may be answered, and how: defined once, for callers that raise errors and callers that report.
 
-Each function returns reasons against a reply. None of them makes a request.
+Each function yields reasons against a reply. None of them makes a request.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from airflow_provider_rsvp.times import UTC, format_when
 @dataclass(frozen=True, slots=True)
 class Reason:
     """
-    Why a reply cannot be sent. As text, it is a sentence for a report.
+    Why a reply cannot be sent. ``str()`` gives the sentence for a report.
 
     :param kind: the error to raise
-    :param about: the argument or the event that it is about, which an error names first
-    :param sentence: what stands in the way, and what to do
+    :param about: the argument or event that it is about; the error's message begins with it
+    :param sentence: what prevents the reply, and what to do
     """
 
     kind: type[PermanentError]
@@ -54,15 +54,15 @@ class Reason:
         return self.sentence
 
     def error(self) -> PermanentError:
-        """Return the error that says so."""
+        """Return the error to raise for this reason."""
         return self.kind(f"{self.about}: {self.sentence}" if self.about else self.sentence)
 
 
 def check(reasons: Iterable[Reason]) -> None:
     """
-    Raise the first reason, if there is one.
+    Raise the error of the first reason, if there is one.
 
-    :raises PermanentError: one of its kinds
+    :raises PermanentError: there is a reason; its kind says which error
     """
     for reason in reasons:
         raise reason.error()
@@ -76,7 +76,7 @@ def sentences(reasons: Iterable[Reason]) -> str | None:
 def against_service(
     capabilities: Capabilities, service: str, reference: EventReference, reply: Reply, scope: Scope
 ) -> Iterator[Reason]:
-    """Yield why a service cannot carry a reply, by what it declares."""
+    """Yield why a service cannot carry a reply, according to its capabilities."""
 
     def unsupported(about: str, sentence: str) -> Reason:
         return Reason(UnsupportedByServiceError, about, sentence)
@@ -90,8 +90,8 @@ def against_service(
         yield unsupported("notify_organizer", f"{service} always tells the organizer; False is not possible.")
     if reply.proposed_time is not None and not capabilities.proposed_time:
         instead = (
-            " Or set degrade=True, and the time goes into the comment; or propose it by hand, where the event's "
-            "link leads."
+            " Or set degrade=True to write the time into the comment; or open the event's link and propose it by "
+            "hand."
             if capabilities.comment
             else ""
         )
@@ -109,7 +109,7 @@ def against_service(
 def against_reference(
     capabilities: Capabilities, service: str, reference: EventReference
 ) -> Iterator[Reason]:
-    """Yield why a connection cannot find an event by what a reference gives."""
+    """Yield why a connection cannot find an event by its reference."""
     if reference.event_id is None and not capabilities.ical_uid:
         yield Reason(
             UnsupportedByServiceError,
@@ -142,7 +142,7 @@ _OBSTACLES: dict[Obstacle, tuple[type[PermanentError], str]] = {
 
 
 def against_event(invitation: Invitation) -> Iterator[Reason]:
-    """Yield why an event takes no reply at all, as it stands now."""
+    """Yield why an event takes no reply at all now."""
     obstacle = invitation.obstacle
     if obstacle is None:
         return
@@ -173,7 +173,7 @@ def against_plan(
     planned: Invitation, invitation: Invitation, series_status: ParticipationStatus | None = None
 ) -> Iterator[Reason]:
     """
-    Yield in what an invitation is not as it was when the reply to it was planned, of what a person is shown.
+    Yield how an invitation differs from the one that was planned, in the fields that a person is shown.
 
     :param series_status: the status that the same task gave to the event's series, which may show at the event
     """
@@ -182,36 +182,36 @@ def against_plan(
         return Reason(NotAsPlannedError, "", sentence)
 
     if invitation.is_cancelled and not planned.is_cancelled:
-        yield changed("The organizer cancelled it since the reply was planned.")
+        yield changed("The organizer cancelled it after the reply was planned.")
     if invitation.status is not planned.status and (
         series_status is None or invitation.status is not series_status
     ):
         yield changed(
-            f"It was answered by hand since the reply was planned: it was {planned.status or 'not shown'} and "
+            f"It was answered by hand after the reply was planned: it was {planned.status or 'not shown'} and "
             f"is {invitation.status or 'not shown'} now."
         )
     if invitation.subject != planned.subject:
         yield changed(
-            f"It was renamed since the reply was planned: from {planned.subject!r} to {invitation.subject!r}."
+            f"It was renamed after the reply was planned: from {planned.subject!r} to {invitation.subject!r}."
         )
-    # A plan that was made of a report knows no organizer.
+    # A plan made from a report does not know the organizer.
     if planned.organizer is not None and invitation.organizer != planned.organizer:
         yield changed(
-            f"It has another organizer since the reply was planned: it was {planned.organizer} and "
+            f"Its organizer changed after the reply was planned: it was {planned.organizer} and "
             f"is {invitation.organizer or 'not shown'} now."
         )
-    # A series is planned by one of its instances, whose time is not that of the series.
+    # A series is planned from one of its instances, which has another time than the series.
     same = planned.reference.event_id == invitation.reference.event_id
     if same and invitation.time != planned.time:
         yield changed(
-            f"It was moved since the reply was planned: from {planned.time.start.isoformat()} to "
+            f"It was moved after the reply was planned: from {planned.time.start.isoformat()} to "
             f"{invitation.time.start.isoformat()}."
         )
 
 
 def proposal_as_comment(capabilities: Capabilities, reply: Reply) -> Reply:
     """
-    Return the reply with its proposed time as a sentence of the comment, where a service carries only comments.
+    Return the reply with its proposed time as a sentence of the comment, if the service carries only comments.
 
     :raises InvalidInputError: the proposed time has passed
     """

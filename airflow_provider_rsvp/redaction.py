@@ -1,9 +1,9 @@
 """
-Keeping secrets out of texts, however they are spelled.
+Keeping secrets out of text, however they are encoded.
 
-The secrets that a process has used lately are known here, so that no message can repeat one, whoever wrote the message
-and whatever a service's response made of the secret: percent-encoded, escaped as in JSON or HTML, with white space
-within, in other case, or in base64.
+This module remembers the secrets that the process used lately, so that no message can repeat one, whoever wrote the
+message and however a service's response encoded the secret: percent-encoded, escaped as in JSON or HTML, with white
+space inside, in another case, or in base64.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 _BLOT = "***"
-_MOST_SECRETS = 2048
-_LONGEST_TEXT = 1 << 16
+MOST_SECRETS = 2048
+"""How many secrets a process remembers."""
+LONGEST_TEXT = 1 << 16
+"""Characters of a text; what is beyond is cut off."""
 _LONGEST_IN_BASE64 = 256
-"""Bytes that are looked for in base64, where all that stands beside them is blotted out with them."""
+"""Bytes of a secret to look for in base64; the rest of the base64 word is blotted out with them."""
 _SHORT = 6
-"""Characters below which a secret is only looked for as a word of its own: else it would blot out half of a message."""
+"""A secret with fewer characters is only looked for as a whole word: else it could blot out half of a message."""
 _ROUNDS = 4
-"""How many times over a secret may be encoded."""
+"""How often a secret may have been encoded on top of itself."""
 
 _ENCODED = re.compile(
     r"(?:%[0-9A-Fa-f]{2})+"
@@ -33,53 +35,58 @@ _ENCODED = re.compile(
     r"|&(?:\#[0-9]{1,7}|\#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});"
 )
 _LEFT_OUT = re.compile(r"[\s+\\\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
-"""What may come between the characters of a secret: a plus stands for a space in forms."""
+"""Characters that may come between those of a secret: a plus is a space in forms."""
 _LOWER = {ord(letter): ord(letter.lower()) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _LATIN = {0xDC00 + byte: byte for byte in range(0x80, 0x100)}
-"""What is not UTF-8 is taken for Latin-1."""
+"""Bytes that are not UTF-8 are read as Latin-1."""
 _IN_BASE64 = re.compile(r"[\w+/=%-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class _Spelling:
-    """A secret as it is looked for."""
+    """One form of a secret to look for."""
 
     text: str
     in_base64: bool = False
 
 
 _SECRETS: dict[str, tuple[_Spelling, ...]] = {}
-"""The one used last comes last."""
+"""The secret that was used last comes last."""
 _BY_START: dict[str, list[_Spelling]] = {}
 _WORDS: dict[str, re.Pattern[str]] = {}
 
 
 def keep_out(*secrets: str | None) -> None:
     """
-    Blot secrets out of every text from now on; those that were not used for long are forgotten.
+    Blot secrets out of all text from now on; secrets that were not used for long are forgotten.
 
-    Taken without a lock, which a process that is forked meanwhile would find taken for ever.
+    There is no lock: a process forked while it is held would find it locked forever.
     """
     for secret in secrets:
         if not secret:
             continue
         known = _SECRETS.pop(secret, None)
         _SECRETS[secret] = _learn(secret) if known is None else known
-    while len(_SECRETS) > _MOST_SECRETS:
+    while len(_SECRETS) > MOST_SECRETS:
         _forget(next(iter(_SECRETS)))
 
 
 def forget_secrets() -> None:
-    """Forget all secrets, as a new process; for tests whose texts hold what is a secret elsewhere."""
+    """Forget all secrets, like a new process; for tests whose text contains another test's secret."""
     for secret in tuple(_SECRETS):
         _forget(secret)
 
 
+def knows_any() -> bool:
+    """Return whether there is a secret to look for."""
+    return bool(_BY_START or _WORDS)
+
+
 def blotted(text: str) -> str:
-    """Return a text without any secret that this process has used; one of absurd length is cut."""
-    if not (_BY_START or _WORDS):
+    """Return text without the secrets that this process has used; absurdly long text is cut."""
+    if not knows_any():
         return text
-    text = text[:_LONGEST_TEXT]
+    text = text[:LONGEST_TEXT]
     places = sorted(place for reading in _readings(text) for place in _found(reading, text))
     if not places:
         return text
@@ -94,14 +101,14 @@ def blotted(text: str) -> str:
 
 def _learn(secret: str) -> tuple[_Spelling, ...]:
     *_, plainest = _readings(secret)
-    forms = {_bare(secret), _bare(plainest.text)}
+    forms = {bare(secret), bare(plainest.text)}
     if any(len(form) < _SHORT for form in forms):
         _WORDS[secret] = re.compile(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", re.IGNORECASE)
         return ()
     spellings = [_Spelling(form) for form in forms]
-    # As it is, and as RFC 6749, section 2.3.1, wants it in Basic credentials.
+    # As it is, and as RFC 6749, section 2.3.1, encodes it in Basic credentials.
     wholes = {secret.encode(errors="surrogatepass"), quote_plus(secret, errors="surrogatepass").encode()}
-    pieces = {_bare(piece) for whole in wholes for piece in _in_base64(whole[:_LONGEST_IN_BASE64])}
+    pieces = {bare(piece) for whole in wholes for piece in _in_base64(whole[:_LONGEST_IN_BASE64])}
     spellings += [_Spelling(piece, in_base64=True) for piece in pieces if len(piece) >= _SHORT]
     for spelling in spellings:
         _BY_START.setdefault(spelling.text[:_SHORT], []).append(spelling)
@@ -120,7 +127,7 @@ def _forget(secret: str) -> None:
 
 
 def _in_base64(secret: bytes) -> Iterator[str]:
-    """Return what base64 makes of a secret wherever it stands in the text, as in ``Basic`` credentials."""
+    """Return how a secret looks in base64, whatever comes before it, as in ``Basic`` credentials."""
     for offset in range(3):
         before, after = -(-offset * 8 // 6), (offset + len(secret)) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
@@ -130,10 +137,10 @@ def _in_base64(secret: bytes) -> Iterator[str]:
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """
-    A text after some rounds of decoding.
+    Text after some rounds of decoding.
 
-    :param starts: where each character begins in the text as it was given
-    :param ends: where it ends there
+    :param starts: where each character begins in the original text
+    :param ends: where each character ends in the original text
     """
 
     text: str
@@ -142,7 +149,7 @@ class _Reading:
 
 
 def _readings(text: str) -> Iterator[_Reading]:
-    """Return a text as it is, and after each round of decoding that changes it."""
+    """Yield text as it is, and after each round of decoding that changes it."""
     reading = _Reading(text, range(len(text)), range(1, len(text) + 1))
     yield reading
     for _ in range(_ROUNDS):
@@ -179,36 +186,36 @@ def _meant(encoded: str) -> str:
     return chr(int(encoded[2:], 16)) if encoded[1] in "xU" else " "
 
 
-def _bare(text: str) -> str:
-    """Return a text in one case and without what may come between the characters of a secret."""
+def bare(text: str) -> str:
+    """Return text in lower case, without characters that may come between those of a secret."""
     return _LEFT_OUT.sub("", text.translate(_LOWER))
 
 
 def _found(reading: _Reading, text: str) -> Iterator[tuple[int, int]]:
-    """Return where secrets stand in the text as it was given."""
+    """Yield where secrets begin and end in the original text."""
     for pattern in tuple(_WORDS.values()):
         for match in pattern.finditer(reading.text):
             if match[0]:
                 yield reading.starts[match.start()], reading.ends[match.end() - 1]
-    bare = _bare(reading.text)
-    begun = {bare[place : place + _SHORT] for place in range(len(bare) - _SHORT + 1)}
+    letters = bare(reading.text)
+    begun = {letters[place : place + _SHORT] for place in range(len(letters) - _SHORT + 1)}
     spellings = {
-        spelling for start in begun for spelling in _BY_START.get(start, ()) if spelling.text in bare
+        spelling for start in begun for spelling in _BY_START.get(start, ()) if spelling.text in letters
     }
     if not spellings:
         return
     kept = [place for place, letter in enumerate(reading.text) if not _LEFT_OUT.match(letter)]
     for spelling in spellings:
-        place = bare.find(spelling.text)
+        place = letters.find(spelling.text)
         while place >= 0:
             start = reading.starts[kept[place]]
             end = reading.ends[kept[place + len(spelling.text) - 1]]
             yield _whole_word(text, start, end) if spelling.in_base64 else (start, end)
-            place = bare.find(spelling.text, place + 1)
+            place = letters.find(spelling.text, place + 1)
 
 
 def _whole_word(text: str, start: int, end: int) -> tuple[int, int]:
-    """Return the word in base64 that holds a piece; the secret's first and last bits are in what is beside it."""
+    """Return the base64 word around a piece; the characters next to it hold the secret's first and last bits."""
     before = _IN_BASE64.match(text[:start][::-1])
     after = _IN_BASE64.match(text, end)
     return start - (before.end() if before else 0), after.end() if after else end

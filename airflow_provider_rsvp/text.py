@@ -1,8 +1,8 @@
 """
-Text that others wrote: without what a person cannot see, and of bounded length.
+Text that others wrote: without invisible characters, and of limited length.
 
-Invitations, names and messages of a service are written by strangers. What reaches a value of this package is
-cleaned here once, so that no consumer has to.
+Strangers write the invitations, names and messages that a service returns. Whatever goes into a value of this package
+is cleaned here once, so that no consumer has to.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ LONGEST_LINE = 1_000
 LONGEST_TEXT = 20_000
 """Characters of a description or a comment."""
 
-# Terminal and text controls, surrogates, marks that change the direction of what follows, and characters without
-# a shape of their own. The joiners U+200C and U+200D stay: scripts and emoji need them.
+# Terminal and text controls, surrogates, marks that change the direction of the text, and characters without
+# a shape. The joiners U+200C and U+200D stay: scripts and emoji need them.
 _INVISIBLE = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f"
     "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -27,7 +27,7 @@ _INVISIBLE = (
 _REMOVED = re.compile(f"[{_INVISIBLE}]")
 _LINE_ENDS = re.compile("\r\n|[\r\x85\u2028\u2029]")
 _SPACE = re.compile(r"\s+")
-# A tag of HTML, one that was cut off, an entity that was cut off, and a line break that was escaped once more.
+# An HTML tag, a tag or an entity that was cut off, and a line break that was escaped twice.
 _MARKUP = re.compile(r"<[^<>]{0,200}(?:>|$)|&#?\w{0,10}$|\\[nNrt]")
 _LOST = re.compile(r"[\s?\ufffd]+")
 _MOST_ESCAPINGS = 3
@@ -35,7 +35,7 @@ _LEAST_WORDING = 12
 
 
 def is_unbroken(text: str) -> bool:
-    """Return whether a text has neither white space nor anything that a person cannot see, as an id or an address."""
+    """Return whether text has no white space and no invisible characters, like an id or an address."""
     if text.isprintable():
         return " " not in text
     return _REMOVED.search(text) is None and _SPACE.search(text) is None and _LINE_ENDS.search(text) is None
@@ -43,22 +43,22 @@ def is_unbroken(text: str) -> bool:
 
 def clean_line(text: str, longest: int = LONGEST_LINE) -> str:
     """
-    Return a text on one line, without invisible characters.
+    Return text as one line, without invisible characters.
 
-    :param longest: characters; a longer text is cut, which an ellipsis shows
+    :param longest: the most characters to keep; longer text is cut and ends with an ellipsis
     """
     if text.isprintable():
-        # Nearly all texts: no control or format character, and no white space but plain spaces.
+        # Nearly all text: no control or format characters, and no white space except plain spaces.
         return _cut(text.strip(), longest)
-    # Cut first, so that the work is bounded too; what is removed leaves room.
+    # Cut first, so that the work is limited too; four times the length leaves room for what is removed.
     return _cut(_SPACE.sub(" ", _REMOVED.sub("", _LINE_ENDS.sub(" ", text[: 4 * longest]))).strip(), longest)
 
 
 def clean_text(text: str, longest: int = LONGEST_TEXT) -> str:
     """
-    Return a text of several lines, without invisible characters; each line ends with a line feed alone.
+    Return text of several lines, without invisible characters; each line ends with a single line feed.
 
-    :param longest: characters; a longer text is cut, which an ellipsis shows
+    :param longest: the most characters to keep; longer text is cut and ends with an ellipsis
     """
     if text.isprintable():
         return _cut(text.strip(), longest)
@@ -67,11 +67,11 @@ def clean_text(text: str, longest: int = LONGEST_TEXT) -> str:
 
 def same_wording(wanted: str, shown: str) -> bool:
     """
-    Return whether a text that a service shows may be the one that it was given.
+    Return whether the text that a service shows may be the text that it was given; True when in doubt.
 
-    In doubt it is. Services lay texts out anew, escape them as HTML, cut them, quote them, and lose what their alphabet
-    lacks. So only letters and digits count, and neither case nor accents; of two texts one may hold the other, where
-    that is of some length; and a text without letters and digits may have been lost altogether.
+    Services reformat text, escape it as HTML, cut it, quote it, and lose characters that they cannot store. So only
+    letters and digits count, without case and accents. One text may contain the other, unless the shorter one is very
+    short. Text without letters and digits may have been lost altogether.
     """
     given, kept = _wording(wanted), _wording(shown)
     if given == kept or not given or _LOST.fullmatch(shown):

@@ -1,4 +1,4 @@
-"""Reading times: every time has a zone, or is an error that names its field."""
+"""Reading times: every time has a zone; one without is an error that names the field."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST_DISTANCE = 100_000
 _WITHOUT_CHANGES = frozenset({"UTC", "Etc/UTC"})
 FIRST_YEAR, LAST_YEAR = 2, 9997
-"""A year off either end, so that there is room to reckon with days."""
+"""One year off either end of the range, which leaves room to add and subtract days."""
 
 
 def parse_zone(name: str, *, field: str = "timezone") -> pendulum.Timezone:
     """
-    Return the zone that an IANA or Windows name stands for.
+    Return the time zone with an IANA or Windows name.
 
     :param name: ``Europe/Berlin`` or ``W. Europe Standard Time``
     :param field: what to call the value in an error
@@ -51,7 +51,7 @@ def parse_instant(
     :param value: an ISO 8601 text or a ``datetime``
     :param field: what to call the value in an error
     :param timezone: the zone in which a value without one is read
-    :raises InvalidInputError: the value is no time of day, or has no zone and ``timezone`` is not given
+    :raises InvalidInputError: the value is not a time, or it has no zone and ``timezone`` is not given
     """
     if isinstance(value, datetime):
         parsed = value
@@ -62,7 +62,7 @@ def parse_instant(
             f"{field}: expected an ISO 8601 text or a datetime, not {type(value).__name__}."
         )
     if not FIRST_YEAR <= parsed.year <= LAST_YEAR:
-        raise InvalidInputError(f"{field}: {parsed.isoformat()} is further away than any calendar reaches.")
+        raise InvalidInputError(f"{field}: {parsed.isoformat()} is too far away for any calendar.")
     if parsed.tzinfo is not None:
         return _existing(parsed)
     if timezone is None:
@@ -84,14 +84,14 @@ def parse_moment(
     now: pendulum.DateTime | None = None,
 ) -> pendulum.DateTime:
     """
-    Return ``value`` as a time with a zone, where it may be told by its distance from now.
+    Return ``value`` as a time with a zone; it may be relative to now.
 
     :param value: ``now``, ``+14d``, ``-2h`` (units ``m``, ``h``, ``d``, ``w``), or what
         :func:`parse_instant` takes
     :param field: what to call the value in an error
     :param timezone: the zone in which a value without one is read, and in which days are counted
-    :param now: what to count from; default is the clock
-    :raises InvalidInputError: the value is neither
+    :param now: the time to count from; default is the present
+    :raises InvalidInputError: the value is none of these
     """
     text = value.strip() if isinstance(value, str) else ""
     distance = _DISTANCE.fullmatch(text)
@@ -103,16 +103,16 @@ def parse_moment(
         return moment
     sign, number, unit = distance.groups()
     if int(number) > _LONGEST_DISTANCE:
-        raise InvalidInputError(f"{field}: {text!r} is further away than any calendar reaches.")
+        raise InvalidInputError(f"{field}: {text!r} is too far away for any calendar.")
     return moment.add(**{_UNITS[unit]: int(sign + number)})
 
 
 def parse_day(value: str, *, field: str) -> pendulum.Date:
     """
-    Return the day that an ISO 8601 text stands for.
+    Return the day that ISO 8601 text gives.
 
     :param field: what to call the value in an error
-    :raises InvalidInputError: it stands for none
+    :raises InvalidInputError: the text is not a date
     """
     if not isinstance(value, str):
         raise InvalidInputError(f"{field}: expected an ISO 8601 date, not {type(value).__name__}.")
@@ -121,34 +121,34 @@ def parse_day(value: str, *, field: str) -> pendulum.Date:
     except ValueError:
         raise InvalidInputError(f"{field}: {value!r} is not a date such as '2026-12-24'.") from None
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise InvalidInputError(f"{field}: {day.isoformat()} is further away than any calendar reaches.")
+        raise InvalidInputError(f"{field}: {day.isoformat()} is too far away for any calendar.")
     return pendulum.Date(day.year, day.month, day.day)
 
 
 def from_timestamp(seconds: float, zone: pendulum.Timezone = UTC) -> pendulum.DateTime:
-    """Return the moment so many seconds after the beginning of 1970 in UTC, as told in a zone."""
+    """Return the time that many seconds after 1970-01-01 UTC, in a zone."""
     return _with_zone(datetime.fromtimestamp(seconds, zone), zone)
 
 
 def timestamp(value: date) -> float:
-    """Return the seconds since the beginning of 1970 in UTC; a date begins at midnight in UTC."""
+    """Return the seconds since 1970-01-01 UTC; a date begins at midnight UTC."""
     if isinstance(value, datetime):
         return value.timestamp()
     return datetime(value.year, value.month, value.day, tzinfo=PLAIN_UTC).timestamp()
 
 
 def beginning(value: date, zone: tzinfo) -> datetime:
-    """Return a time as it is, and the midnight in a zone with which a day begins."""
+    """Return a time unchanged, and for a date its midnight in a zone."""
     return value if isinstance(value, datetime) else datetime.combine(value, time.min, zone)
 
 
 def utc_text(moment: pendulum.DateTime) -> str:
-    """Return a time as ``2026-01-05T09:00:00Z``: without fractions of a second, which not every service takes."""
+    """Return a time as ``2026-01-05T09:00:00Z``, without fractions of a second, which some services reject."""
     return moment.in_timezone(UTC).format("YYYY-MM-DDTHH:mm:ss[Z]")
 
 
 def format_when(value: date) -> str:
-    """Return a time or a date for a person: ``Mon 2026-11-23 10:00 Europe/Berlin``."""
+    """Return a time or a date as people read it: ``Mon 2026-11-23 10:00 Europe/Berlin``."""
     if isinstance(value, pendulum.DateTime):
         zone = value.timezone_name or value.format("Z")
         return f"{value.format('ddd YYYY-MM-DD HH:mm')} {zone}"
@@ -163,12 +163,12 @@ def _zone(iana: str) -> pendulum.Timezone:
 
 def _existing(moment: datetime) -> pendulum.DateTime:
     """
-    Return the moment at a time of day that exists.
+    Return the moment as a wall-clock time that exists.
 
-    What the clocks skip in spring is read with the offset before it (RFC 5545, section 3.3.5).
+    A time that the clocks skip in spring is read with the offset before the gap (RFC 5545, section 3.3.5).
     """
     if moment.tzinfo is PLAIN_UTC or moment.tzinfo is UTC:
-        # Most of what services and plans write.
+        # Most times that services and plans write.
         return _with_zone(moment, UTC)
     if isinstance(moment.tzinfo, fixed_offset) or str(moment.tzinfo) in _WITHOUT_CHANGES:
         return pendulum.instance(moment)
@@ -176,7 +176,7 @@ def _existing(moment: datetime) -> pendulum.DateTime:
 
 
 def _with_zone(moment: datetime, zone: pendulum.Timezone) -> pendulum.DateTime:
-    """Return the moment, which is told in a zone already; in a sixth of the time of pendulum's own way."""
+    """Return a moment that is in its zone already, in a sixth of the time that pendulum's own function takes."""
     return pendulum.DateTime(
         moment.year,
         moment.month,

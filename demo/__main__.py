@@ -1,4 +1,4 @@
-"""``python -m demo``: all example DAGs once, and what came of it."""
+"""``python -m demo``: runs all example DAGs once, and shows what happened."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def main() -> int:
 
 
 def report(runs: list[Run], sandbox: Sandbox) -> list[str]:
-    """Print the table; return what is not as it should be."""
+    """Print the table; return the problems."""
     outcomes = [outcome for run in runs for outcome in run.outcomes]
     mails, left = matched(outcomes, of_the_examples(sandbox.mail()))
     pairs = iter(zip(outcomes, mails, strict=True))

@@ -28,7 +28,7 @@ def settings(home: Path, sandbox: str, connections: Mapping[str, Mapping[str, ob
     """
     Return the environment of an Airflow in ``home`` that has the example DAGs and these connections.
 
-    :param sandbox: where the sandbox is, which invites again for each run
+    :param sandbox: the address of the sandbox, which makes new invitations for each run
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     return {
@@ -47,16 +47,16 @@ def settings(home: Path, sandbox: str, connections: Mapping[str, Mapping[str, ob
 
 
 def database(home: Path) -> Path:
-    """Return where the database is; each version of Airflow has its own."""
+    """Return the path of the database; each version of Airflow has its own."""
     return home / f"airflow-{version('apache-airflow')}.db"
 
 
 def prepare(home: Path, environment: Mapping[str, str], log: Path) -> bool:
     """
-    Make the database, unless it is there.
+    Create the database, unless it exists.
 
-    :return: whether it had to be made
-    :raises subprocess.CalledProcessError: Airflow could not
+    :return: whether it was created
+    :raises subprocess.CalledProcessError: Airflow failed
     """
     home.mkdir(parents=True, exist_ok=True)
     pools = json.dumps({name: {**pool, "include_deferred": False} for name, pool in POOLS.items()})
@@ -74,7 +74,7 @@ def prepare(home: Path, environment: Mapping[str, str], log: Path) -> bool:
 
 def airflow(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
     """
-    Run an ``airflow`` command, its output appended to the log.
+    Run an ``airflow`` command, and append its output to the log.
 
     :raises subprocess.CalledProcessError: it failed
     """

@@ -34,7 +34,7 @@ INVITED: Mapping[str, tuple[tuple[str, str, list[str]], ...]] = {
     "rsvp_pipeline_plan": (("graph", f"gina@{GRAPH}", []),),
     "rsvp_planned": (("graph", f"hugo@{GRAPH}", []),),
     "rsvp_scheduled": (("graph", f"kira@{GRAPH}", []),),
-    "rsvp_undo": (),  # it takes back what rsvp_offboarding sent
+    "rsvp_undo": (),  # it undoes the replies of rsvp_offboarding
     "rsvp_wait_for_approvers": (("graph", f"paula@{GRAPH}", []),),
     "rsvp_working_hours": (("graph", f"oskar@{GRAPH}", []),),
 }
@@ -47,14 +47,14 @@ ACCEPTING: Mapping[str, tuple[str, ...]] = {
 
 
 def of_the_examples(mails: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Leave out the mail of those who accept by themselves."""
+    """Leave out mail from attendees who accept by themselves."""
     others = {attendee for attendees in ACCEPTING.values() for attendee in attendees}
     return [mail for mail in mails if mail["attendee"] not in others]
 
 
 def invite_again(dag_id: str) -> None:
     """
-    Let the invitations of an example be as new, with days that count from today.
+    Reset the invitations of an example, with dates that count from today.
 
     :raises OSError: the sandbox cannot be reached, or refuses
     """

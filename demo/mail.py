@@ -11,7 +11,7 @@ def matched(
     outcomes: Iterable[Mapping[str, Any]], mails: Iterable[Mapping[str, Any]]
 ) -> tuple[list[Mapping[str, Any] | None], list[Mapping[str, Any]]]:
     """
-    Return the mail that belongs to each outcome, None where there is none, and the mails left over.
+    Return the mail of each outcome, or None if there is none; and all other mail.
 
     A mail belongs to one outcome only.
     """

@@ -14,7 +14,7 @@ def run_once(dag: DAG, **options: Any) -> DagRun:
     """
     Run a DAG with ``dag.test()``.
 
-    Airflow 3.1 makes its API anew for each task, which takes a second; later versions make it once, and so does this.
+    Airflow 3.1 builds its API for each task, which takes a second; later versions build it once, and so does this.
     """
     from airflow.sdk.execution_time import supervisor
 

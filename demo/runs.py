@@ -30,7 +30,7 @@ class Run:
     """
     One run of a DAG.
 
-    :param conf: what differs from the DAG's own params
+    :param conf: the params that differ from the DAG's own
     :param state: how it ended
     :param names: the names of the mapped tasks, in the order of their index
     :param outcomes: what the replies returned, in the order in which they were made
@@ -47,9 +47,9 @@ class Run:
 
 def run_dags(runs: Sequence[Run], environment: Mapping[str, str], log: Path) -> list[Run]:
     """
-    Run them and return them as they ended.
+    Run the DAGs, and return the runs as they ended.
 
-    :raises subprocess.CalledProcessError: Airflow itself broke; the log says why
+    :raises subprocess.CalledProcessError: Airflow itself failed; the log says why
     """
     answer = log.with_suffix(".json")
     answer.unlink(missing_ok=True)
@@ -96,7 +96,7 @@ def _run(dag: DAG, run: Run) -> Run:
         errors.append(f"{context['ti'].task_id}: {context['exception']}")
 
     for task in dag.tasks:
-        task.retries = 0  # a failure is to be seen at once
+        task.retries = 0  # show a failure at once
         task.on_failure_callback = [note]
     ended = run_once(dag, run_conf=run.conf)
     names, outcomes = _returned(ended)

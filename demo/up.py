@@ -28,7 +28,7 @@ LAST_LINES = 25
 
 
 def main() -> int:
-    """Start both, and wait until they are told to end."""
+    """Start both, and wait until they are told to stop."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -67,14 +67,14 @@ def main() -> int:
 
 
 class StartError(Exception):
-    """Airflow does not run."""
+    """Airflow did not start."""
 
 
 def free_port(name: str, default: int) -> int:
     """
-    Return the port that a variable of the environment names.
+    Return the port that an environment variable names.
 
-    :raises ValueError: it is none, or taken
+    :raises ValueError: it is not a port, or the port is in use
     """
     text = os.environ.get(name) or str(default)
     if not text.isdecimal() or not 0 < int(text) < 65536:
@@ -91,7 +91,7 @@ def free_port(name: str, default: int) -> int:
 
 
 def ui_settings(port: int) -> dict[str, str]:
-    """Return what Airflow needs to be looked at, on this machine only and by anyone on it."""
+    """Return the settings that open Airflow's UI to anyone on this machine, and to nobody else."""
     return {
         "AIRFLOW__API__HOST": LOOPBACK,
         "AIRFLOW__API__PORT": str(port),
@@ -115,10 +115,10 @@ def keep_connections(connections: Mapping[str, Mapping[str, Any]], environment: 
 
 def for_the_ui(connection: Mapping[str, Any]) -> dict[str, Any]:
     """
-    Return a connection as the UI deals with it best.
+    Return a connection in the form that works best in the UI.
 
-    It shows only those extra fields that the connection names, and up to Airflow 3.3.2 it takes a missing
-    port for 0 and then refuses to test what seems to be another address.
+    The UI shows only the extra fields that the connection names. Up to Airflow 3.3.2 it reads a missing port as 0,
+    and then refuses to test the connection because its address seems to have changed.
     """
     types = {each["connection-type"]: each for each in get_provider_info()["connection-types"]}
     fields = dict.fromkeys(types[connection["conn_type"]]["conn-fields"])
@@ -127,7 +127,7 @@ def for_the_ui(connection: Mapping[str, Any]) -> dict[str, Any]:
 
 @contextmanager
 def standalone(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``airflow standalone``, and end it with all that it started."""
+    """Run ``airflow standalone``, and stop it with all processes that it started."""
     with LOG.open("a") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "airflow", "standalone"],
@@ -151,9 +151,10 @@ def standalone(environment: Mapping[str, str]) -> Iterator[subprocess.Popen[byte
 
 
 def wait_until_healthy(ui: str, process: subprocess.Popen[bytes]) -> None:
-    """Wait for the UI and the scheduler.
+    """
+    Wait for the UI and the scheduler.
 
-    :raises StartError: they do not come
+    :raises StartError: they did not start in time
     """
     end = time.monotonic() + HEALTHY_WITHIN
     while time.monotonic() < end:

@@ -1,9 +1,9 @@
 """
 ### Ask a person before anything is sent
 
-Plans the replies to what is pending in a mailbox, shows the plan under *Required actions*, and waits. Whoever answers
-sends all of it, some lines, or nothing, and may put a comment of their own in place of the planned ones. Without an
-answer within four hours nothing is sent. A plan without replies is not asked about.
+Plans the replies to what is pending in a mailbox, shows the plan under *Required actions*, and waits. The person who
+answers sends all of it, some lines, or nothing, and may replace the planned comments with their own. Without an
+answer within four hours nothing is sent. For a plan without replies, nobody is asked.
 """
 
 from __future__ import annotations

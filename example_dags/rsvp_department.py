@@ -5,7 +5,7 @@ Accepts the meetings that everybody has to attend, in all mailboxes of a departm
 
 A Microsoft Graph application reaches all mailboxes through one connection, so one task plans and one task sends for
 all of them. With Cronofy and Bitrix24 each person has a connection: the plan is mapped over them, and one task sends
-all plans. The pool bounds how many of them are read at once, on all workers. Make it first:
+all plans. The pool limits how many of them are read at once, on all workers. Create it first:
 `airflow pools set rsvp_department 2 "Calendars of the department that are read at once"`.
 """
 

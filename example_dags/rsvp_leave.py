@@ -1,11 +1,11 @@
 """
-### Decline what falls into a leave
+### Decline invitations during a leave
 
 Reads who is away from the table beside this file, makes a plan for each of them, and sends all plans in one task. Of a
 series only the dates within the leave are declined. The comment says when the person is back.
 
 A day in the table is a date, such as `2026-12-24`, or a number of days from today, such as `+4`; both days are
-included. Put your own export in its place, or let the first task ask your HR system.
+included. Replace the table with your own export, or let the first task ask your HR system.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 Lists what is pending in several mailboxes in the days ahead and accepts it. Each reply is a task instance
 with its own outcome, log and retries, named after its event.
 
-The pool bounds how many replies are under way at once, on all workers and in all DAGs that name it. Make it first:
+The pool limits how many replies are under way at once, on all workers and in all DAGs that use it. Create it first:
 `airflow pools set rsvp_msgraph 4 "Replies to Microsoft Graph that may be under way at once"`.
 """
 

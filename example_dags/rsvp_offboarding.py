@@ -1,8 +1,8 @@
 """
-### Decline everything of those who leave
+### Decline all invitations of people who leave
 
 Declines all invitations of the leavers' mailboxes from a date on, whatever they had answered before, and tells the
-organizers. The report goes to a file; `rsvp_undo` plans from it what would restore the answers.
+organizers. The report goes to a file; `rsvp_undo` can restore the answers from it.
 
 Trigger it with *Dry run* first: the log then says what would be sent. With more replies than *At most* nothing is sent.
 """

@@ -2,7 +2,7 @@
 ### Answer when an invitation comes in
 
 An asset watcher looks at the calendar every minute, and this DAG runs when an invitation to a board meeting is new or
-has changed. It lists for itself what waits for an answer, because one run may stand for several invitations; it plans
+has changed. It lists all pending invitations itself, because one run may be for several of them; it plans
 the replies, and sends them.
 """
 

@@ -2,7 +2,7 @@
 ### Let the pipeline choose the rules
 
 Runs the checks before a release, and lets their results choose the policy by which the release meetings are answered:
-accepted while all is green; once something is red they are declined with the reason, also where they had been
+accepted while all is green; if something is red, they are declined with the reason, even if they had been
 accepted, and another time is proposed. Unlike `rsvp_pipeline_gate` it needs no event id, and answers however many
 such meetings there are.
 """

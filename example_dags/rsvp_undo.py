@@ -1,10 +1,10 @@
 """
-### Take a bulk of replies back
+### Undo many replies
 
-Plans from the report of an earlier run what restores the answers that stood before, and sends it. The report filled in
-is the one that `rsvp_offboarding` writes: run that first.
+Reads the report of an earlier run, plans how to restore the earlier answers, and sends the plan. By default it reads
+the report that `rsvp_offboarding` writes: run that first.
 
-What cannot be restored is named in the plan and left: Microsoft Graph cannot be told that there is no answer. What
+The plan names and skips what cannot be restored: Microsoft Graph cannot set an invitation back to "no answer". What
 somebody changed by hand since is skipped.
 """
 

@@ -1,7 +1,7 @@
 """
 ### Release when all approvers have accepted
 
-Waits, without taking up a worker, until those who must approve have accepted the invitation to it, and then releases.
+Waits, without taking up a worker, until everybody who must approve has accepted the invitation, and then releases.
 If one of them declines, it fails at once and says who. In `make up` they accept as soon as a run begins.
 """
 

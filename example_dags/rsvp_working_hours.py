@@ -1,9 +1,9 @@
 """
 ### Keep to working hours, and to one meeting at a time
 
-Declines what collides with a meeting that I hold already, and what lies outside my working hours, and proposes the
-next slot that is free to the organizer. Series and whole days are left for me to decide. Every weekday morning; what
-has an answer is left alone, so that a run can be repeated.
+Declines invitations that conflict with a meeting that I have already accepted, or lie outside my working hours, and
+proposes the next free slot to the organizer. Series and all-day events are left for me to decide. It runs every weekday
+morning, and leaves alone what has an answer, so that a run can be repeated.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from airflow.sdk import BaseOperator, BaseSensorOperator
-from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
+from airflow.sdk._shared.secrets_masker import should_hide_value_for_key  # it has no public name
 from airflow.sdk.log import mask_secret  # noqa: F401 - loads the masker that the next line asks
 from airflow.triggers.base import BaseTrigger
 from support.services import SERVICES

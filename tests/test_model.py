@@ -144,9 +144,9 @@ class TestReference:
                 {"event_id": "1", "mailbox": "a\nb"},
                 r"mailbox: 'a\nb' holds white space or control characters.",
             ),
-            ({"event_id": "1", "calendar_id": 7}, "calendar_id: expected a text, not int."),
+            ({"event_id": "1", "calendar_id": 7}, "calendar_id: expected text, not int."),
             ({"event_id": "x" * 1025}, "event_id: 1025 characters are too many for an id."),
-            ({"event_id": False}, "event_id: expected a text, not bool."),
+            ({"event_id": False}, "event_id: expected text, not bool."),
         ],
     )
     def test_what_is_malformed_is_named(self, arguments, message):
@@ -283,7 +283,7 @@ def test_an_account_is_described_in_sentences():
         who="Anna", permissions=("read", "write"), token_expires_at=TEN, notes=("Two calendars.",)
     )
     assert account.describe() == (
-        "Connected as Anna. Permissions: read, write. Two calendars. The access token ends 2040-01-02 09:00 UTC."
+        "Connected as Anna. Permissions: read, write. Two calendars. The access token expires 2040-01-02 09:00 UTC."
     )
 
 

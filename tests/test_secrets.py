@@ -249,7 +249,7 @@ def _send_many(sandbox: Sandbox, conn_id: str, service: str) -> list[str]:
 
 def _obtained() -> set[str]:
     """The tokens that were obtained at run time and are in use in this process."""
-    grants = tokens._GRANTS.values()
+    grants = tokens.kept_grants().values()
     return {secret for grant in grants for secret in (grant.access_token, grant.refresh_token) if secret}
 
 

@@ -1,7 +1,7 @@
 """
 The arguments that tasks and notifiers share: which event, what reply, how it is sent, how long to wait.
 
-Each task lists them in its signature, where users look for them; what they stand for is said here.
+Each task lists them in its signature, where users look for them; this module says what they mean.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def calendar_hook(task: Any, conn_id: str | None = None) -> CalendarHook:
     Return the hook that a task's connection and timeouts ask for.
 
     :param conn_id: another connection than the task's
-    :raises ConfigurationError: the connection is of a type that answers no invitations
+    :raises ConfigurationError: the connection's type is not one of a calendar service
     """
     from airflow_provider_rsvp.hooks.base import get_calendar_hook
 

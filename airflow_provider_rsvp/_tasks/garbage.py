@@ -1,4 +1,4 @@
-"""Keeping Python's garbage collector from going through all of Airflow while many replies are handled."""
+"""Keeps Python's garbage collector from scanning all of Airflow while many replies are sent."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager
 @contextmanager
 def freeze_gc() -> Iterator[None]:
     """
-    Leave out of collections, until the block ends, what there was before it.
+    Exclude all existing objects from garbage collection until the block ends.
 
-    Thousands of replies make Python collect often. Each full collection visits the half a million objects that
-    Airflow's modules have made, none of which is garbage: a quarter of the CPU time of a thousand replies.
+    Thousands of replies make Python collect often. Each full collection visits the half million objects that
+    Airflow's modules have made, none of them garbage: a quarter of the CPU time of a thousand replies.
     """
     if gc.get_freeze_count():
-        # Somebody else has seen to it, and would miss them.
+        # Other code has frozen objects, which unfreezing here would release.
         yield
         return
     gc.freeze()

@@ -19,7 +19,7 @@ class EventLink(BaseOperatorLink):
     name = "Open event"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """Return the link that the task's outcome names, or an empty text."""
+        """Return the link in the task's outcome, or empty text."""
         outcome = XCom.get_value(ti_key=ti_key, key=BaseXCom.XCOM_RETURN_KEY)
         link = outcome.get("link") if isinstance(outcome, dict) else None
         return link or ""

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from airflow_provider_rsvp.model import Invitation
 
 FAILED_MAILBOXES = "failed_mailboxes"
-"""The XCom that holds which mailboxes could not be read, to why."""
+"""The XCom with the mailboxes that could not be read, and why."""
 
 _NAMED = 20
 _MOST_FAILURES_IN_A_ROW = 5
-"""With so many that may pass, it is the service that fails, and no mailbox: the others are not asked."""
+"""After this many passing failures in a row, the service has failed rather than a mailbox: no others are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mailboxes:
     """
-    What was read of some mailboxes.
+    What was read from some mailboxes.
 
-    :param events: the events of those that could be read, in the order in which they were named; the only key is
-        None where none was, for the connection's own user
-    :param errors: why the others could not be read
+    :param events: the events of the mailboxes that could be read, in the order in which they were named; the key None
+        is the connection's own user, if no mailbox was named
+    :param errors: why the other mailboxes could not be read
     """
 
     events: dict[str | None, list[Invitation]] = field(default_factory=dict)
@@ -44,11 +44,11 @@ class Mailboxes:
 
     @property
     def failed(self) -> dict[str, str]:
-        """The mailboxes that could not be read, to why; JSON-plain."""
+        """The mailboxes that could not be read, and why; JSON-plain."""
         return {mailbox: f"{type(error).__name__}: {error}" for mailbox, error in self.errors.items()}
 
     def error(self) -> RsvpError:
-        """Return the error that names those that could not be read; permanent if a retry can mend none of them."""
+        """Return the error that names the mailboxes that could not be read; passing if one of their errors is."""
         asked = len(self.events) + len(self.errors)
         lines = [f"  {mailbox}: {reason}" for mailbox, reason in self.failed.items()]
         more = [f"  and {len(lines) - _NAMED} more"] if len(lines) > _NAMED else []
@@ -63,7 +63,7 @@ class Mailboxes:
 
 def check_on_mailbox_error(value: Any) -> None:
     """
-    Check what is to become of a task one of whose mailboxes cannot be read.
+    Check what a task does if one of its mailboxes cannot be read.
 
     :raises InvalidInputError: it is neither ``fail_after`` nor ``skip``
     """
@@ -84,10 +84,10 @@ def read_mailboxes(
     """
     Return the events of a window in each mailbox, in the order in which they are named; each is read once.
 
-    One that cannot be read is no reason not to read the others.
+    If one mailbox cannot be read, the others are read all the same.
 
     :param mailboxes: one or several; default is the connection's own user
-    :raises RsvpError: none could be read, or the whole connection cannot be used
+    :raises RsvpError: no mailbox could be read, or the whole connection cannot be used
     """
     from airflow_provider_rsvp.services.client import Window
     from airflow_provider_rsvp.times import parse_moment
@@ -103,7 +103,9 @@ def read_mailboxes(
     for mailbox in asked:
         try:
             if len(in_a_row) >= _MOST_FAILURES_IN_A_ROW:
-                raise PassingError(f"It was not asked, as {len(in_a_row)} before it failed: {in_a_row[-1]}")
+                raise PassingError(
+                    f"It was not read, because {len(in_a_row)} before it failed: {in_a_row[-1]}"
+                )
             read.events[mailbox] = hook.list_invitations(
                 window.start, window.end, mailbox=mailbox, calendar_id=calendar_id or None
             )
@@ -124,8 +126,8 @@ def _is_of_the_connection(error: RsvpError, read: Mailboxes) -> bool:
     """
     Return whether an error says that no mailbox can be read through the connection.
 
-    A service account gets a token for each mailbox, and is refused that of a user who has left; so refused credentials
-    are those of the connection only where they are refused a second time, and nothing was read with them.
+    A service account gets a token for each mailbox, and the token of a user who has left is refused. So refused
+    credentials are a fault of the connection only if they were refused twice, and nothing was read with them.
     """
     if isinstance(error, CredentialsError):
         refused = any(isinstance(each, CredentialsError) for each in read.errors.values())

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 _GATHERING = 0.005
-"""Seconds for which an intent waits for others to be written with it: writing is a call to Airflow's API server."""
+"""How long an intent waits for others to be written with it, in seconds: a write is a call to Airflow's API server."""
 _NOTES = 80
 """Notes in one entry of the store, which is meant for values of up to 64 KB."""
 
@@ -21,10 +21,10 @@ _Note = dict[str, dict[str, Any]]
 
 class TaskStateMemory:
     """
-    Keeps notes in Airflow's task state store, which survives a crashed try; many notes share one entry of it.
+    Keeps notes in Airflow's task state store, which survives a crashed try; many notes share one entry.
 
     :param store: ``context["task_state_store"]``, Airflow 3.3 and later
-    :param name: tells these notes from others of the task
+    :param name: the prefix of the entries, which keeps these notes apart from others of the task
     """
 
     retried = False
@@ -56,7 +56,7 @@ class TaskStateMemory:
         await self._write_together(key, {"intent": intent.to_plain()})
 
     async def forget(self, key: str) -> None:
-        """Forget an intent, also one of an earlier try."""
+        """Forget an intent, even of an earlier try."""
         await self._write_together(key, {})
 
     def settle(self, key: str, outcome: dict[str, Any]) -> None:
@@ -64,12 +64,12 @@ class TaskStateMemory:
         self._put(key, {"outcome": outcome})
 
     async def write(self) -> None:
-        """Write what was noted since the last time."""
+        """Write what was noted since the last call."""
         for number in sorted(self._unwritten):
             entry = self._entries[number]
             self._store.set(f"{self._name}_{number}", entry)
             if len(entry) == _NOTES and not any("intent" in note for note in entry.values()):
-                # Nobody asks for these again, and thousands need not be held until the end.
+                # Nothing reads these again, so thousands of them need not stay in memory.
                 del self._entries[number]
                 for key in entry:
                     del self._places[key]
@@ -82,7 +82,7 @@ class TaskStateMemory:
     def _put(self, key: str, note: _Note) -> None:
         place = self._places.get(key)
         if place is None:
-            # A try adds entries to those of the tries before it; what it notes counts from then on.
+            # Each try adds entries to those of earlier tries; its notes replace theirs.
             if self._last not in self._entries or len(self._entries[self._last]) == _NOTES:
                 self._last += 1
                 self._entries[self._last] = {}
@@ -104,9 +104,9 @@ class TaskStateMemory:
 
 def task_memory(context: Context, conn_id: str | None = None) -> ReplyMemory:
     """
-    Return the memory of the running task; without a state store only the number of the try is known.
+    Return the memory of the running task; without a state store, only the number of the try is known.
 
-    :param conn_id: for a task that replies on several connections: which of them
+    :param conn_id: which connection, for a task that replies through several
     """
     store = context.get("task_state_store")
     if store is None:

@@ -1,4 +1,4 @@
-"""Counting replies where Airflow sends its metrics."""
+"""Counts replies in Airflow's metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ except ImportError:  # Airflow 3.1 has it here only
 
 
 def count_replies(lines: Iterable[ReportLine], context: Context) -> None:
-    """Add what this try settled to the counters ``rsvp.replies.replied`` and so on, tagged with DAG and task."""
+    """Add the outcomes of this try to the counters ``rsvp.replies.replied`` and so on, tagged with DAG and task."""
     tags = {"dag_id": context["ti"].dag_id, "task_id": context["ti"].task_id}
     for result, count in Counter(each.outcome.result for each in lines if not each.earlier).items():
         Stats.incr(f"rsvp.replies.{result}", count, tags=tags)

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from airflow_provider_rsvp.plans import Plan
 
 MARKDOWN = "markdown"
-"""The XCom that holds a plan for a person."""
+"""The XCom with the plan as people read it."""
 
 
 def show_plan(plan: Plan, context: Context, on_unsupported: str, log: Any = logging) -> None:
     """
     Show a plan in the log and as Markdown in an XCom.
 
-    :param on_unsupported: ``fail`` where a reply cannot be sent, or ``skip`` it
-    :raises UnsupportedByServiceError: one cannot, and ``on_unsupported`` is ``fail``; names each
+    :param on_unsupported: ``fail`` if a reply cannot be sent, or ``skip`` it
+    :raises UnsupportedByServiceError: a reply cannot be sent, and ``on_unsupported`` is ``fail``; the message names all
     """
     if on_unsupported not in ("fail", "skip"):
         raise InvalidInputError(f"on_unsupported: {on_unsupported!r} is not one of 'fail', 'skip'.")

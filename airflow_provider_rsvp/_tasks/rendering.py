@@ -1,8 +1,8 @@
 """
-Templates are what a DAG's author wrote; whatever else reaches a task or a notifier is data, and is never rendered.
+Only what the DAG's author wrote is a template; all else that reaches a task or a notifier is data, never rendered.
 
-Airflow tells the two apart by the identity of values, and fails to for what ``expand_kwargs`` takes from an XCom:
-it renders that. There, a stranger's subject would be a program that reads connections and Variables.
+Airflow tells the two apart by the identity of values. That fails for values that ``expand_kwargs`` takes from an
+XCom: Airflow renders them, so that a stranger's subject could read connections and Variables.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 class AuthorsTemplates(BaseOperator):
     """
-    Renders what the DAG's author wrote, once, and nothing else; every operator and sensor derives from it.
+    Renders what the DAG's author wrote, once, and nothing else; all operators and sensors derive from it.
 
-    Author-written are the arguments of a task that is not mapped, those in ``partial()`` and ``default_args``, and
+    The author wrote the arguments of a task that is not mapped, those in ``partial()`` and ``default_args``, and
     lists in the DAG file that are mapped over. What a mapped task takes from another task's result is data. So is
-    all that rendering comes to.
+    the result of rendering.
     """
 
     _rendered = False
@@ -37,7 +37,7 @@ class AuthorsTemplates(BaseOperator):
         jinja_env: jinja2.Environment,
         seen_oids: set[int],
     ) -> None:
-        """Render the fields that the author wrote; Airflow calls it for a task that is mapped, too."""
+        """Render the fields that the author wrote; Airflow calls this for mapped tasks, too."""
 
         def render(fields: Iterable[str], of: Any = self) -> None:
             super(AuthorsTemplates, self)._do_render_template_fields(
@@ -45,7 +45,7 @@ class AuthorsTemplates(BaseOperator):
             )
 
         if parent is not self:
-            # An object of the author's among the arguments, with template fields of its own.
+            # One of the arguments is an object of the author's that has template fields itself.
             render(template_fields, parent)
             return
         if self._rendered:
@@ -58,7 +58,7 @@ class AuthorsTemplates(BaseOperator):
         written = _Written(mapped, context["ti"].map_index)
         render([name for name in template_fields if written.argument(name, getattr(self, name))])
         if written.by_function and "op_kwargs" in template_fields:
-            # The arguments of a function are one field, of which some may be mapped.
+            # The arguments of a function are one field, and some of them may be mapped.
             task: Any = self
             given = task.op_kwargs
             task.op_kwargs = {
@@ -71,7 +71,7 @@ class AuthorsTemplates(BaseOperator):
         """
         Refuse to run a mapped task that was rendered in another way.
 
-        :raises RuntimeError: this Airflow renders templates in a way that is unknown here
+        :raises RuntimeError: this version of Airflow renders templates in an unknown way
         """
         super().pre_execute(context)
         if not self._rendered and _mapped_task(self) is not None:
@@ -84,18 +84,18 @@ class AuthorsTemplates(BaseOperator):
 
 class TemplatesOfEachCall(BaseNotifier):
     """
-    A notifier that is not changed by being called.
+    A notifier that stays unchanged when it is called.
 
-    Airflow renders a notifier in place: a second call would render what the first one came to, and would be about
-    the first one's event.
+    Airflow renders a notifier in place: a second call would render the result of the first, and answer the event of
+    the first.
     """
 
     def __call__(self, *args: Any) -> None:
-        """Notify, by a copy."""
+        """Notify, with a copy."""
         super(TemplatesOfEachCall, copy.copy(self)).__call__(*args)
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        """Notify from an event loop, by a copy."""
+        """Notify from an event loop, with a copy."""
         return super(TemplatesOfEachCall, copy.copy(self)).__await__()
 
 
@@ -116,20 +116,20 @@ class _Written:
         self._function_arguments = {**defaults, **mapped.partial_kwargs.get("op_kwargs", {})}
 
     def argument(self, name: str, value: Any) -> bool:
-        """Whether this value of an argument of the task is the author's."""
+        """Whether the author wrote this value of an argument of the task."""
         if not self.by_function and name in self._literals:
             return True
         return name in self._arguments and self._arguments[name] is value
 
     def function_argument(self, name: str, value: Any) -> bool:
-        """Whether this value of an argument of the task's function is the author's."""
+        """Whether the author wrote this value of an argument of the task's function."""
         if name in self._literals:
             return True
         return name in self._function_arguments and self._function_arguments[name] is value
 
 
 def _mapped_task(task: BaseOperator) -> Any:
-    """Return what the DAG has in place of a task that is mapped; None for one that is not."""
+    """Return the DAG's mapped operator for a task; None if the task is not mapped."""
     dag = task.get_dag()
     found = dag.task_dict.get(task.task_id) if dag is not None else None
     return found if found is not None and found.is_mapped else None
@@ -137,9 +137,9 @@ def _mapped_task(task: BaseOperator) -> Any:
 
 def _literals(mapped_over: Any, map_index: Any) -> frozenset[str]:
     """
-    Return the arguments whose values stand in the DAG file.
+    Return the arguments whose values are literals in the DAG file.
 
-    :param mapped_over: what ``expand`` got, by argument, or what ``expand_kwargs`` got, which is a list or an XCom
+    :param mapped_over: the arguments of ``expand``, or the argument of ``expand_kwargs``: a list or an XCom
     """
     if isinstance(mapped_over, Mapping):
         return frozenset(

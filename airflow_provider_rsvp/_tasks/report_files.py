@@ -1,4 +1,4 @@
-"""Reports as files on any storage that Airflow reaches."""
+"""Reports as files, on any storage that Airflow can access."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def read_report(path: str) -> Report:
     """
     Read a report that was written as JSON.
 
-    :raises InvalidInputError: there is none
+    :raises InvalidInputError: there is no such report
     """
     from airflow.sdk import ObjectStoragePath
 

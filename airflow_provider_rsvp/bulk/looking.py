@@ -1,4 +1,4 @@
-"""Looking at many invitations with few requests: one listing in place of a look at each."""
+"""Looking at many invitations with few requests: one listing instead of one look at each."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from airflow_provider_rsvp.turns import Turns
 
 _T = TypeVar("_T")
 _FEWEST = 3
-"""Fewer than these are looked at one by one."""
+"""Fewer invitations than this are looked at one by one."""
 _LONGEST_WINDOW_DAYS = 92
 _OTHERS_PER_REPLY, _OTHERS = 10, 250
-"""How many events that no reply is for may be read before the listing costs more than it saves."""
+"""How many other events may be read before the listing costs more than it saves."""
 _READ_AT_A_TIME = 50
-"""Events that are read before others get a turn: what is ready to be sent need not wait for all to be read."""
+"""Events to read before other coroutines run, so that replies that are ready need not wait for the whole listing."""
 
 _Key = tuple[str | None, pendulum.DateTime | None]
 Claims = dict[str, tuple[str, EventReference, Scope]]
-"""Events that a task's replies have come to, on whatever connection, to the connection and reference of the reply."""
+"""The connection, reference and scope of the reply that found each event first, across all connections of a task."""
 
 
 class ListedCalendar:
     """
     A :class:`~airflow_provider_rsvp.services.client.ReplyClient` for some replies on one calendar.
 
-    Looks, and reads back, by listing the days on which their invitations lie; what a listing does not show, it asks
-    for one by one. Reading back waits until all replies that are still under way have come to it.
+    Looks, and reads back, by listing the days of the invitations; it reads one by one what the listing does not show.
+    It reads back once all replies that are still under way wait for it.
 
-    :param replies: of one mailbox and calendar; :meth:`leave` is called at the end of each
-    :param claims: the events that the task's replies have come to
-    :param turns: names the events
+    :param replies: replies for one mailbox and calendar; call :meth:`leave` at the end of each
+    :param claims: the events that the task's replies have found
+    :param turns: gives the events their names
     :param conn_id: the connection of these replies
-    :param all_sent: set when none of the replies is left to be sent
+    :param all_sent: set once no reply is left to send
     """
 
     def __init__(
@@ -76,20 +76,20 @@ class ListedCalendar:
         self._looks: set[asyncio.Task[None]] = set()
 
     async def look(self) -> None:
-        """Read the invitations, before the first reply."""
+        """Read the invitations; call this before the first reply."""
         self._found = await self._listed(self._expected, self._invitations)
 
     def leave(self) -> None:
-        """Wait no longer for one of the replies: it has come to its end."""
+        """Stop waiting for one of the replies: it has ended."""
         self._under_way -= 1
         self._read_back_if_all_wait()
 
     def turn_of(self, reference: EventReference) -> str:
-        """Return what tells an event from others, for taking turns."""
+        """Return the text that identifies an event when its turn is taken."""
         return self._client.turn_of(reference)
 
     def identity(self, invitation: Invitation) -> str:
-        """Return what tells an event that was looked at from all others."""
+        """Return the text that tells an event, once looked at, from all others."""
         return self._client.identity(invitation)
 
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
@@ -98,9 +98,9 @@ class ListedCalendar:
 
     async def observe(self, reference: EventReference, scope: Scope) -> Invitation:
         """
-        Return the event as the listing showed it, or read it.
+        Return the event from the listing, or read it.
 
-        :raises SameEventError: another reply has come to it
+        :raises SameEventError: another reply has found the same event
         """
         found = self._found.pop(_key(reference), None)
         if found is None or not _stands_for(found.recurrence, scope):
@@ -112,7 +112,7 @@ class ListedCalendar:
         return found
 
     async def read_status(self, invitation: Invitation) -> ParticipationStatus | None:
-        """Read back the status, together with all others that wait for theirs."""
+        """Read back the status, together with those of all other replies that wait for it."""
         future: asyncio.Future[ParticipationStatus | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((invitation, future))
         self._read_back_if_all_wait()
@@ -178,7 +178,7 @@ class ListedCalendar:
         wanted: Collection[_Key],
         listing: Callable[[Window], AsyncIterator[tuple[EventReference, _T]]],
     ) -> dict[_Key, _T]:
-        """Return those of the wanted that a listing shows; none where a listing is of no use."""
+        """Return the wanted events that a listing shows; nothing if a listing is of no use."""
         found: dict[_Key, _T] = {}
         twice: set[_Key] = set()
         if self._window is None or len(wanted) < _FEWEST:
@@ -200,7 +200,7 @@ class ListedCalendar:
                 if others < 0:
                     break
         except Exception:
-            # What went wrong shows again, and with better words, when each is looked at.
+            # Looking at each event meets the same error again, with a better message.
             return {}
         return {key: shown for key, shown in found.items() if key not in twice}
 
@@ -215,18 +215,18 @@ def _key(reference: EventReference) -> _Key:
 
 
 def _stands_for(recurrence: Recurrence, scope: Scope) -> bool:
-    """Whether a listed event is what a look with this scope is about."""
+    """Whether a listed event is the one that a look with this scope would read."""
     return recurrence is not (Recurrence.INSTANCE if scope is Scope.SERIES else Recurrence.SERIES)
 
 
 def _window(times: Sequence[TimeRange]) -> Window | None:
-    """Return the shortest window that shows all the times; None if there is none, or it is too long."""
+    """Return the shortest window that covers all the times; None if there are no times, or it would be too long."""
     if not times:
         return None
     start = min(_instant(each.start) for each in times)
     end = max(_instant(each.end) for each in times)
     if any(each.all_day for each in times):
-        # A day begins and ends at other moments in other zones.
+        # A day begins and ends at different instants in different zones.
         start, end = start.subtract(days=1), end.add(days=1)
     window = Window(start.subtract(seconds=1), end.add(seconds=1))
     return window if (window.end - window.start).total_days() <= _LONGEST_WINDOW_DAYS else None

@@ -1,10 +1,10 @@
 """
 Sending many replies, each through the one reply protocol.
 
-Mailboxes go side by side; the replies of one go in chunks, so that the look is never long before the sending, and
-memory does not grow with their number. While one chunk is read back, the next one is under way; where the service takes
-batches, it is so from the first look on, and a chunk is large enough to fill the batches. One failure never loses
-another.
+Mailboxes are answered in parallel, and each mailbox's replies in chunks, so that the sending follows soon after the
+look, and memory does not grow with their number. While one chunk is read back, the next one is under way. If the
+service takes batches, two chunks overlap from the first look on, and a chunk is large enough to fill the batches. A
+reply that fails never affects another.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from airflow_provider_rsvp.exceptions import (
     NotAsPlannedError,
     RsvpError,
     SameEventError,
+    ThrottledError,
     UnclearOutcomeError,
     UntrustedHostError,
 )
@@ -50,15 +51,15 @@ log = logging.getLogger(__name__)
 _CHUNK = 100
 """Replies that are looked at, sent and read back together."""
 _BATCHES = 20
-"""Batches that such replies fill, where they are all of one mailbox."""
+"""Batches that a chunk fills if all replies are for one mailbox."""
 _OVERLAPPING = 2
-"""Chunks of one calendar that are looked at and sent at once, where the service takes batches."""
+"""Chunks of one calendar that are looked at and sent at once if the service takes batches."""
 _SIDE_BY_SIDE = 64
-"""Mailboxes that are answered for at once."""
+"""Mailboxes that are answered for in parallel."""
 _LONGEST_DETAIL, _LONGEST_SUBJECT = 300, 100
 
 _ENDS_CONNECTION = (CredentialsError, UntrustedHostError)
-"""What is wrong with the whole connection, so that no other reply need be tried."""
+"""Errors of the whole connection, after which no other reply is tried."""
 
 
 async def send_replies(
@@ -73,17 +74,17 @@ async def send_replies(
     conn_id: str = "",
 ) -> list[ReportLine]:
     """
-    Answer many invitations, and say of each what became of it, in the order of the replies.
+    Answer many invitations, and return one line for each, in the order of the replies.
 
-    An invitation that is gone, moved, cancelled or answered by hand since its reply was planned is skipped, and so is
-    the second of two replies to the same event. A series is answered before its instances, so that the reply to an
-    instance counts for it, and the reply to the series for all others.
+    An invitation that was deleted, moved, cancelled or answered by hand after its reply was planned is skipped, and so
+    is the second of two replies to the same event. A series is answered before its instances: the reply to an instance
+    counts for it, and the reply to the series for all others.
 
-    :param memory: what the task's earlier tries noted; what they settled is not touched again
-    :param turns: whose turn it is to answer an event; by default, turns are taken within this process
-    :param claims: the events that other replies of the same task, on whatever connection, have come to
+    :param memory: what the task's earlier tries noted; replies that they settled are left alone
+    :param turns: where to take the events' turns; by default, turns keep out other repliers in this process only
+    :param claims: the events that other replies of the same task have found, on any connection
     :param progress: called once for each reply, when it is settled
-    :param conn_id: passed through to the lines
+    :param conn_id: the connection that the lines name
     """
     options = options or ReplyOptions()
     sender = _Sender(
@@ -143,7 +144,7 @@ class _Sender:
     async def _answer_in_chunks(self, replies: list[PlannedReply]) -> None:
         capabilities = self._client.capabilities
         batched = capabilities.batch_size > 1
-        # The replies to many mailboxes fill the batches together.
+        # If one connection answers for many mailboxes, their replies fill the batches together.
         alone = batched and not capabilities.mailboxes
         size = max(_CHUNK, _BATCHES * capabilities.batch_size) if alone else _CHUNK
         places = asyncio.Semaphore(_OVERLAPPING if batched else 1)
@@ -160,13 +161,15 @@ class _Sender:
 
     def _give_up(self, chunk: Sequence[PlannedReply], error: RsvpError) -> None:
         for each in chunk:
-            self._settle(each, self._failed(each, error, "Not tried, as others failed before it. "))
+            self._settle(
+                each, self._failed(each, error, "Not tried, because the connection failed earlier. ")
+            )
 
     async def _answer_chunk(self, chunk: Sequence[PlannedReply], all_sent: asyncio.Event) -> None:
         """
-        Answer the events together whose turns are free; one that another task is answering holds up none of them.
+        Answer the events whose turns are free together; an event that another task is answering delays none of them.
 
-        :param all_sent: set when no reply is left to be sent, but for those that wait for their turn
+        :param all_sent: set when no reply is left to send, except those that wait for their turn
         """
         names = {each.key: self._turns.name(self._client.turn_of(each.reference)) for each in chunk}
         free = await self._turns.take_free(names.values())
@@ -179,8 +182,8 @@ class _Sender:
         try:
             await self._memory.write()
         except Exception as error:
-            # Without the notes, a later try looks at these events again; the report must not be lost.
-            log.warning("The outcomes could not be noted for a later try (%s).", type(error).__name__)
+            # Without the notes, a later try looks at these events again. The report must not be lost.
+            log.warning("Could not note the outcomes for a later try (%s).", type(error).__name__)
 
     async def _answer_all(
         self, chunk: Sequence[PlannedReply], had: Mapping[str, Turn], all_sent: asyncio.Event
@@ -240,14 +243,14 @@ class _Sender:
         except (EventCancelledError, EventNotFoundError) as gone:
             if each.planned is None or self._options.force:
                 return self._failed(each, gone)
-            detail = f"It is cancelled or gone from the calendar since the reply was planned. {gone}"
+            detail = f"It was cancelled or removed from the calendar after the reply was planned. {gone}"
             return self._line(each, self._without_effect(each, Result.SKIPPED, detail))
         except RsvpError as error:
             return self._failed(each, error)
         except Exception as error:
-            # Others have been sent, of which the report must tell. What the error says may hold a secret.
+            # The report must tell about replies that were sent. The error's message is left out: it may hold a secret.
             log.warning(
-                "%s: an unforeseen %s.\n%s",
+                "%s: unexpected %s.\n%s",
                 each.reference,
                 type(error).__name__,
                 "".join(traceback.format_tb(error.__traceback__)),
@@ -255,7 +258,7 @@ class _Sender:
             return self._failed(
                 each,
                 UnclearOutcomeError(
-                    f"An unforeseen {type(error).__name__}; the task's log says where. The reply may or may not have "
+                    f"Unexpected {type(error).__name__}; the task's log says where. The reply may or may not have "
                     "been sent; the next try looks first."
                 ),
             )
@@ -292,7 +295,13 @@ class _Sender:
 
     def _failed(self, each: PlannedReply, error: RsvpError, prefix: str = "") -> ReportLine:
         detail = f"{prefix}{type(error).__name__}: {error}"
-        return self._line(each, self._without_effect(each, Result.FAILED, detail), error=error)
+        outcome = self._without_effect(each, Result.FAILED, detail)
+        if (
+            isinstance(error, UnclearOutcomeError | ThrottledError)
+            or self._memory.intent(each.key) is not None
+        ):
+            outcome = replace(outcome, organizer_notified=None)
+        return self._line(each, outcome, error=error)
 
     def _without_effect(self, each: PlannedReply, result: Result, detail: str) -> Outcome:
         planned = each.planned
@@ -347,7 +356,7 @@ def _series_of(each: PlannedReply) -> tuple[str, str]:
 
 
 def _sharing(outcome: Outcome, planned: Invitation) -> Outcome:
-    """Return the outcome with what the plan says too taken from the plan, so that thousands are not held twice."""
+    """Return the outcome with the plan's own objects where they are equal, so that thousands are not held twice."""
     if outcome.time is None:
         return replace(outcome, subject=planned.subject, time=planned.time)
     return replace(
@@ -361,7 +370,7 @@ def _sharing(outcome: Outcome, planned: Invitation) -> Outcome:
 
 
 def _outcome_to_plain(each: PlannedReply, outcome: Outcome) -> dict[str, Any]:
-    """Return what of an outcome cannot be told from the reply; JSON-plain and short."""
+    """Return the part of an outcome that the reply does not hold; JSON-plain and short."""
     seen = {}
     if each.planned is None:
         seen = {
@@ -385,7 +394,7 @@ def _time(note: dict[str, str] | None) -> TimeRange | None:
 
 
 def _chunks(replies: list[PlannedReply], size: int) -> Iterator[list[PlannedReply]]:
-    """Yield the replies in chunks of those that lie close together in time."""
+    """Yield the replies in chunks that lie close together in time."""
     ordered = sorted(replies, key=_start)
     for first in range(0, len(ordered), size):
         yield ordered[first : first + size]

@@ -1,4 +1,4 @@
-"""``@task.rsvp``: a function looks at an invitation and says how to answer it."""
+"""``@task.rsvp``: a function looks at an invitation and decides how to answer it."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ if TYPE_CHECKING:
 
 class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
     """
-    Answers an invitation as a Python function says.
+    Answers an invitation as a Python function decides.
 
-    The function gets the invitation, as it stands, as its first argument, and further arguments as with ``@task``.
-    It returns a status, a :class:`~airflow_provider_rsvp.model.Reply`, a dict of a reply's parts (``status``,
+    The function gets the invitation, as it is now, as its first argument, and further arguments as with ``@task``.
+    It returns a status, a :class:`~airflow_provider_rsvp.model.Reply`, a dict of a reply's arguments (``status``,
     ``comment``, ``notify_organizer``, ``proposed_start``, ``proposed_end``), or None to leave the invitation as
-    it is. What it says is sent as
+    it is. Its reply is sent as
     :class:`~airflow_provider_rsvp.operators.set_participation_status.SetParticipationStatusOperator` does,
     unless the invitation was moved, cancelled or answered while the function ran. The function itself sends nothing.
     All parameters but the timeouts are templated.
 
     :param conn_id: a connection to any of the calendar services
-    :param event_id: the service's own id of the event
-    :param ical_uid: in place of ``event_id``: the event's iCalendar UID
-    :param original_start: with an id or UID: which instance, by its start as first planned;
-        ISO 8601 or ``datetime``
-    :param mailbox: whose calendar; default is the connection's own user
+    :param event_id: the service's id of the event
+    :param ical_uid: the event's iCalendar UID, instead of ``event_id``
+    :param original_start: the original start of one instance, together with an id or UID; ISO 8601 or
+        ``datetime``
+    :param mailbox: the owner of the calendar; default is the connection's own user
     :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
     :param scope: ``instance``, or ``series`` for one reply to all instances
-    :param timezone: how to read times that name no zone; an IANA or Windows name
-    :param verify: read back after a clear response; where a response proves nothing, it is always read back
-    :param force: send although the status already stands or the invitation changed while the function ran; once per
-        task run at most
-    :param degrade: where the service carries comments but no proposed times, write the proposed time into the
-        comment; without it, a proposed time is an error there
-    :param dry_run: look, call the function and check everything, and send nothing
-    :param request_timeout: seconds to wait for the response to one request
-    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :param settle_timeout: seconds to read back until the reply shows
-    :param turn_timeout: seconds to wait while another task answers the same event
-    :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_plain` gives it; where the function
+    :param timezone: the zone of times without one; an IANA or Windows name
+    :param verify: read back even after a clear response; always done where the response proves nothing
+    :param force: send even if the status is already set or the invitation changed while the function ran; at most once
+        per task run
+    :param degrade: write a proposed time into the comment if the service carries comments but no proposed times;
+        otherwise the proposed time is an error
+    :param dry_run: look, call the function and check, but send nothing
+    :param request_timeout: how long to wait for the response to one request, in seconds
+    :param throttle_timeout: how long one request may wait in all because the service asks for fewer, in seconds
+    :param settle_timeout: how long to keep reading back until the reply shows, in seconds
+    :param turn_timeout: how long to wait while another task answers the same event, in seconds
+    :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_plain` gives it; if the function
         returned None, its ``outcome`` is ``skipped`` and its ``reply`` is None
-    :raises AirflowFailException: it cannot be done; Airflow does not retry
-    :raises PassingError: the service did not serve, or the outcome is unclear; Airflow retries
+    :raises AirflowFailException: a permanent error; Airflow does not retry
+    :raises PassingError: the service failed, or the outcome is unclear; Airflow retries
     """
 
     template_fields: Sequence[str] = (
@@ -112,7 +112,7 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         self.verify = verify
         self.force = force
         self.degrade = degrade
-        # Takes the place of a method of Airflow's, which only `airflow tasks test --dry-run` calls.
+        # Replaces a method of Airflow's, which only `airflow tasks test --dry-run` calls.
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout
@@ -120,7 +120,7 @@ class RsvpDecoratedOperator(AuthorsTemplates, DecoratedOperator):
         self.turn_timeout = turn_timeout
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Look at the invitation, call the function, and answer as it says."""
+        """Look at the invitation, call the function, and send its reply."""
         from airflow_provider_rsvp._tasks.memory import task_memory
         from airflow_provider_rsvp.hooks.errors import failing_at_once
 
@@ -199,9 +199,9 @@ def _left_alone(service: str, invitation: Invitation) -> dict[str, Any]:
 
 def rsvp_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
     """
-    Answer an invitation as the function says; see :class:`RsvpDecoratedOperator`.
+    Answer an invitation as the function decides; see :class:`RsvpDecoratedOperator`.
 
-    :param python_callable: gets the invitation and returns a status, a reply, its parts, or None
+    :param python_callable: gets the invitation and returns a status, a reply, its arguments, or None
     """
     kwargs["multiple_outputs"] = False
     return task_decorator_factory(

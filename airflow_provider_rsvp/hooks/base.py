@@ -1,4 +1,4 @@
-"""What the hooks of all calendar services share."""
+"""What the hooks of all calendar services have in common."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """A client and the transport it speaks through; entered before use."""
+    """A client and the transport that it uses; enter it before use."""
 
     client: CalendarClient
     transport: Transport
@@ -62,12 +62,12 @@ class CalendarHook(BaseHook, ABC):
     Every method has an async twin whose name begins with ``a``. The sync methods share one pool of
     connections, which :meth:`close` (or ``with hook:``) closes.
 
-    A subclass turns a connection into a client and names its capabilities; everything else is here.
+    A subclass turns a connection into a client and declares its capabilities; everything else is here.
 
     :param conn_id: the Airflow connection
     :param connection: the connection itself, if it has been read already
-    :param request_timeout: seconds to wait for the response to one request
-    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :param request_timeout: how long to wait for the response to one request, in seconds
+    :param throttle_timeout: how long one request may wait in all because the service asks for fewer, in seconds
     """
 
     conn_name_attr = "conn_id"
@@ -102,7 +102,7 @@ class CalendarHook(BaseHook, ABC):
 
     def check_connection(self) -> None:
         """
-        Check the connection as far as that goes without a request.
+        Check all that can be checked about the connection without a request.
 
         :raises ConfigurationError: it is missing something or contradicts itself
         """
@@ -111,7 +111,7 @@ class CalendarHook(BaseHook, ABC):
         self.build(Fields(self._connection, self.conn_type))
 
     async def describe(self, calendar: Calendar) -> Account:
-        """Return who the connection is; asks the service."""
+        """Ask the service which account the connection signs in to."""
         account = await calendar.client.account()
         grant = await calendar.transport.granted()
         if grant is None or grant.expires_at is None:
@@ -125,7 +125,7 @@ class CalendarHook(BaseHook, ABC):
 
         Belongs to the event loop that opens it.
 
-        :param batched: let requests that are under way at once travel together, where the service takes batches
+        :param batched: send requests that are under way at the same time together, if the service takes batches
         """
         if self._connection is None:
             self._connection = await self.aget_connection(self.conn_id)
@@ -140,18 +140,18 @@ class CalendarHook(BaseHook, ABC):
         self, reference: EventReference, *, scope: Scope | str = Scope.INSTANCE
     ) -> Invitation:
         """
-        Read one event as it stands on the calendar.
+        Read one event as it is on the calendar.
 
-        :raises EventNotFoundError: it is not there
+        :raises EventNotFoundError: there is no such event
         """
         async with self.calendar() as calendar:
             return await _observe(calendar, reference, Scope.parse(scope))
 
     def get_invitation(self, reference: EventReference, *, scope: Scope | str = Scope.INSTANCE) -> Invitation:
         """
-        Read one event as it stands on the calendar.
+        Read one event as it is on the calendar.
 
-        :raises EventNotFoundError: it is not there
+        :raises EventNotFoundError: there is no such event
         """
         return self._run(lambda calendar: _observe(calendar, reference, Scope.parse(scope)))
 
@@ -180,14 +180,14 @@ class CalendarHook(BaseHook, ABC):
         memory: ReplyMemory | None = None,
     ) -> Outcome:
         """
-        Answer one invitation: look, skip if the answer stands, send once, read back.
+        Answer one invitation: look, skip it if it already has this answer, send once, read back.
 
         :param scope: whether the reply is for one instance or for the whole series
-        :param planned: the invitation as it was when the reply was chosen; if it is another now, nothing is sent
+        :param planned: the invitation as it was when the reply was planned; if it has changed since, nothing is sent
         :param memory: what earlier tries of the task noted
-        :raises PermanentError: it cannot be done; nothing was sent
-        :raises UnclearOutcomeError: a reply may have gone out; try again, which begins with a look
-        :raises PassingError: the service did not serve; try again
+        :raises PermanentError: the reply cannot be sent, and was not
+        :raises UnclearOutcomeError: a reply may have been sent; a later try looks first
+        :raises PassingError: the service failed; try again later
         """
         return self._run(
             lambda calendar: self._reply(calendar, reference, reply, scope, options, planned, memory)
@@ -205,7 +205,7 @@ class CalendarHook(BaseHook, ABC):
         """
         Answer many invitations in batches; see :func:`airflow_provider_rsvp.bulk.send_replies`.
 
-        :return: one for each reply, in their order; a reply that fails raises nothing
+        :return: one line for each reply, in their order; a reply that fails raises nothing
         """
         # Most tasks send one reply, and need not pay for the import of all that plans and sends many.
         from airflow_provider_rsvp.bulk import send_replies
@@ -234,7 +234,7 @@ class CalendarHook(BaseHook, ABC):
         """
         Answer many invitations in batches; see :meth:`asend_replies`.
 
-        :return: one for each reply, in their order; a reply that fails raises nothing
+        :return: one line for each reply, in their order; a reply that fails raises nothing
         """
         return asyncio.run(self.asend_replies(replies, options=options, memory=memory, progress=progress))
 
@@ -262,18 +262,18 @@ class CalendarHook(BaseHook, ABC):
         timezone: str | tzinfo | None = None,
     ) -> list[Invitation]:
         """
-        List the events of a window with the mailbox's own status, whatever that is.
+        List the events of a window with the mailbox's own status, whatever the status.
 
-        :param start: events that end after it; ``now``, ``-3h``, ISO 8601 or ``datetime``
-        :param end: events that begin before it; likewise, such as ``+14d``
-        :param timezone: how to read a ``start`` and ``end`` without a zone
+        :param start: list events that end after this: ``now``, ``-3h``, ISO 8601 or ``datetime``
+        :param end: list events that begin before this; same forms, such as ``+14d``
+        :param timezone: the zone of a ``start`` and ``end`` without one
         :raises InvalidInputError: the window is reversed or has no zone
         """
         window = _window(start, end, timezone)
         return self._run(lambda calendar: _collect(calendar, window, mailbox, calendar_id))
 
     async def atest_connection(self) -> tuple[bool, str]:
-        """Say who the connection is; see :meth:`test_connection`."""
+        """Test the connection; see :meth:`test_connection`."""
         try:
             async with self.calendar() as calendar:
                 # Who and what this is are the service's own words.
@@ -282,15 +282,15 @@ class CalendarHook(BaseHook, ABC):
             # Airflow tests a connection under an id that it makes up, which would tell nobody anything.
             return False, str(error).replace(f"Connection {self.conn_id!r}", "The connection")
         except Exception as error:
-            # The text of an unforeseen error may hold anything, a secret included.
-            self.log.debug("The test failed in an unforeseen way: %s", type(error).__name__)
-            return False, f"The test failed in an unforeseen way ({type(error).__name__})."
+            # The text of an unexpected error may contain anything, even a secret.
+            self.log.debug("The test failed with an unexpected %s.", type(error).__name__)
+            return False, f"The test failed with an unexpected {type(error).__name__}."
 
     def test_connection(self) -> tuple[bool, str]:
         """
-        Make one harmless call or two.
+        Make one or two harmless requests.
 
-        :return: whether it worked, and who the connection is and what it may do, or what is wrong
+        :return: whether it worked; and which account the connection signs in to and what it may do, or what is wrong
         """
         return asyncio.run(self.atest_connection())
 
@@ -346,10 +346,10 @@ class CalendarHook(BaseHook, ABC):
 
 def get_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
     """
-    Return the hook for a connection of any calendar service, as Airflow knows it by the connection's type.
+    Return the hook for a connection of any calendar service, by the connection's type.
 
     :param options: keyword arguments of :class:`CalendarHook`
-    :raises ConfigurationError: the connection is of a type that answers no invitations
+    :raises ConfigurationError: the connection's type is not one of a calendar service
     """
     with _naming(conn_id):
         connection = BaseHook.get_connection(conn_id)
@@ -360,7 +360,7 @@ async def aget_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
     """
     Return the hook for a connection without blocking the event loop; see :func:`get_calendar_hook`.
 
-    :raises ConfigurationError: the connection is of a type that answers no invitations
+    :raises ConfigurationError: the connection's type is not one of a calendar service
     """
     with _naming(conn_id):
         connection = await BaseHook.aget_connection(conn_id)
@@ -369,7 +369,7 @@ async def aget_calendar_hook(conn_id: str, **options: Any) -> CalendarHook:
 
 @contextmanager
 def _naming(conn_id: str) -> Iterator[None]:
-    """Say which connection is missing, or out of reach."""
+    """Say which connection is missing or cannot be read."""
     try:
         yield
     except AirflowException as error:
@@ -411,7 +411,7 @@ class _Pool:
     """
     An event loop and an open calendar for sync callers, closed with the hook at the latest.
 
-    Holds no reference to the hook, which could not go away otherwise.
+    It holds no reference to the hook, because the hook could never be freed otherwise.
     """
 
     def __init__(self, hook: CalendarHook, calendar: Calendar) -> None:

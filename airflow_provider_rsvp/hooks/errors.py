@@ -1,4 +1,4 @@
-"""How this package's errors end a task: permanent ones at once, passing ones by Airflow's retries."""
+"""How this package's errors end a task: permanent errors at once, passing errors through Airflow's retries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["AirflowFailException", "AirflowSensorTimeout", "failing_at_once", "s
 @contextmanager
 def failing_at_once() -> Iterator[None]:
     """
-    Turn a permanent error into one that Airflow does not retry; passing errors go through as they are.
+    Turn a permanent error into one that Airflow does not retry; pass on passing errors unchanged.
 
     :raises AirflowFailException: with the message of the permanent error
     """
@@ -35,7 +35,7 @@ def failing_at_once() -> Iterator[None]:
 @contextmanager
 def skipping_if(wanted: bool) -> Iterator[None]:
     """
-    Turn what would fail a task for good into a skip, where a sensor's ``soft_fail`` or ``never_fail`` asks for it.
+    Turn a permanent failure into a skip, if a sensor's ``soft_fail`` or ``never_fail`` asks for it.
 
     :raises AirflowSkipException: instead of ``AirflowFailException`` and ``AirflowSensorTimeout``
     """

@@ -71,7 +71,7 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, str | int) or isinstance(value, bool):
-            raise self.error(name, f"expected a text, not {type(value).__name__}")
+            raise self.error(name, f"expected text, not {type(value).__name__}")
         return _text(str(value))
 
     def document(self, name: str) -> str | None:

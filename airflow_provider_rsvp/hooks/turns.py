@@ -1,4 +1,4 @@
-"""The turns that Airflow's configuration asks for: on this machine, and in the cluster."""
+"""The turns that Airflow's configuration sets up: on this machine, and in the cluster."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ async def open_turns(place: str, *, turn_timeout: float, request_timeout: float)
     """
     Open the turns of the events at a place, as ``[rsvp] turns_folder`` and ``[rsvp] coordinator_conn_id`` say.
 
-    :param place: the service and where it is
-    :param turn_timeout: seconds to wait for a turn that another replier has
-    :param request_timeout: seconds that a request takes at most
+    :param place: the service and its address
+    :param turn_timeout: how long to wait for a turn that another replier holds, in seconds
+    :param request_timeout: how long a request takes at most, in seconds
     :raises ConfigurationError: the folder or the connection cannot be used
     """
     from airflow.configuration import conf
@@ -56,9 +56,9 @@ def _default_folder() -> Path:
 
 async def _redis(conn_id: str) -> Redis:
     """
-    Return a client of the Redis that a connection names.
+    Return a client of the Redis server that a connection names.
 
-    :raises ConfigurationError: the connection is none to Redis, or the client is not installed
+    :raises ConfigurationError: the connection is not to Redis, or the client is not installed
     """
     from airflow.sdk import BaseHook
 

@@ -19,34 +19,34 @@ class SetParticipationStatusNotifier(TemplatesOfEachCall):
 
     For ``on_success_callback``, ``on_failure_callback`` and the like, and as the callable of a deadline alert's
     ``AsyncCallback`` or ``SyncCallback``. A callback may run more than once: it looks first and sends nothing if
-    the answer already stands. An error is raised, which Airflow logs; it changes nothing about the run. All
+    the status is already set. An error is raised, and Airflow logs it; it does not change the state of the run. All
     parameters but the timeouts are templated.
 
     :param conn_id: a connection to any of the calendar services
     :param status: ``accepted``, ``tentative``, ``declined`` or ``needs-action``
-    :param event_id: the service's own id of the event
-    :param ical_uid: in place of ``event_id``: the event's iCalendar UID
-    :param original_start: with an id or UID: which instance, by its start as first planned;
-        ISO 8601 or ``datetime``
-    :param mailbox: whose calendar; default is the connection's own user
+    :param event_id: the service's id of the event
+    :param ical_uid: the event's iCalendar UID, instead of ``event_id``
+    :param original_start: the original start of one instance, together with an id or UID; ISO 8601 or
+        ``datetime``
+    :param mailbox: the owner of the calendar; default is the connection's own user
     :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
     :param scope: ``instance``, or ``series`` for one reply to all instances
-    :param comment: a text for the organizer
+    :param comment: text for the organizer
     :param notify_organizer: whether the organizer is told
-    :param proposed_start: a time offered instead of the organizer's; with ``tentative`` or ``declined``
+    :param proposed_start: a time proposed instead of the organizer's; with ``tentative`` or ``declined``
     :param proposed_end: the end of that time
-    :param timezone: how to read times that name no zone; an IANA or Windows name
-    :param verify: read back after a clear response; where a response proves nothing, it is always read back
-    :param force: send although the status already stands; each call of the notifier may then send
-    :param degrade: where the service carries comments but no proposed times, write the proposed time into the
-        comment; without it, a proposed time is an error there
-    :param dry_run: look and check everything, and send nothing
-    :param request_timeout: seconds to wait for the response to one request
-    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :param settle_timeout: seconds to read back until the reply shows
-    :param turn_timeout: seconds to wait while another task answers the same event
-    :raises PermanentError: it cannot be done; nothing was sent
-    :raises PassingError: the service did not serve, or the outcome is unclear
+    :param timezone: the zone of times without one; an IANA or Windows name
+    :param verify: read back even after a clear response; always done where the response proves nothing
+    :param force: send even if the status is already set; each call of the notifier may then send
+    :param degrade: write a proposed time into the comment if the service carries comments but no proposed times;
+        otherwise the proposed time is an error
+    :param dry_run: look and check, but send nothing
+    :param request_timeout: how long to wait for the response to one request, in seconds
+    :param throttle_timeout: how long one request may wait in all because the service asks for fewer, in seconds
+    :param settle_timeout: how long to keep reading back until the reply shows, in seconds
+    :param turn_timeout: how long to wait while another task answers the same event, in seconds
+    :raises PermanentError: the reply cannot be sent, and was not
+    :raises PassingError: the service failed, or the outcome is unclear
     """
 
     template_fields: Sequence[str] = (

@@ -1,4 +1,4 @@
-"""A person's yes or no to a plan, between planning and sending."""
+"""A person's approval of a plan, between planning and sending."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PLAN = "plan"
 """The field of the question that holds the digest of the plan."""
-_ASK_ANEW = "Start another run of the DAG to be asked anew: within a run, Airflow never changes a question."
+_ASK_ANEW = "Start another run of the DAG to be asked again: within a run, Airflow never changes a question."
 _RANGE = re.compile(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?")
 
 
@@ -30,20 +30,20 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
     """
     Show a plan to a person in Airflow's UI and wait for an answer: send all of it, some lines of it, or nothing.
 
-    The person may also replace the comment of all replies. Nothing is sent by this task; it returns the plan with
-    what was approved, for ``SendRepliesOperator``. Without an answer in time nothing is approved. A plan without
-    replies is not asked about.
+    The person may also replace the comment of all replies. This task sends nothing; it returns the plan with
+    the replies that were approved, for ``SendRepliesOperator``. Without an answer in time nothing is approved. For a
+    plan without replies, nobody is asked.
 
-    The answer counts for the plan that was shown, and for no other. The question carries the plan's digest in a field
-    that Airflow's UI hides, and the task keeps it too; the plan as it is when the answer comes must have the same.
+    The answer counts only for the plan that was shown. The question carries the plan's digest in a field that
+    Airflow's UI hides, and the task keeps it too; when the answer comes, the plan must still have the same digest.
 
     :param plan: a plan, as ``PlanRepliesOperator`` or ``PlanUndoOperator`` returns it; templated
     :param subject: the headline of the question; templated
-    :param response_timeout: how long to wait for an answer; None for ever
+    :param response_timeout: how long to wait for an answer; None to wait forever
     :param kwargs: as ``HITLOperator`` takes them: ``assigned_users``, ``notifiers``
     :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_plain` gives it
     :raises AirflowFailException: the plan is malformed, it is not the one that was shown, or the answer names lines
-        that are not there
+        that do not exist
     """
 
     template_fields: Collection[str] = (*HITLOperator.template_fields, "plan")
@@ -72,7 +72,7 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
                 "",
                 type=["string", "null"],
                 title="Comment",
-                description="In place of the comment of every reply; leave it empty to keep them.",
+                description="Replaces the comment of every reply; leave it empty to keep them.",
             ),
         }
         super().__init__(
@@ -83,7 +83,7 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
             response_timeout=response_timeout,
             **{**kwargs, "params": form},
         )
-        # Airflow adds the params of the DAG, which are no part of the question.
+        # Airflow adds the params of the DAG, which do not belong to the question.
         self.params = ParamsDict(form)
         self.plan = plan
 
@@ -94,7 +94,7 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
         with failing_at_once():
             plan = self._read()
         if not plan.replies:
-            self.log.info("The plan holds no replies, so there is nothing to approve.")
+            self.log.info("The plan has no replies, so there is nothing to approve.")
             return plan.to_plain()
         self.body = plan.as_markdown()
         digest = plan.digest
@@ -104,15 +104,15 @@ class ApproveRepliesOperator(AuthorsTemplates, HITLOperator):
         try:
             return super().execute(context)
         except BaseException as wait:
-            # Airflow versions wait in different ways, all of which keep what the task goes on with. Whoever answers
-            # cannot reach it.
+            # Airflow versions wait in different ways, and all of them keep the arguments with which the task continues.
+            # The person who answers cannot change those.
             if hasattr(wait, "method_name"):
                 vars(wait)["kwargs"] = {"shown": digest}
             raise
 
     def execute_complete(self, context: Context, event: dict[str, Any], shown: str | None = None) -> Any:
         """
-        Return the plan with what was approved.
+        Return the plan with the replies that were approved.
 
         :param shown: the digest of the plan that the question showed
         """
@@ -151,32 +151,35 @@ def _check_binding(plan: Plan, shown: str | None, answered: Any) -> None:
     """
     Check that an answer approves a plan.
 
-    :param plan: as it is when the answer comes
+    :param plan: the plan when the answer comes
     :param shown: the digest that the task kept when it asked
     :param answered: the digest that came with the answer
-    :raises PlanChangedError: they are not all the same
+    :raises PlanChangedError: the three digests are not the same
     """
     from airflow_provider_rsvp.exceptions import PlanChangedError
 
     if plan.digest != shown:
-        raise PlanChangedError(f"The plan changed since it was shown, so nothing is approved. {_ASK_ANEW}")
+        raise PlanChangedError(f"The plan changed after it was shown, so nothing is approved. {_ASK_ANEW}")
     if answered != shown:
-        raise _not_to_this_question(f"its field {_PLAN!r} does not hold the digest of the plan that is shown")
+        raise _not_to_this_question(
+            f"its field {_PLAN!r} does not contain the digest of the plan that is shown"
+        )
 
 
 def _not_to_this_question(why: str) -> PlanChangedError:
     from airflow_provider_rsvp.exceptions import PlanChangedError
 
     return PlanChangedError(
-        f"The answer does not fit the question, or is to an earlier one, so nothing is approved: {why}. {_ASK_ANEW}"
+        "The answer does not match the question, or belongs to an earlier one, so nothing is approved: "
+        f"{why}. {_ASK_ANEW}"
     )
 
 
 def line_numbers(text: Any) -> set[int]:
     """
-    Return the numbers that a text such as ``1, 3-5`` names.
+    Return the numbers in text such as ``1, 3-5``.
 
-    :raises InvalidInputError: it names none, or holds anything else
+    :raises InvalidInputError: the text contains no number, or something else
     """
     from airflow_provider_rsvp.exceptions import InvalidInputError
 

@@ -20,26 +20,26 @@ class ListInvitationsOperator(AuthorsTemplates):
     """
     List the invitations of one or many mailboxes in a window.
 
-    Reads all pages. A series is listed once, with its instances in the window. By default only what waits for an
-    answer and can get one. All parameters but the timeouts are templated.
+    Reads all pages. A series is listed once, with its instances in the window. By default it lists only invitations
+    that have no answer yet and can be answered. All parameters but the timeouts are templated.
 
     :param conn_id: a connection to any of the calendar services
-    :param start: events that end after it: ``now``, a distance from now such as ``+2d`` or ``-3h`` (units
+    :param start: list events that end after this: ``now``, a distance from now such as ``+2d`` or ``-3h`` (units
         ``m``, ``h``, ``d``, ``w``), ISO 8601, or ``datetime``
-    :param end: events that begin before it; likewise
-    :param timezone: how to read a ``start`` and ``end`` that name no zone; an IANA or Windows name
+    :param end: list events that begin before this; same forms
+    :param timezone: the zone of a ``start`` and ``end`` without one; an IANA or Windows name
     :param mailboxes: one mailbox or several; default is the connection's own user
     :param calendar_id: which calendar of each mailbox; default is the connection's or the service's
-    :param include: what to list besides: ``answered``, ``cancelled``, ``drafts``, ``own``, ``unanswerable``; without
+    :param include: what else to list: ``answered``, ``cancelled``, ``drafts``, ``own``, ``unanswerable``; without
         the last, a warning says how many events are left out because they cannot be read
-    :param on_mailbox_error: what becomes of the task where some of several mailboxes cannot be read: ``fail_after``
-        all others were listed, with their rows in the XCom, or ``skip`` those; the XCom ``failed_mailboxes`` maps each
-        to the reason. If none can be read, the task fails
-    :param request_timeout: seconds to wait for the response to one request
-    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :param on_mailbox_error: what to do if some of several mailboxes cannot be read: ``fail_after`` lists the others,
+        with their rows in the XCom, and then fails; ``skip`` leaves those mailboxes out. The XCom ``failed_mailboxes``
+        maps each of them to the reason. If no mailbox can be read, the task fails
+    :param request_timeout: how long to wait for the response to one request, in seconds
+    :param throttle_timeout: how long one request may wait in all because the service asks for fewer, in seconds
     :return: a list of dicts as :meth:`airflow_provider_rsvp.listing.Listed.to_plain` gives them, by mailbox and start
-    :raises AirflowFailException: it cannot be done; Airflow does not retry
-    :raises PassingError: the service did not serve; Airflow retries
+    :raises AirflowFailException: a permanent error; Airflow does not retry
+    :raises PassingError: the service failed; Airflow retries
     """
 
     template_fields: Sequence[str] = (

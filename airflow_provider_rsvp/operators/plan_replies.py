@@ -20,39 +20,40 @@ if TYPE_CHECKING:
 
 class PlanRepliesOperator(AuthorsTemplates):
     """
-    Decide by a policy how the invitations of one or many mailboxes are to be answered; sends nothing.
+    Decide by a policy how to answer the invitations of one or many mailboxes; sends nothing.
 
-    The log shows the plan as a table. XComs: the plan itself as ``return_value``, and ``markdown``, the plan for a
-    person. :func:`reply_arguments`, as a task, turns the plan into what
-    :class:`~airflow_provider_rsvp.operators.set_participation_status.SetParticipationStatusOperator` is mapped over.
+    The log shows the plan as a table. XComs: the plan itself as ``return_value``, and ``markdown``, the plan as
+    people read it. :func:`reply_arguments`, as a task, turns the plan into the arguments to map
+    :class:`~airflow_provider_rsvp.operators.set_participation_status.SetParticipationStatusOperator` over.
 
     Give exactly one of ``policy``, ``policy_variable`` and ``policy_param``. A ``policy`` is read when the DAG is
-    parsed, so that its mistakes show there; it is not templated, as its comments are templates of their own.
+    parsed, so that its mistakes show then; it is not templated, because its comments are templates of their own.
 
-    Whoever writes a Variable, a param or an XCom may not be allowed to read the worker's files. So a policy from there
-    is never the path of a file, and names a ``holidays_file`` only within the folder that ``[rsvp]
+    The author of a Variable, a param or an XCom may not be allowed to read the worker's files. So a policy from there
+    is never the path of a file, and it may only name a ``holidays_file`` in the folder that ``[rsvp]
     policy_files_folder`` in Airflow's configuration names; by default there is none.
 
     :param conn_id: a connection to any of the calendar services
-    :param policy: a policy, plain values, the text of YAML or JSON, or the path of a file
-    :param policy_variable: the Airflow Variable that holds the text
-    :param policy_param: the DAG param that holds plain values or the text
-    :param start: events that end after it: ``now``, ``+2d``, ISO 8601 or ``datetime``
-    :param end: events that begin before it; likewise
-    :param timezone: how to read a ``start`` and ``end`` that name no zone; an IANA or Windows name
+    :param policy: a policy, plain values, YAML or JSON text, or the path of a file
+    :param policy_variable: the Airflow Variable that contains the text
+    :param policy_param: the DAG param that contains plain values or the text
+    :param start: list events that end after this: ``now``, ``+2d``, ISO 8601 or ``datetime``
+    :param end: list events that begin before this; same forms
+    :param timezone: the zone of a ``start`` and ``end`` without one; an IANA or Windows name
     :param mailboxes: one mailbox or several; default is the connection's own user
     :param calendar_id: which calendar of each mailbox; default is the connection's or the service's
-    :param on_mailbox_error: what becomes of the task where some of several mailboxes cannot be read: ``fail_after`` the
-        others were planned for, with the plan in the log and the XCom, or ``skip`` those. The plan names them in
-        ``failed_mailboxes``. If none can be read, the task fails
-    :param on_unsupported: ``fail`` where the service cannot express a reply or its comment cannot be written, or
-        ``skip`` that reply
-    :param request_timeout: seconds to wait for the response to one request
-    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
+    :param on_mailbox_error: what to do if some of several mailboxes cannot be read: ``fail_after`` plans for the
+        others, with the plan in the log and the XCom, and then fails; ``skip`` leaves those mailboxes out. The plan
+        names them in ``failed_mailboxes``. If no mailbox can be read, the task fails
+    :param on_unsupported: ``fail`` if the service cannot express a reply or its comment cannot be written, or ``skip``
+        that reply
+    :param request_timeout: how long to wait for the response to one request, in seconds
+    :param throttle_timeout: how long one request may wait in all because the service asks for fewer, in seconds
     :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_plain` gives it
-    :raises InvalidInputError: when the DAG is parsed: the policy is wrong; names the path to the wrong key
-    :raises AirflowFailException: it cannot be done; Airflow does not retry
-    :raises PassingError: the service did not serve; Airflow retries
+    :raises InvalidInputError: when the DAG is parsed: the policy is malformed; the message names the path to the wrong
+        key
+    :raises AirflowFailException: a permanent error; Airflow does not retry
+    :raises PassingError: the service failed; Airflow retries
     """
 
     template_fields: Sequence[str] = (
@@ -112,14 +113,19 @@ class PlanRepliesOperator(AuthorsTemplates):
 
         with failing_at_once():
             check_on_mailbox_error(self.on_mailbox_error)
-            plan, read = self._plan(self._policy(context))
+            plan, read = self._plan(self.read_policy(context))
             show_plan(plan, context, self.on_unsupported, self.log)
             if read.errors and self.on_mailbox_error == "fail_after":
                 context["ti"].xcom_push(key="return_value", value=plan.to_plain())
                 raise read.error()
         return plan.to_plain()
 
-    def _policy(self, context: Context) -> Policy:
+    def read_policy(self, context: Context) -> Policy:
+        """
+        Return the policy of this run, from wherever it is to be taken.
+
+        :raises InvalidInputError: there is none, or it is malformed
+        """
         if self.policy is not None:
             return _read_from_outside(self.policy)
         if self.policy_variable is not None:
@@ -184,7 +190,7 @@ def reply_arguments(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     Made for ``expand_kwargs``: ``task(reply_arguments)(plan.output)``.
 
     :param plan: what :class:`PlanRepliesOperator` returned
-    :raises InvalidInputError: it is none
+    :raises InvalidInputError: it is not a plan
     """
     from airflow_provider_rsvp.plans import Plan
 
@@ -219,7 +225,7 @@ def _read(policy: Policy | Mapping[str, Any] | str) -> Policy:
 
 
 def _read_from_outside(policy: Policy | Mapping[str, Any] | str) -> Policy:
-    """Return a policy that someone else than the DAG's author may have written."""
+    """Return a policy that somebody other than the DAG's author may have written."""
     from airflow.configuration import conf
 
     from airflow_provider_rsvp.policies import Policy

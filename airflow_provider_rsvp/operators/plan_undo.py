@@ -1,4 +1,4 @@
-"""A plan that restores what stood before a bulk of replies, as a step of a DAG; nothing is sent."""
+"""A plan that restores the statuses from before many replies, as a step of a DAG; nothing is sent."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 class PlanUndoOperator(AuthorsTemplates):
     """
-    Plan how to restore what stood before the replies of a report; sends nothing.
+    Plan how to restore the statuses from before the replies of a report; sends nothing.
 
-    The log shows the plan as a table, and names what cannot be restored: a status that the service cannot be told, or
-    an event that was seen to be gone once it was declined. XComs: the plan as ``return_value``, and ``markdown``. All
+    The log shows the plan as a table, and names what cannot be restored: a status that the service cannot set, or
+    an event that was gone after it was declined. XComs: the plan as ``return_value``, and ``markdown``. All
     parameters are templated.
 
     :param report: a report, as ``SendRepliesOperator`` returns it
-    :param report_path: in its place, the ``.json`` that it wrote
-    :param conn_id: the connection that the replies were sent on; needed where the report is of several
-    :param comment: a text for the organizers
+    :param report_path: the ``.json`` file that it wrote, instead of ``report``
+    :param conn_id: the connection that the replies were sent through; required if the report is from several
+    :param comment: text for the organizers
     :param notify_organizer: whether the organizers are told
-    :param on_unsupported: ``fail`` where something cannot be restored, or ``skip`` it
+    :param on_unsupported: ``fail`` if a status cannot be restored, or ``skip`` it
     :return: the plan, as :meth:`airflow_provider_rsvp.plans.Plan.to_plain` gives it
-    :raises AirflowFailException: it cannot be done; Airflow does not retry
+    :raises AirflowFailException: a permanent error; Airflow does not retry
     """
 
     template_fields: Sequence[str] = (
@@ -95,5 +95,5 @@ class PlanUndoOperator(AuthorsTemplates):
         if self.report_path is not None:
             return read_report(self.report_path)
         if self.report is None:
-            raise InvalidInputError("report: there is none; did the task that sends end without one?")
+            raise InvalidInputError("report: there is none. Did the sending task end without one?")
         return Report.from_plain(self.report)

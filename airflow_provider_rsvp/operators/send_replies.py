@@ -27,33 +27,34 @@ class SendRepliesOperator(AuthorsTemplates):
     """
     Send the replies of a plan, or of several: thousands in one task, each through the reply protocol.
 
-    Looks first, sends once, reads back, in batches where the service takes them, and several mailboxes side by side.
-    Each reply has its own outcome, and one failure never loses another: the task fails at the end, after all outcomes
-    are stored, and a retry touches only what is not settled. An invitation that is gone, moved, cancelled or answered
-    by hand since it was planned is skipped. All parameters but the timeouts are templated.
+    Looks first, sends once, reads back; in batches if the service takes them, and for several mailboxes in parallel.
+    Each reply has its own outcome, and a reply that fails never affects another: the task fails at the end, after all
+    outcomes are stored, and a retry sends only what is not settled. An invitation that was deleted, moved, cancelled or
+    answered by hand after it was planned is skipped. All parameters but the timeouts are templated.
 
-    XCom: the report as ``return_value``, also where the task fails. Each asset among ``outlets`` gets the counts as the
-    extra of its event. The counters ``rsvp.replies.replied``, ``.unchanged``, ``.skipped`` and ``.failed`` are raised.
+    XCom: the report as ``return_value``, even if the task fails. The event of each asset among ``outlets`` gets the
+    counts as its extra. The metrics ``rsvp.replies.replied``, ``.unchanged``, ``.skipped`` and ``.failed`` count the
+    replies.
 
     :param replies: a plan as ``PlanRepliesOperator``, ``ApproveRepliesOperator`` or ``PlanUndoOperator`` returns it,
         several plans, or a list of dicts with arguments of ``SetParticipationStatusOperator``
     :param conn_id: a connection to any of the calendar services; default is each plan's own
-    :param max_replies: a fuse: with more replies than these nothing is sent and the task fails
-    :param dry_run: look and check everything, and send nothing; what would be sent is ``skipped``
-    :param on_unsupported: ``fail`` before anything is sent where the service cannot express a reply, or ``skip`` that
+    :param max_replies: a safety limit: with more replies than this, nothing is sent and the task fails
+    :param dry_run: look and check, but send nothing; replies that would have been sent are ``skipped``
+    :param on_unsupported: ``fail`` before anything is sent if the service cannot express a reply, or ``skip`` that
         reply
     :param max_age: how old a plan may be, in seconds or as a ``timedelta``; None for any age
-    :param force: send although the status stands or the invitation changed; once per task run at most
-    :param verify: read back after clear answers; where an answer proves nothing, it is always read back
-    :param degrade: where a service carries comments but no proposed times, write the proposed time into the comment
+    :param force: send even if the status is already set or the invitation changed; at most once per task run
+    :param verify: read back even after a clear response; always done where the response proves nothing
+    :param degrade: write a proposed time into the comment if the service carries comments but no proposed times
     :param report_path: a file for the report, ``.json`` or ``.csv``, as ``ObjectStoragePath`` takes it
-    :param request_timeout: seconds to wait for the response to one request
-    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :param settle_timeout: seconds to read back until replies show
-    :param turn_timeout: seconds to wait while another task answers the same event
+    :param request_timeout: how long to wait for the response to one request, in seconds
+    :param throttle_timeout: how long one request may wait in all because the service asks for fewer, in seconds
+    :param settle_timeout: how long to keep reading back until replies show, in seconds
+    :param turn_timeout: how long to wait while another task answers the same event, in seconds
     :return: the report, as :meth:`airflow_provider_rsvp.plans.Report.to_plain` gives it
-    :raises AirflowFailException: it cannot be done, or no retry can mend what failed; Airflow does not retry
-    :raises PassingError: some replies failed for reasons that may pass; Airflow retries these
+    :raises AirflowFailException: a permanent error, or all failures are permanent; Airflow does not retry
+    :raises PassingError: some replies failed with a passing error; Airflow retries them
     """
 
     template_fields: Sequence[str] = (
@@ -93,7 +94,7 @@ class SendRepliesOperator(AuthorsTemplates):
         self.replies = replies
         self.conn_id = conn_id
         self.max_replies = max_replies
-        # Takes the place of a method of Airflow's, which only `airflow tasks test --dry-run` calls.
+        # Replaces a method of Airflow's, which only `airflow tasks test --dry-run` calls.
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.on_unsupported = on_unsupported
         self.max_age = max_age
@@ -156,7 +157,7 @@ class SendRepliesOperator(AuthorsTemplates):
             )
         conn_id = self.conn_id or planned
         if not conn_id:
-            raise InvalidInputError("conn_id: is needed, as the replies name no connection.")
+            raise InvalidInputError("conn_id: is required, because the replies name no connection.")
         return conn_id
 
     def _check_age(self, plan: Plan) -> None:
@@ -181,7 +182,7 @@ class SendRepliesOperator(AuthorsTemplates):
             )
 
     def _sendable(self, plan: Plan) -> list[Any]:
-        """Return the decisions whose reply is to be sent; those that cannot be sent are refused or skipped."""
+        """Return the decisions whose reply can be sent; fail or warn about the others."""
         self._refuse_or_skip(
             [f"{each.invitation.subject!r}: {each.unsupported}" for each in plan.unsupported]
         )
@@ -205,7 +206,7 @@ class SendRepliesOperator(AuthorsTemplates):
     def _checked(
         self, replies: dict[str, list[PlannedReply]], options: ReplyOptions
     ) -> list[tuple[CalendarHook, list[PlannedReply]]]:
-        """Return what goes out on which connection, after all checks that need no request."""
+        """Return the replies to send on each connection, after all checks that need no request."""
         from airflow_provider_rsvp._tasks.report_files import check_report_path
         from airflow_provider_rsvp.exceptions import InvalidInputError
 
@@ -225,7 +226,7 @@ class SendRepliesOperator(AuthorsTemplates):
         if total > limit:
             raise InvalidInputError(
                 f"max_replies: {total} replies are to be sent, and at most {limit} may be; nothing was sent. "
-                "Look at the plan, and raise max_replies if it is meant."
+                "Check the plan, and raise max_replies if this is intended."
             )
         return checked
 
@@ -267,7 +268,7 @@ class SendRepliesOperator(AuthorsTemplates):
         return Report(lines=lines, created_at=pendulum.now("UTC"), dry_run=options.dry_run)
 
     def _progress(self, total: int) -> Any:
-        """Return what counts the replies as they are settled, and says so now and then."""
+        """Return a function that counts the replies as they are settled, and logs the count now and then."""
         from collections import Counter
 
         counts: Counter[str] = Counter()
@@ -297,7 +298,7 @@ class SendRepliesOperator(AuthorsTemplates):
 
 
 def _shown(report: Report) -> str:
-    """Return the report as text; of a long one, what did not go as planned."""
+    """Return the report as text; for a long report, only the replies that did not go as planned."""
     from dataclasses import replace
 
     from airflow_provider_rsvp.model import Result

@@ -18,36 +18,36 @@ class SetParticipationStatusOperator(AuthorsTemplates):
     """
     Accept, tentatively accept or decline one invitation.
 
-    Looks first and sends nothing if the answer already stands; sends once; reads back. What the service
-    cannot express fails before any request. All parameters are templated.
+    Looks first and sends nothing if the status is already set; sends once; reads back. If the service
+    cannot express the reply, the task fails before any request. All parameters are templated.
 
     :param conn_id: a connection to any of the calendar services
-    :param event_id: the service's own id of the event
-    :param ical_uid: in place of ``event_id``: the event's iCalendar UID
-    :param original_start: with an id or UID: which instance, by its start as first planned;
-        ISO 8601 or ``datetime``
+    :param event_id: the service's id of the event
+    :param ical_uid: the event's iCalendar UID, instead of ``event_id``
+    :param original_start: the original start of one instance, together with an id or UID; ISO 8601 or
+        ``datetime``
     :param status: ``accepted``, ``tentative``, ``declined`` or ``needs-action``
-    :param mailbox: whose calendar; default is the connection's own user
+    :param mailbox: the owner of the calendar; default is the connection's own user
     :param calendar_id: which calendar of the mailbox; default is the connection's or the service's
     :param scope: ``instance``, or ``series`` for one reply to all instances
-    :param comment: a text for the organizer
+    :param comment: text for the organizer
     :param notify_organizer: whether the organizer is told
-    :param proposed_start: a time offered instead of the organizer's; with ``tentative`` or ``declined``
+    :param proposed_start: a time proposed instead of the organizer's; with ``tentative`` or ``declined``
     :param proposed_end: the end of that time
-    :param timezone: how to read times that name no zone; an IANA or Windows name
-    :param verify: read back after a clear answer; where an answer proves nothing, it is always read back
-    :param force: send although the status already stands; once per task run at most
-    :param degrade: where the service carries comments but no proposed times, write the proposed time into the
-        comment; without it, a proposed time is an error there
-    :param dry_run: look and check everything, and send nothing; the outcome is ``skipped`` where a reply would be sent
-    :param request_timeout: seconds to wait for the response to one request
-    :param throttle_timeout: seconds that one request may wait in all because the service asks for fewer
-    :param settle_timeout: seconds to read back until the reply shows
-    :param turn_timeout: seconds to wait while another task answers the same event
+    :param timezone: the zone of times without one; an IANA or Windows name
+    :param verify: read back even after a clear response; always done where the response proves nothing
+    :param force: send even if the status is already set; at most once per task run
+    :param degrade: write a proposed time into the comment if the service carries comments but no proposed times;
+        otherwise the proposed time is an error
+    :param dry_run: look and check, but send nothing; the outcome is ``skipped`` where a reply would have been sent
+    :param request_timeout: how long to wait for the response to one request, in seconds
+    :param throttle_timeout: how long one request may wait in all because the service asks for fewer, in seconds
+    :param settle_timeout: how long to keep reading back until the reply shows, in seconds
+    :param turn_timeout: how long to wait while another task answers the same event, in seconds
     :return: the outcome, as :meth:`airflow_provider_rsvp.model.Outcome.to_plain` gives it
-    :raises AirflowFailException: it cannot be done; Airflow does not retry
-    :raises PassingError: the service did not serve, or the outcome is unclear; Airflow retries, and the next
-        try begins with a look
+    :raises AirflowFailException: a permanent error; Airflow does not retry
+    :raises PassingError: the service failed, or the outcome is unclear; Airflow retries, and the next
+        try looks first
     """
 
     template_fields: Sequence[str] = (
@@ -115,7 +115,7 @@ class SetParticipationStatusOperator(AuthorsTemplates):
         self.verify = verify
         self.force = force
         self.degrade = degrade
-        # Takes the place of a method of Airflow's, which only `airflow tasks test --dry-run` calls.
+        # Replaces a method of Airflow's, which only `airflow tasks test --dry-run` calls.
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.request_timeout = request_timeout
         self.throttle_timeout = throttle_timeout

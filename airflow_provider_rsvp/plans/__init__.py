@@ -1,8 +1,8 @@
 """
-Plans and reports: what is to be answered how and why, and what became of it.
+Plans and reports: which reply to send to each invitation and why, and what happened to it.
 
-Values alone, with their reading, writing and tables. A plan is made by :mod:`airflow_provider_rsvp.policies`, and sent
-by :mod:`airflow_provider_rsvp.bulk`.
+Only values, and how they are read, written and shown as tables. :mod:`airflow_provider_rsvp.policies` makes plans, and
+:mod:`airflow_provider_rsvp.bulk` sends them.
 """
 
 from airflow_provider_rsvp.plans.plan import Decision, Plan

@@ -27,7 +27,7 @@ _REQUIRED = ("event_id", "subject", "start", "end", "all_day", "status", "recurr
 
 
 def invitation_to_plain(invitation: Invitation) -> dict[str, Any]:
-    """Return an invitation as JSON-plain values, complete but for its body."""
+    """Return an invitation as JSON-plain values, without its body, attendees and version."""
     return {
         **invitation.to_plain(),
         "is_attendee": invitation.is_attendee,
@@ -46,7 +46,7 @@ def invitation_from_plain(reader: Reader) -> Invitation:
     """
     Return the invitation that :func:`invitation_to_plain` wrote.
 
-    :raises MalformedValueError: it did not
+    :raises MalformedValueError: the value is not what it writes
     """
     plain = reader.plain(required=_REQUIRED)
     original = text_from_plain(reader, "original_start")
@@ -98,7 +98,7 @@ def reply_from_plain(reader: Reader) -> Reply:
     """
     Return the reply that :meth:`~airflow_provider_rsvp.model.Reply.to_plain` wrote.
 
-    :raises MalformedValueError: it did not
+    :raises MalformedValueError: the value is not what it writes
     """
     plain = reader.plain(("status", "comment", "notify_organizer", "proposed_time"), required=("status",))
     try:
@@ -120,8 +120,8 @@ def time_range_from_plain(reader: Reader, *, all_day: bool | None = None) -> Tim
     """
     Return the time range whose parts are ``start`` and ``end``.
 
-    :param all_day: whether they are dates; None where their form tells
-    :raises MalformedValueError: one is missing or is none
+    :param all_day: whether they are dates; None to tell by their form
+    :raises MalformedValueError: one is missing, or is not a date or time
     """
     plain = reader.plain(required=("start", "end"))
     begin, finish = (reader.key(name, plain[name]) for name in ("start", "end"))
@@ -139,21 +139,21 @@ def time_range_from_plain(reader: Reader, *, all_day: bool | None = None) -> Tim
 
 def text_from_plain(reader: Reader, name: str) -> str | None:
     """
-    Return a text below a mapping, which may be empty; None where there is none.
+    Return the text under a key, which may be empty; None if the key is missing.
 
-    :raises MalformedValueError: it is no text
+    :raises MalformedValueError: the value is not text
     """
     value = reader.value.get(name)
     if value is not None and not isinstance(value, str):
-        reader.key(name, value).fail(f"expected a text, not {value!r}.")
+        reader.key(name, value).fail(f"expected text, not {value!r}.")
     return value
 
 
 def flag_from_plain(reader: Reader, name: str, *, default: bool = False) -> bool:
     """
-    Return whether something below a mapping is so.
+    Return the bool under a key.
 
-    :raises MalformedValueError: it is neither true nor false
+    :raises MalformedValueError: the value is neither true nor false
     """
     value = reader.value.get(name)
     if value is None:

@@ -22,17 +22,17 @@ from airflow_provider_rsvp.times import format_when, parse_instant
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """
-    What is to become of one invitation.
+    The decision on one invitation.
 
-    :param invitation: as it stood when the plan was made, without its body; of a series answered as a whole, one that
-        stands for it
-    :param reply: the answer to be sent; None if the invitation is left as it is
+    :param invitation: as it was when the plan was made, without its body; for a series answered as a whole, the event
+        that represents it
+    :param reply: the reply to send; None if the invitation is left as it is
     :param scope: what the reply covers
     :param rule: the name of the rule that decided; None if none did
     :param reason: why, as sentences for a person
     :param unsupported: why the reply cannot be sent: the service cannot express it, or its comment cannot be written;
-        None if it can, or if that was not asked
-    :param occurrences: how many occurrences from now on the decision was made on
+        None if it can be sent, or if that was not checked
+    :param occurrences: how many future occurrences the decision covers
     """
 
     invitation: Invitation
@@ -45,12 +45,12 @@ class Decision:
 
     @property
     def reference(self) -> EventReference:
-        """How the reply, together with :attr:`scope`, is addressed."""
+        """What the reply is for, together with :attr:`scope`."""
         return self.invitation.reference
 
     @property
     def sendable(self) -> bool:
-        """Whether there is a reply, and nothing stands in its way."""
+        """Whether there is a reply that can be sent."""
         return self.reply is not None and self.unsupported is None
 
     def to_plain(self) -> dict[str, Any]:
@@ -91,13 +91,13 @@ class Plan:
     """
     Invitations with the reply chosen for each, and the reason; nothing is sent yet.
 
-    :param decisions: in the order of their starts; numbered from 1 for a person
-    :param created_at: when the invitations were looked at
+    :param decisions: in the order of their starts; people see them numbered from 1
+    :param created_at: when the invitations were read
     :param conn_id: the connection that the plan was made for
-    :param service: its service
-    :param mailbox: whose invitations these are; None for the connection's own user, or for several
-    :param timezone: in which a person reads its times
-    :param failed_mailboxes: mailboxes whose invitations are not in the plan, to why they could not be read
+    :param service: the service of the connection
+    :param mailbox: the owner of the invitations; None for the connection's own user, or for several mailboxes
+    :param timezone: the zone in which its times are shown
+    :param failed_mailboxes: mailboxes whose invitations could not be read, with the reason
     """
 
     decisions: tuple[Decision, ...]
@@ -121,9 +121,9 @@ class Plan:
     @property
     def digest(self) -> str:
         """
-        What tells this plan from any other: a SHA-256 of all that is shown of it and all that is sent.
+        Identifies this plan: a SHA-256 of all that is shown and all that is sent, as hexadecimal text.
 
-        When the plan was made is no part of it: the same plan, made again, is the same.
+        The time when the plan was made does not count: the same plan, made again, has the same digest.
         """
         plain = {name: value for name, value in self.to_plain().items() if name != "created_at"}
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
@@ -132,7 +132,7 @@ class Plan:
         """
         Return the plan with the replies of some lines only; the other invitations are left as they are.
 
-        :param numbers: of the lines, from 1
+        :param numbers: the numbers of the lines, from 1
         :raises InvalidInputError: there is no such line
         """
         for number in numbers:
@@ -149,7 +149,7 @@ class Plan:
         )
 
     def with_comment(self, comment: str | None) -> Plan:
-        """Return the plan with another comment in all replies that the organizer is told of."""
+        """Return the plan with this comment in all replies that the organizer is told about."""
         return replace(
             self,
             decisions=tuple(
@@ -161,7 +161,7 @@ class Plan:
         )
 
     def summary(self) -> str:
-        """Return how many replies of which kind there are, as a sentence."""
+        """Return how many replies of each kind there are, as a sentence."""
         total = len(self.decisions)
         counts = Counter(str(each.reply.status) for each in self.decisions if each.reply is not None)
         left = total - sum(counts.values())
@@ -181,7 +181,7 @@ class Plan:
         return f"{text_table(self._lines())}\n{self.summary()}{failed}"
 
     def as_markdown(self) -> str:
-        """Return the plan as a table of Markdown; nothing in it that others wrote is read as Markdown."""
+        """Return the plan as a Markdown table; text that others wrote is escaped."""
         failed = f"\n{markdown_table(self._failed_lines())}\n" if self.failed_mailboxes else ""
         return f"{markdown_table(self._lines())}\n\n{self.summary()}\n{failed}"
 
@@ -245,7 +245,7 @@ class Plan:
         """
         Return the plan that :meth:`to_plain` wrote.
 
-        :raises MalformedValueError: it is malformed; names the path to the wrong key
+        :raises MalformedValueError: the value is malformed; the message names the path to the wrong key
         """
         names = (
             "created_at",

@@ -1,4 +1,4 @@
-"""The replies that are to be sent, from a plan or from plain values."""
+"""The replies to send, from a plan or from plain values."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class PlannedReply:
     """
     One reply of many.
 
-    :param planned: the invitation as it was when the reply was chosen; None where that is not known
+    :param planned: the invitation as it was when the reply was planned; None where that is not known
     :param rule: the name of the rule that chose it; None if none did
     :param reason: why it was chosen, as sentences for a person
-    :param key: tells this reply from all others, from one try of a task to the next
+    :param key: identifies this reply in every try of a task
     """
 
     reference: EventReference
@@ -78,9 +78,9 @@ class PlannedReply:
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any]) -> Self:
         """
-        Return the reply that the arguments of a ``SetParticipationStatusOperator`` stand for.
+        Return the reply that the arguments of a ``SetParticipationStatusOperator`` give.
 
-        :raises InvalidInputError: one is unknown, missing or malformed
+        :raises InvalidInputError: an argument is unknown, missing or malformed
         """
         unknown = sorted(set(arguments) - _ARGUMENTS)
         if unknown:
@@ -115,7 +115,7 @@ def without_repeats(replies: Iterable[PlannedReply]) -> list[PlannedReply]:
     """
     kept: dict[tuple[EventReference, Scope], PlannedReply] = {}
     for each in replies:
-        # Services tell mailboxes apart whatever their case.
+        # Services ignore the case of mailboxes.
         mailbox = each.reference.mailbox.casefold() if each.reference.mailbox else None
         first = kept.setdefault((replace(each.reference, mailbox=mailbox), each.scope), each)
         if first.reply != each.reply:

@@ -1,4 +1,4 @@
-"""Reading plain values, as JSON and YAML hold them: every mistake is an error with the path to the wrong key."""
+"""Reading plain values, as in JSON and YAML: every mistake is an error with the path to the wrong key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_rsvp.times import parse_instant, parse_zone
 MOST_VALUES = 20_000
 MOST_CHARACTERS = 500_000
 DEEPEST = 50
-"""What a policy may hold: values, characters in all of its texts, and levels of nesting."""
+"""The most that a policy may contain: values, characters in all of its text, and levels of nesting."""
 
 _T = TypeVar("_T")
 _LARGEST_NUMBER = 10**12
@@ -36,12 +36,11 @@ class Reader:
     """
     One plain value and the path to it.
 
-    Every method raises :class:`~airflow_provider_rsvp.exceptions.MalformedValueError`, or the kind of it that was asked
-    for, where the value is not what it should be.
+    Every method raises ``error`` if the value is not what it should be.
 
-    :param name: of the value within ``outer``
+    :param name: the value's key within ``outer``
     :param outer: the reader of the value around it; None for the whole
-    :param error: the kind of error that is raised
+    :param error: the kind of :class:`~airflow_provider_rsvp.exceptions.MalformedValueError` to raise
     """
 
     __slots__ = ("_error", "_name", "_outer", "value")
@@ -61,23 +60,23 @@ class Reader:
 
     @property
     def path(self) -> str:
-        """The path to the value; put together when it is asked for, as most values are right."""
+        """The path to the value; built only on demand, because most values are right."""
         return self._name if self._outer is None else join_path(self._outer.path, self._name)
 
     def fail(self, problem: str) -> NoReturn:
         """
-        Refuse this value.
+        Reject this value.
 
         :raises MalformedValueError: always, with the path to it
         """
         raise self._error(self.path, problem, from_root=True)
 
     def key(self, name: str, value: Any) -> Reader:
-        """Return a reader for a value below this one."""
+        """Return a reader for a value inside this one."""
         return Reader(value, name, self, error=self._error)
 
     def build(self, make: Callable[[], _T]) -> _T:
-        """Return what ``make`` makes of this value; its mistakes get the path to here."""
+        """Return the result of ``make``; its errors get the path to this value."""
         try:
             return make()
         except MalformedValueError as mistake:
@@ -87,7 +86,7 @@ class Reader:
         self, allowed: Collection[str] | None = None, *, required: Iterable[str] = ()
     ) -> dict[str, Reader]:
         """
-        Return the readers below, by key.
+        Return the readers of the values in a mapping, by key.
 
         :param allowed: the keys that may occur; None for any text
         :param required: the keys that must occur
@@ -97,7 +96,7 @@ class Reader:
     def plain(
         self, allowed: Collection[str] | None = None, *, required: Iterable[str] = ()
     ) -> dict[str, Any]:
-        """Return the values below, by key; as :meth:`mapping`, for where there are too many for a reader each."""
+        """Return the values in a mapping, by key; like :meth:`mapping`, but cheaper if there are many values."""
         if not isinstance(self.value, dict):
             self.fail(f"expected a mapping{_of_keys(allowed)}, not {_kind(self.value)}.")
         for name in self.value:
@@ -123,7 +122,7 @@ class Reader:
         ]
 
     def bounded(self) -> Reader:
-        """Return this reader; refuse what holds more than anybody would write."""
+        """Return this reader; reject a value that is larger than anybody would write."""
         values = characters = 0
         left: list[tuple[Reader, int]] = [(self, 0)]
         while left:
@@ -155,19 +154,19 @@ class Reader:
         return self
 
     def text(self) -> str:
-        """Return a text that is not blank."""
+        """Return text that is not blank."""
         if not isinstance(self.value, str):
-            self.fail(f"expected a text, not {_kind(self.value)}.")
+            self.fail(f"expected text, not {_kind(self.value)}.")
         if not self.value.strip():
             self.fail("is empty.")
         return self.value
 
     def texts(self) -> tuple[str, ...]:
-        """Return one text, or each of a list that is not empty."""
+        """Return one text, or the texts of a list that is not empty."""
         if isinstance(self.value, str):
             return (self.text(),)
         if not isinstance(self.value, list | tuple):
-            self.fail(f"expected a text or a list of texts, not {_kind(self.value)}.")
+            self.fail(f"expected text or a list of texts, not {_kind(self.value)}.")
         if not self.value:
             self.fail("is an empty list.")
         return tuple(element.text() for element in self.elements())
@@ -191,7 +190,7 @@ class Reader:
         return self.value
 
     def choice(self, choices: Collection[str]) -> str:
-        """Return one of some words."""
+        """Return one of the choices."""
         text = self.text()
         if text not in choices:
             self.fail(f"{shown(text)} is not one of {', '.join(repr(str(choice)) for choice in choices)}.")
@@ -235,14 +234,14 @@ class Reader:
         if len(name) > _LONGEST_ZONE:
             self.fail(f"{shown(name)} is not a time zone.")
         try:
-            # Windows has a zone of that name too, which is called otherwise elsewhere.
+            # Windows has a zone of that name too, with another IANA name.
             return name if name == "UTC" else parse_zone(name, field="").name
         except InvalidInputError as error:
             self.fail(str(error).removeprefix(": "))
 
 
 def shown(value: object) -> str:
-    """Return a value as an error quotes it: what matters of it, and never all of a long one."""
+    """Return a value as an error quotes it; a long value is shortened."""
     return _QUOTED.repr(value)
 
 
@@ -255,7 +254,7 @@ def format_length(length: timedelta) -> str:
 
 
 def _kind(value: object) -> str:
-    names = {dict: "a mapping", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", type(None): "nothing"}
     return names.get(type(value)) or shown(value)
 
 

@@ -1,4 +1,4 @@
-"""What became of many replies: for a person, for a spreadsheet, and for undoing it."""
+"""What happened to many replies: for people, for spreadsheets, and for undoing them."""
 
 from __future__ import annotations
 
@@ -52,22 +52,22 @@ _COLUMNS = (
     "reason",
     "detail",
 )
-# A sign that begins a formula, where a cell may begin: at its start, and after what another spreadsheet takes for the
-# end of the cell before. White space and quotes in between do not count.
+# A sign that begins a formula, where a cell may begin: at the start of the text, and after a character that another
+# spreadsheet reads as the end of a cell. White space and quotes in between do not count.
 _FORMULA = re.compile(r"((?:^|[,;|])[^\w,;|]*?)([=+\-@﹢﹣﹦﹫＝＋－＠⁺⁻⁼₊₋₌−])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLine:
     """
-    What became of one reply.
+    What happened to one reply.
 
-    :param outcome: what happened; of a failure, why
+    :param outcome: what happened, and for a failure why
     :param rule: the name of the rule that chose the reply
     :param reason: why it was chosen
-    :param conn_id: the connection that it was sent on; empty where that is not known
-    :param error: why it failed; no part of a stored report
-    :param earlier: whether an earlier try of the task settled it; no part of a stored report
+    :param conn_id: the connection that it was sent through; empty where that is not known
+    :param error: why it failed; not stored with the report
+    :param earlier: whether an earlier try of the task settled it; not stored with the report
     """
 
     outcome: Outcome
@@ -80,7 +80,7 @@ class ReportLine:
 
     @property
     def may_pass(self) -> bool:
-        """Whether it failed for a reason that another try may mend."""
+        """Whether it failed with a passing error, so that another try may succeed."""
         return isinstance(self.error, PassingError)
 
     def to_plain(self) -> dict[str, Any]:
@@ -153,10 +153,10 @@ class ReportLine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """
-    What became of many replies.
+    What happened to many replies.
 
     :param created_at: when the sending ended
-    :param dry_run: whether nothing was to be sent
+    :param dry_run: whether it was a dry run, which sends nothing
     """
 
     lines: tuple[ReportLine, ...]
@@ -165,7 +165,7 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many outcomes of each kind there are; all kinds are named."""
+        """How many outcomes of each kind there are, including kinds with none."""
         found = Counter(line.outcome.result for line in self.lines)
         return {str(result): found[result] for result in Result}
 
@@ -176,7 +176,7 @@ class Report:
 
     @property
     def may_pass(self) -> bool:
-        """Whether another try may mend one of the failures."""
+        """Whether one of the failures is passing, so that another try may succeed."""
         return any(line.may_pass for line in self.lines)
 
     def summary(self) -> str:
@@ -190,15 +190,15 @@ class Report:
         return f"{text_table(self._table())}\n{self.summary()}"
 
     def as_markdown(self) -> str:
-        """Return the report as a table of Markdown; nothing in it that others wrote is read as Markdown."""
+        """Return the report as a Markdown table; text that others wrote is escaped."""
         return f"{markdown_table(self._table())}\n\n{self.summary()}\n"
 
     def as_json(self) -> str:
-        """Return the report as JSON, from which :meth:`from_plain` reads it."""
+        """Return the report as JSON, which :meth:`from_json` reads."""
         return json.dumps(self.to_plain(), indent=2, ensure_ascii=False)
 
     def as_csv(self) -> str:
-        """Return the report as CSV with a header; each line is one reply, and nothing is taken for a formula."""
+        """Return the report as CSV with a header and one line for each reply; formulas are disarmed."""
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(_COLUMNS)
@@ -221,7 +221,7 @@ class Report:
         """
         Return the report that :meth:`to_plain` wrote.
 
-        :raises MalformedValueError: it is malformed; names the path to the wrong key
+        :raises MalformedValueError: the value is malformed; the message names the path to the wrong key
         """
         reader = Reader(dict(data) if isinstance(data, Mapping) else data)
         names = ("created_at", "dry_run", "counts", "outcomes")
@@ -237,7 +237,7 @@ class Report:
         """
         Return the report that :meth:`as_json` wrote.
 
-        :raises InvalidInputError: it is no JSON, or not of a report
+        :raises InvalidInputError: the text is not JSON, or not a report
         """
         try:
             data = json.loads(text)
@@ -266,6 +266,6 @@ class Report:
 
 
 def _harmless(value: Any) -> str:
-    """Return a cell of one line that every spreadsheet takes for text, whatever it splits cells at."""
+    """Return a cell of one line that every spreadsheet reads as text, whatever character it splits cells at."""
     text = "" if value is None else clean_line(str(value), LONGEST_TEXT)
     return _FORMULA.sub(r"\1'\2", text)

@@ -1,4 +1,4 @@
-"""Tables for a person, of texts that strangers wrote."""
+"""Tables for people, of text that strangers wrote."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from airflow_provider_rsvp.text import LONGEST_TEXT, clean_line
 
 Line = Mapping[str, str]
-"""Column to cell; every line of a table has the same columns."""
+"""The cells of a line by column; every line of a table has the same columns."""
 
 _WIDEST = 64
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&])")
-# What Airflow's UI makes a link of after it has read the Markdown, so that a backslash does not help.
+# Text that Airflow's UI turns into links after it has read the Markdown, so that a backslash does not help.
 _LINKED = re.compile(r"(:(?=//)|@|www(?=\.)|mailto(?=:))", re.IGNORECASE)
 _JOINER = "\u2060"
-"""Has no width and breaks no line."""
+"""A character without width, which breaks no line."""
 
 
 def text_table(lines: Sequence[Line]) -> str:
-    """Return a table of plain text; only the last column may be long."""
+    """Return a plain text table; only the last column may be long."""
     if not lines:
         return "(nothing)"
     columns = list(lines[0])
@@ -39,7 +39,7 @@ def text_table(lines: Sequence[Line]) -> str:
 
 
 def markdown_table(lines: Sequence[Line]) -> str:
-    """Return a table of Markdown, in which no cell is read as Markdown, HTML or a link."""
+    """Return a Markdown table in which no cell is read as Markdown, HTML or a link."""
     if not lines:
         return "(nothing)"
     columns = list(lines[0])
@@ -49,12 +49,12 @@ def markdown_table(lines: Sequence[Line]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text on one line, without what a person cannot see."""
+    """Return text as one line, without invisible characters."""
     return clean_line(text, LONGEST_TEXT)
 
 
 def escape_markdown(text: str) -> str:
-    """Return a text that Markdown shows as it is."""
+    """Return text escaped, so that Markdown shows it as it is."""
     return _LINKED.sub(rf"\1{_JOINER}", _MARKDOWN.sub(r"\\\1", one_line(text)))
 
 

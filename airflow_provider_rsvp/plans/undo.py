@@ -1,4 +1,4 @@
-"""The way back: a plan that restores what stood before the replies of a report."""
+"""Undo: a plan that restores the statuses from before the replies of a report."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from airflow_provider_rsvp.preconditions import against_service, sentences
 from airflow_provider_rsvp.times import UTC
 
 _GONE = (
-    "the service deleted the event when it was declined. Ask the organizer for another invitation, or restore it from "
-    "the deleted items by hand."
+    "the service deleted the event when it was declined. Ask the organizer for another invitation, or restore the "
+    "event from the deleted items by hand."
 )
 
 
@@ -29,18 +29,18 @@ def plan_from_report(
     now: pendulum.DateTime | None = None,
 ) -> Plan:
     """
-    Return the plan that restores what stood before; nothing is read and nothing is sent.
+    Return the plan that restores the earlier statuses; nothing is read and nothing is sent.
 
-    What cannot be restored says why not in :attr:`~airflow_provider_rsvp.plans.Decision.unsupported`.
+    For a status that cannot be restored, :attr:`~airflow_provider_rsvp.plans.Decision.unsupported` says why.
 
-    :param conn_id: the connection that the plan is for; default is the one that the report is of
-    :param capabilities: of the service; with them, statuses that it cannot be told are named
-    :param comment: a text for the organizers
+    :param conn_id: the connection that the plan is for; default is the report's connection
+    :param capabilities: the service's capabilities; if given, the plan says which statuses the service cannot set
+    :param comment: text for the organizers
     :param notify_organizer: whether the organizers are told
-    :raises InvalidInputError: the report is of another connection, of several, or of a dry run
+    :raises InvalidInputError: the report is from another connection, from several, or from a dry run
     """
     if report.dry_run:
-        raise InvalidInputError("report: it is of a dry run, which sent nothing.")
+        raise InvalidInputError("report: it is from a dry run, which sent nothing.")
     conn_id = _only_connection(report, conn_id)
     planner = _Planner(report, capabilities, comment, notify_organizer)
     return Plan(
@@ -55,10 +55,10 @@ def _only_connection(report: Report, conn_id: str | None) -> str | None:
     found = sorted({line.conn_id for line in report.lines})
     if conn_id is None and len(found) > 1:
         raise InvalidInputError(
-            f"conn_id: the report is of several connections ({', '.join(found)}); name one after the other."
+            f"conn_id: the report is from several connections ({', '.join(found)}); name them one at a time."
         )
     if conn_id is not None and any(each != conn_id for each in found):
-        raise InvalidInputError(f"report: it is of connection {', '.join(found)}, not of {conn_id}.")
+        raise InvalidInputError(f"report: it is from connection {', '.join(found)}, not from {conn_id}.")
     return conn_id or (found[0] if found else None)
 
 
@@ -74,18 +74,20 @@ class _Planner:
         sent = outcome.reply.status
         if outcome.result is Result.FAILED:
             return self._left(
-                line, f"Its sending failed, so what stood before is not known: {outcome.detail}"
+                line, f"The reply failed, so the status before it is not known: {outcome.detail}"
             )
         if outcome.result is not Result.REPLIED:
             return self._left(line, f"Nothing was sent: {outcome.result}.")
         if outcome.before is sent:
-            return self._left(line, f"'{sent}' stood before as well.")
+            return self._left(line, f"The status was '{sent}' before as well.")
         if outcome.gone:
             return self._left(
                 line, f"It was {outcome.before or 'not shown'}, then {sent}.", unsupported=_GONE
             )
         if outcome.before is None:
-            return self._left(line, f"It is {sent} now.", unsupported="what stood before was not shown.")
+            return self._left(
+                line, f"It is {sent} now.", unsupported="the service did not show the status before it."
+            )
         reply = Reply(status=outcome.before, comment=self.comment, notify_organizer=self.notify_organizer)
         unsupported = None
         if self.capabilities is not None:
@@ -110,13 +112,13 @@ class _Planner:
         )
 
     def _invitation(self, line: ReportLine) -> Invitation:
-        """Return the invitation as the report left it, so that a later change by hand is noticed."""
+        """Return the invitation as the reply left it, so that a later change by hand is noticed."""
         outcome, reference = line.outcome, line.outcome.reference
         recurrence = Recurrence.INSTANCE if reference.original_start is not None else Recurrence.SINGLE
         return Invitation(
             reference=reference,
             subject=outcome.subject or "",
-            # An event that was gone before anything was seen of it has no time.
+            # An event that was gone before it was ever seen has no time.
             time=outcome.time or TimeRange(self.report.created_at, self.report.created_at),
             status=outcome.after or outcome.reply.status,
             recurrence=Recurrence.SERIES if line.scope is Scope.SERIES else recurrence,

@@ -7,7 +7,7 @@ Rules that turn invitations and a calendar into a plan of replies.
     made = plan(policy, invitations, calendar, pendulum.now("UTC"))
     print(made.as_text())
 
-Everything here is pure: it reads no calendar, sends nothing, and takes the present moment as an argument.
+Everything here is pure: it reads no calendar, sends nothing, and takes the current time as an argument.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from airflow_provider_rsvp.plans.reading import Reader
 
 
 class Verb(StrEnum):
-    """What is done with an invitation."""
+    """What to do with an invitation."""
 
     ACCEPT = "accept"
     TENTATIVE = "tentative"
@@ -21,12 +21,12 @@ class Verb(StrEnum):
 
     @property
     def status(self) -> ParticipationStatus | None:
-        """The participation status to be set; None if the invitation is left as it is."""
+        """The participation status to set; None if the invitation is left as it is."""
         return _STATUSES.get(self)
 
     @property
     def participle(self) -> str:
-        """The verb as a sentence about an invitation begins."""
+        """The verb as it begins a sentence about an invitation."""
         return _PARTICIPLES[self]
 
 
@@ -46,11 +46,12 @@ _PARTICIPLES = {
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposeSlot:
     """
-    Offer the organizer the next free slot: later, of the same duration, within my working hours.
+    Propose the next free slot to the organizer: later, of the same duration, within my working hours.
 
-    :param within_days: how many days after the meeting's own start, or after now, the slot may start; 1 to 366
-    :param step_minutes: slots start at whole multiples of this on the clock on the wall; divides a day
-    :raises PolicyError: one of them is impossible
+    :param within_days: how many days after the meeting's start, or after now if that is later, the slot may start; 1
+        to 366
+    :param step_minutes: slots start at multiples of this many minutes of wall-clock time; it divides a day
+    :raises PolicyError: a value is out of range
     """
 
     within_days: int = 5
@@ -86,11 +87,11 @@ class Action:
     What a rule does with an invitation.
 
     :param verb: ``accept``, ``tentative``, ``decline``, or ``leave`` it as it is
-    :param comment: a Jinja template of a text for the organizer
+    :param comment: a Jinja template of a comment for the organizer
     :param notify_organizer: whether the organizer is told
-    :param propose: offer the next free slot, where the service and the organizer take proposed times
+    :param propose: propose the next free slot, if the service and the organizer take proposed times
     :param scope: whether a series is decided and answered as a whole, or instance by instance; default: as a whole
-    :raises PolicyError: the parts contradict each other
+    :raises PolicyError: the arguments contradict each other
     """
 
     verb: Verb
@@ -112,7 +113,7 @@ class Action:
         if not isinstance(self.notify_organizer, bool):
             raise PolicyError("notify_organizer", f"expected true or false, not {self.notify_organizer!r}.")
         if self.comment is not None and not isinstance(self.comment, str):
-            raise PolicyError("comment", f"expected a text, not {self.comment!r}.")
+            raise PolicyError("comment", f"expected text, not {self.comment!r}.")
         if self.propose is not None and not isinstance(self.propose, ProposeSlot):
             raise PolicyError("propose", f"expected a ProposeSlot, not {self.propose!r}.")
         self._check_together()
@@ -139,7 +140,7 @@ class Action:
 
     @classmethod
     def from_plain(cls, reader: Reader) -> Self:
-        """Read a verb, or a mapping with it as ``action``."""
+        """Read a verb, or a mapping with the verb under ``action``."""
         if isinstance(reader.value, str):
             return cls(Verb(reader.choice(tuple(Verb))))
         allowed = ("action", "comment", "notify_organizer", "propose", "scope")

@@ -1,4 +1,4 @@
-"""One invitation, or one series as a whole, before the rules; and the calendar that it meets."""
+"""One invitation, or one series as a whole, as the rules see it; and the calendar that it is on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_provider_rsvp.policies.availability.working_time import LOOKED_AT, 
 from airflow_provider_rsvp.times import format_when
 
 HELD: Final = (ParticipationStatus.ACCEPTED, ParticipationStatus.TENTATIVE)
-"""What an event can hold time as."""
+"""The statuses with which an event can hold time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,16 @@ class Occurrence:
 
     @classmethod
     def of(cls, time: TimeRange, zone: Zone) -> Occurrence:
-        """Return a time on the time line; a date begins at the midnight of ``zone``."""
+        """Return a time as seconds; a date begins at midnight in ``zone``."""
         return cls(time, _seconds(time.start, zone), _seconds(time.end, zone))
 
 
 class MailboxCalendar:
     """
-    What is known of one mailbox's time.
+    What is known about one mailbox's time.
 
-    :param availability: when its owner can be met
-    :param events: what is or may come to be on the calendar, by a key of its own
+    :param availability: when its owner is available
+    :param events: the events that are on the calendar or may be, by a unique key
     """
 
     def __init__(self, availability: Availability, events: Mapping[str, Invitation]) -> None:
@@ -63,28 +63,28 @@ class MailboxCalendar:
         self.leave = BusyTimes.present([*self._leave(), *self._out_of_office(events.values())])
 
     def hold(self, key: str, status: ParticipationStatus) -> None:
-        """Let an event hold its time as accepted, or tentatively, or, with any other status, not at all."""
+        """Let an event hold its time as accepted or tentative; with any other status, let it hold none."""
         for held, times in self.held.items():
             times.put(self._index[key], present=held is status)
 
     def taken_until(self, start: float, end: float, but: frozenset[str]) -> float | None:
-        """Return when something ends that takes a part of ``start..end``, or None if that is free."""
+        """Return the end of something that overlaps ``start..end``, or None if all of it is free."""
         for times in (*self.held.values(), self.leave):
             found = times.overlapping(start, end, but)
             if found is not None:
                 return found.end
-        # What was offered was free of what had been offered before, so only the last that starts earlier can overlap.
+        # Slots that were offered do not overlap each other, so only the last one that starts earlier can overlap.
         place = bisect_left(self._offered, (end, end)) - 1
         if place >= 0 and self._offered[place][1] > start:
             return self._offered[place][1]
         return None
 
     def offer(self, start: float, end: float) -> None:
-        """Keep a free stretch of time from being offered again."""
+        """Mark a free slot as offered, so that it is not offered again."""
         insort(self._offered, (start, end))
 
     def when(self, moment: date) -> str:
-        """Return a time in the mailbox's zone, or a date, for a person."""
+        """Return a time in the mailbox's zone, or a date, as people read it."""
         if isinstance(moment, datetime):
             return format_when(pendulum.instance(moment).in_timezone(self.availability.timezone))
         return format_when(moment)
@@ -114,14 +114,14 @@ class MailboxCalendar:
 
 class Case:
     """
-    One invitation, or one series as a whole, to be decided.
+    One invitation, or one series as a whole, to decide on.
 
-    What takes a search is looked up once, however many rules ask for it.
+    Searches are made once, however many rules ask for the result.
 
-    :param invitation: the one that stands for it
+    :param invitation: the invitation; for a series, the event that represents it
     :param occurrences: when it takes place from now on, in order; at least one
     :param now: seconds since 1970-01-01 UTC
-    :param calendar: of the mailbox that is invited
+    :param calendar: the calendar of the invited mailbox
     :param my_domains: domains, as globs, of organizers who are not external
     """
 
@@ -145,23 +145,23 @@ class Case:
 
     @property
     def recurring(self) -> bool:
-        """Whether it is part of a series, or is one."""
+        """Whether it is a series or part of one."""
         return self.invitation.recurrence is not Recurrence.SINGLE
 
     def conflicts(self, statuses: Iterable[ParticipationStatus]) -> list[Interval]:
-        """Return, for each occurrence that meets an event held as one of some statuses, the first such event."""
+        """Return the first conflicting event for each occurrence that overlaps an event held as one of the statuses."""
         found = [self._conflicts_with(status) for status in statuses]
         firsts = (next((each for each in row if each is not None), None) for row in zip(*found, strict=True))
         return [first for first in firsts if first is not None]
 
     def absences(self) -> list[Interval]:
-        """Return, for each occurrence that meets a leave or an out-of-office time, the first such."""
+        """Return the first leave or out-of-office time for each occurrence that overlaps one."""
         if self._leave is None:
             self._leave = self._overlaps(self.calendar.leave)
         return [each for each in self._leave if each is not None]
 
     def outside_working_hours(self) -> int | None:
-        """Return how many occurrences are not all within working hours; None if those are not known."""
+        """Return how many occurrences lie partly or wholly outside working hours; None if the hours are not known."""
         working = self.calendar.working
         if working is None:
             return None
@@ -179,7 +179,7 @@ class Case:
 
 
 def keys_of(event: Invitation) -> frozenset[str]:
-    """Return what an event and its copies, or the instances of its series, have in common."""
+    """Return the keys that an event shares with its copies and with the instances of its series."""
     reference = event.reference
     ids = {f"id {each}" for each in (reference.event_id, event.series_id) if each is not None}
     if reference.ical_uid is not None:

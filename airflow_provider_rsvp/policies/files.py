@@ -1,4 +1,4 @@
-"""Which files a policy may name, and reading them."""
+"""Which files a policy may name, and how they are read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from airflow_provider_rsvp.plans.reading import Reader, shown
 
 LONGEST_FILE = 5_000_000
-"""Bytes of a file that a policy names."""
+"""The largest size of a file that a policy names, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +17,9 @@ class Files:
     """
     The files that a policy may name.
 
-    :param folder: where a relative path begins; None where there are no files to be named
-    :param confined: whether what lies outside of the folder is out of reach, as for a policy whose author may not read
-        the worker's files
+    :param folder: the folder of relative paths; None if the policy may name no files
+    :param confined: whether files outside the folder are forbidden, as for a policy whose author may not read the
+        worker's files
     """
 
     folder: Path | None = Path()
@@ -27,9 +27,9 @@ class Files:
 
     def read(self, reader: Reader) -> str:
         """
-        Return the text of the file whose path a value is.
+        Return the text of the file that a value names.
 
-        :raises PolicyError: it is out of reach, or cannot be read; tells nothing of what is out of reach
+        :raises PolicyError: the file is forbidden or cannot be read; the message says nothing about forbidden files
         """
         name = reader.text()
         if self.folder is None:
@@ -55,7 +55,7 @@ class Files:
         if not self.confined:
             return folder / name
         inside = folder.resolve()
-        # Links are followed before it is asked where they lead.
+        # Links are followed first, so that the check sees where they lead.
         path = (inside / name).resolve()
         return path if path.is_relative_to(inside) else None
 

@@ -1,4 +1,4 @@
-"""Plain values from a text of YAML or JSON, which may be hostile."""
+"""Plain values from YAML or JSON text, which may be hostile."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 def parse_plain(text: str) -> Any:
     """
-    Return the plain values that a text of YAML or JSON holds.
+    Return the plain values in YAML or JSON text.
 
-    :raises PolicyError: it is neither, names a key twice, or holds more than anybody would write
+    :raises PolicyError: the text is neither, gives a key twice, or is larger than anybody would write
     """
     if len(text) > MOST_CHARACTERS:
         raise PolicyError("policy", f"has {len(text)} characters; {MOST_CHARACTERS} are the most.")
@@ -26,7 +26,7 @@ def parse_plain(text: str) -> Any:
         try:
             return json.loads(text, object_pairs_hook=_mapping, parse_int=_whole_number)
         except (json.JSONDecodeError, RecursionError):
-            # YAML may begin so too; its parser then says what is wrong.
+            # YAML may begin with a brace too; its parser then says what is wrong.
             pass
     import yaml
 
@@ -40,7 +40,7 @@ def parse_plain(text: str) -> Any:
 
 
 def _check_events(text: str) -> None:
-    """Check, before anything is made of it, how much a text stands for once its aliases are written out."""
+    """Check how many values text contains once its aliases are expanded, before any of them is built."""
     import yaml
 
     sizes: dict[str, int] = {}
@@ -54,7 +54,7 @@ def _check_events(text: str) -> None:
                 "policy", f"{_place(event)}: the tag {shown(tag)}; write the value without one."
             )
         if isinstance(event, yaml.AliasEvent):
-            # Where it stands for nothing, or for what it is part of, the loader says so.
+            # If it names no anchor, or one that contains it, the loader says so.
             total += sizes.get(str(event.anchor), 0)
         elif isinstance(event, yaml.ScalarEvent):
             total += 1
@@ -80,7 +80,7 @@ def _place(event: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _base() -> Any:
-    """Return the loader of plain values; the faster one, where there is one."""
+    """Return the loader of plain values: the faster one, if it is installed."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -93,7 +93,7 @@ def _loader() -> Any:
     base = _base()
 
     class Loader(base):  # type: ignore[misc, valid-type]
-        """Plain values only, no key twice, and no number longer than anybody would write."""
+        """Loads plain values only; rejects a key given twice and absurdly long numbers."""
 
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
             if isinstance(node, yaml.MappingNode):

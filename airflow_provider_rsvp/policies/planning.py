@@ -1,4 +1,4 @@
-"""Making a plan: the rules of a policy, asked about each invitation or series."""
+"""Making a plan: applies the rules of a policy to each invitation or series."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def plan(
     """
     Decide on each invitation; nothing is read and nothing is sent.
 
-    The invitations are decided in the order of their starts, whatever the order in which they are given. What the
-    plan accepts counts as accepted for those that come later.
+    Invitations are decided in the order of their starts, in whatever order they are given. An invitation that the plan
+    accepts counts as accepted for later ones.
 
-    :param invitations: of one or several mailboxes; instances of a series are decided together
-    :param calendar: what is on the calendars of these mailboxes in the same window, the invitations included or not
-    :param now: the present moment
-    :param capabilities: of the service; with them, replies that it cannot express are named
-    :param conn_id: passed through to the plan
-    :param service: passed through to the plan, and named where the service cannot express a reply
-    :param mailbox: passed through to the plan; whose the invitations are whose reference does not say
+    :param invitations: invitations of one or several mailboxes; instances of a series are decided together
+    :param calendar: the events on the calendars of these mailboxes in the same window, with or without the invitations
+    :param now: the current time
+    :param capabilities: the service's capabilities; if given, the plan says which replies the service cannot express
+    :param conn_id: the connection that the plan names
+    :param service: the service that the plan names
+    :param mailbox: the mailbox that the plan names; the owner of invitations whose reference names no mailbox
     :raises InvalidInputError: ``now`` has no zone
     """
     if now.tzinfo is None:
@@ -74,18 +74,18 @@ def plan(
 
 
 _LONGEST_PROPOSAL = 31 * 86400
-"""Seconds; for an event that lasts longer, no other time is looked for."""
+"""The longest event for which another time is searched, in seconds."""
 
 _Events = dict[str, Invitation]
-"""Events by what tells each from all others of its mailbox."""
+"""Events by a key that is unique within their mailbox."""
 
 
 @dataclass(slots=True)
 class _Group:
     """
-    What may be decided together: one event, or what is there of one series.
+    Events that may be decided together: one event, or all known events of one series.
 
-    :param siblings: events of the series that are on the calendar and not among the invitations
+    :param siblings: events of the series that are on the calendar but not among the invitations
     """
 
     members: _Events
@@ -93,7 +93,7 @@ class _Group:
 
 
 class _Planner:
-    """Decides on the invitations of one mailbox after the other."""
+    """Decides on the invitations, one mailbox after the other."""
 
     def __init__(
         self, policy: Policy, now: pendulum.DateTime, capabilities: Capabilities | None, service: str
@@ -107,7 +107,7 @@ class _Planner:
         self._starts: dict[tuple[str, str], float] = {}
 
     def order(self, decision: Decision) -> tuple[float, str, str]:
-        """Return by what decisions are sorted."""
+        """Return the sort key of a decision."""
         mailbox, key = (decision.reference.mailbox or "").casefold(), _key(decision.invitation)
         return self._starts[mailbox, key], mailbox, key
 
@@ -158,13 +158,13 @@ class _Planner:
                 yield self._act(rule, case, Scope.INSTANCE, [key])
 
     def _stands_as_one(self, live: _Events, siblings: _Events) -> bool:
-        """Whether one answer to the series overrides none that stands for an instance."""
+        """Whether all events have the same status, so that one answer to the series overrides no other."""
         return len({event.status for event in (*live.values(), *siblings.values())}) == 1
 
     def _decide_series(
         self, live: _Events, siblings: _Events, occurrences: dict[str, Occurrence], view: MailboxCalendar
     ) -> Decision | None:
-        """Return the decision on a series as a whole; None if a rule takes one of its instances by itself."""
+        """Return the decision on a series as a whole; None if a rule decides on single instances."""
         series = [event for event in live.values() if event.recurrence is Recurrence.SERIES]
         keys = [*live, *siblings]
         times = sorted(
@@ -204,7 +204,7 @@ class _Planner:
         return Decision(invitation=_without_body(event), reply=None, reason=reason)
 
     def _act(self, rule: Rule | None, case: Case, scope: Scope, keys: Iterable[str]) -> Decision:
-        """Return what a rule decides, and let the event hold its time accordingly."""
+        """Return the decision of a rule, and let the event hold its time accordingly."""
         invitation = case.invitation
         count = len(case.occurrences)
         if rule is None:
@@ -248,7 +248,7 @@ class _Planner:
         )
 
     def _propose(self, propose: ProposeSlot | None, case: Case, scope: Scope) -> tuple[TimeRange | None, str]:
-        """Return the time to be proposed, and a sentence on it for the reason."""
+        """Return the time to propose, and a sentence about it for the reason."""
         if propose is None:
             return None, ""
         problem = self._why_no_proposal(case, scope)
@@ -292,7 +292,7 @@ class _Planner:
         return None
 
     def _comment(self, rule: Rule, case: Case, proposed: TimeRange | None) -> tuple[str | None, str | None]:
-        """Return the comment, and why there is none although the rule has one."""
+        """Return the comment, or why the rule's comment cannot be written."""
         if rule.then.comment is None:
             return None, None
         zone = case.calendar.zone.tzinfo
@@ -331,14 +331,14 @@ def _by_mailbox(events: Iterable[Invitation], default: str | None) -> dict[str, 
 
 
 def _key(event: Invitation) -> str:
-    """Return what tells an event from all others of its mailbox."""
+    """Return a key of an event that is unique within its mailbox."""
     at = event.reference.original_start or event.time.start
     moment = at.timestamp() if isinstance(at, pendulum.DateTime) else at.isoformat()
     return f"{event.reference.event_id} {moment}"
 
 
 def _without_body(invitation: Invitation) -> Invitation:
-    """Return the invitation as a plan keeps it; a plan is passed on and shown, and needs no description."""
+    """Return the invitation as a plan keeps it: a plan is shown and passed on, and needs no description."""
     return invitation if invitation.body is None else replace(invitation, body=None)
 
 

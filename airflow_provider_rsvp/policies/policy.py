@@ -1,4 +1,4 @@
-"""A policy: rules in order, the first that applies decides; what none applies to is left as it is."""
+"""A policy: rules in order. The first rule that applies decides; if none does, the invitation is left as it is."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from airflow_provider_rsvp.policies.plain_text import parse_plain
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
-    A condition and what is done where it holds.
+    A condition, and what to do if it holds.
 
-    :param name: what to call it to a person; unique within its policy
+    :param name: the name that people see; unique within its policy
     :param when: the condition
     :param then: the action
-    :raises PolicyError: the name is empty, the comment is malformed, or it does not say what of a series it declines
+    :raises PolicyError: the name is empty, the comment is malformed, or a rule declines during a leave without a scope
     """
 
     name: str
@@ -58,13 +58,13 @@ class Rule:
         if asks_for_leave and self.then.verb is Verb.DECLINE and self.then.scope is None:
             raise PolicyError(
                 "then.scope",
-                "is missing. A rule that declines during a leave says what it declines of a series: 'instance' for "
-                "the occurrences within the leave, or 'series' for all of it, also after the leave.",
+                "is missing. A rule that declines during a leave says how much of a series it declines: 'instance' "
+                "for the occurrences within the leave, or 'series' for all of it, also after the leave.",
             )
 
     @property
     def asks_for_status(self) -> bool:
-        """Whether its condition says which invitations it is for; if not, it is for pending ones."""
+        """Whether its condition asks for a status; if not, the rule applies to pending invitations only."""
         return any(isinstance(each, Status) for _, each in walk(self.when, ""))
 
     @property
@@ -90,13 +90,13 @@ class Rule:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """
-    Rules in order: the first that applies to an invitation decides, and what none applies to is left as it is.
+    Rules in order: the first rule that applies to an invitation decides; if none does, it is left as it is.
 
-    :param rules: in the order in which they are asked
+    :param rules: in the order in which they are tried
     :param my_domains: domains, as globs, of organizers who are not external
-    :param availability: when I can be met
-    :param mailboxes: mailbox to the availability that holds for it instead
-    :raises PolicyError: two rules have one name, or a rule asks for what the policy does not say
+    :param availability: when I am available
+    :param mailboxes: the availability of single mailboxes, which replaces ``availability``
+    :raises PolicyError: two rules have the same name, or a rule needs something that the policy does not say
     """
 
     rules: tuple[Rule, ...]
@@ -150,27 +150,27 @@ class Policy:
             )
 
     def availability_of(self, mailbox: str | None) -> Availability:
-        """Return the availability that holds for a mailbox."""
+        """Return the availability of a mailbox."""
         return self.mailboxes.get((mailbox or "").casefold(), self.availability)
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any], *, directory: str | Path = ".") -> Self:
         """
-        Return the policy that plain values stand for.
+        Return the policy that plain values describe.
 
-        :param directory: where a ``holidays_file`` with a relative path lies
-        :raises PolicyError: they are malformed; names the path to the wrong key
+        :param directory: the folder of a ``holidays_file`` with a relative path
+        :raises PolicyError: they are malformed; the message names the path to the wrong key
         """
         return cls._read(data, Files(Path(directory)))
 
     @classmethod
     def from_outside(cls, source: Mapping[str, Any] | str, folder: str | Path | None = None) -> Self:
         """
-        Return the policy that someone wrote who may not read the files that this process may.
+        Return a policy written by someone who may not read all files that this process may.
 
-        :param source: plain values, or a text of YAML or JSON; never the path of a file
-        :param folder: where a ``holidays_file`` lies, and whose files alone it may be; None where it may be none
-        :raises PolicyError: it is malformed; names the path to the wrong key
+        :param source: plain values, or YAML or JSON text; never the path of a file
+        :param folder: the only folder from which a ``holidays_file`` may come; None to allow no files
+        :raises PolicyError: the policy is malformed; the message names the path to the wrong key
         """
         data = parse_plain(source) if isinstance(source, str) else source
         return cls._read(data, Files(None if folder is None else Path(folder), confined=True))
@@ -195,20 +195,20 @@ class Policy:
     @classmethod
     def parse(cls, text: str, *, directory: str | Path = ".") -> Self:
         """
-        Return the policy that a text of YAML or JSON holds.
+        Return the policy in YAML or JSON text.
 
-        :param directory: where a ``holidays_file`` with a relative path lies
-        :raises PolicyError: what it holds is malformed; names the path to the wrong key
+        :param directory: the folder of a ``holidays_file`` with a relative path
+        :raises PolicyError: the policy is malformed; the message names the path to the wrong key
         """
         return cls.from_plain(parse_plain(text), directory=directory)
 
     @classmethod
     def load(cls, source: str | Path) -> Self:
         """
-        Return the policy that a text or a file holds, as YAML or JSON.
+        Return the policy in YAML or JSON, from text or from a file.
 
-        :param source: a path; or a text, if it has several lines or begins with ``{``
-        :raises PolicyError: the file cannot be read, or what it holds is malformed
+        :param source: a path; or text, if it has several lines or begins with ``{``
+        :raises PolicyError: the file cannot be read, or the policy is malformed
         """
         if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
             return cls.parse(source)

@@ -1,4 +1,4 @@
-"""The reply protocol, in one place and for all services: one reply, provably."""
+"""The reply protocol, in one place for all services: sends one reply, once, and proves that it arrived."""
 
 from airflow_provider_rsvp.replying.memory import Intent, NoMemory, ReplyMemory
 from airflow_provider_rsvp.replying.options import ReplyOptions

@@ -1,34 +1,29 @@
-"""What a task remembers of its replies from one of its tries to the next."""
+"""What a task remembers about its replies from one try to the next."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-import pendulum
-
 from airflow_provider_rsvp.model import ParticipationStatus
-from airflow_provider_rsvp.times import parse_instant
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
     """
-    A reply that was about to be sent, as an earlier try noted it.
+    A reply that an earlier try was about to send.
 
-    :param before: the status that stood before it
+    :param before: the status before the reply
     """
 
     status: ParticipationStatus
     before: ParticipationStatus | None
-    noted_at: pendulum.DateTime
 
     def to_plain(self) -> dict[str, Any]:
         """Return the intent as JSON-plain values."""
         return {
             "status": self.status.value,
             "before": self.before.value if self.before else None,
-            "noted_at": self.noted_at.isoformat(),
         }
 
     @classmethod
@@ -38,26 +33,25 @@ class Intent:
         return cls(
             status=ParticipationStatus(plain["status"]),
             before=ParticipationStatus(before) if before else None,
-            noted_at=parse_instant(plain["noted_at"], field="noted_at"),
         )
 
 
 class ReplyMemory(Protocol):
     """
-    Remembers, under a key for each reply, the intent to send it, and then its outcome.
+    Remembers the intent to send each reply, and then its outcome, under the reply's key.
 
-    A task that sends a single reply remembers one; a task that sends thousands has one memory for all of them.
+    A task has one memory, whether it sends one reply or thousands.
     """
 
     @property
     def retried(self) -> bool:
-        """Whether an earlier try may have sent a reply without leaving a note."""
+        """Whether an earlier try may have sent a reply without noting it."""
 
     def intent(self, key: str) -> Intent | None:
         """Return the intent that an earlier try noted, or None."""
 
     async def note_intent(self, key: str, intent: Intent) -> None:
-        """Write an intent down; to be called before anything is sent."""
+        """Write down an intent; called before anything is sent."""
 
     async def forget(self, key: str) -> None:
         """Forget an intent: the service refused the reply, so nothing was sent."""
@@ -66,10 +60,10 @@ class ReplyMemory(Protocol):
         """Return the outcome that an earlier try noted, JSON-plain, or None."""
 
     def settle(self, key: str, outcome: dict[str, Any]) -> None:
-        """Note the outcome, JSON-plain, of a reply that needs no other try; :meth:`write` writes it down."""
+        """Note the JSON-plain outcome of a reply that needs no further try; :meth:`write` writes it down."""
 
     async def write(self) -> None:
-        """Write down the outcomes noted since the last time."""
+        """Write down the outcomes noted since the last call."""
 
 
 class NoMemory:

@@ -1,4 +1,4 @@
-"""How replies are sent: the options that every way of sending one takes."""
+"""How replies are sent: the options that every way to send a reply accepts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ class ReplyOptions:
     """
     How replies are sent.
 
-    :param force: send although the status stands or the invitation is not as planned; once per task run at most
-    :param verify: read back after a clear response too; always done where the response proves nothing
-    :param degrade: write a proposed time into the comment where the service carries comments but no proposed times
-    :param dry_run: look and check, and send nothing; the outcome is ``skipped`` where it would have been sent
-    :param settle_timeout: seconds to read back until a reply shows
-    :param turn_timeout: seconds to wait while another task answers the same event
+    :param force: send even if the status is already set or the invitation is not as planned; at most once per task run
+    :param verify: read back even after a clear response; always done where the response proves nothing
+    :param degrade: write a proposed time into the comment if the service carries comments but no proposed times
+    :param dry_run: look and check, but send nothing; the outcome is ``skipped`` where a reply would have been sent
+    :param settle_timeout: how long to keep reading back until the reply shows, in seconds
+    :param turn_timeout: how long to wait while another task answers the same event, in seconds
     """
 
     force: bool = False

@@ -1,11 +1,12 @@
 """
-The reply protocol: one reply, provably.
+The reply protocol: sends one reply, once, and proves that it arrived.
 
 .. code-block:: text
 
-    take the turn for the event, however it is named; keep it until the outcome is settled
+    take the event's turn, whatever name it was given by; keep it until the outcome is settled
     observe ─ gone, and this task was about to decline it ─────► replied, not verified
         │─── already so ───────────────────────────────────────► unchanged
+        │─── answered otherwise since this task may have sent ─► unclear
         │─── not allowed ──────────────────────────────────────► permanent error
         ▼
     note the intent ─► send once ─► settled ─► read back ──────► replied
@@ -13,7 +14,7 @@ The reply protocol: one reply, provably.
                             └─────► unclear ─► read back ─ seen ► replied
                                                    └─ not seen ─► passing error; the next try observes again
 
-A reply is mail to a person: nothing here sends twice without having looked in between.
+A reply is mail to a person: nothing here sends it a second time without looking in between.
 """
 
 from __future__ import annotations
@@ -62,23 +63,23 @@ from airflow_provider_rsvp.turns import ProcessReach, Turn, Turns
 log = logging.getLogger(__name__)
 
 _BEGINNINGS = 3
-"""How often the protocol begins, if the event changes between the look and the sending."""
+"""How often the protocol starts if the event keeps changing between the look and the sending."""
 _GONE = "The event is gone from the calendar, as declined events are here."
 _NAMES = 3
-"""How many names one event may have: as asked for, as found, and as found under that name."""
+"""How many references one event may have: the one asked for, the one found, and the one found by that."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
-"""Seconds between two looks while reading back."""
+"""Shortest and longest pause between two looks while reading back, in seconds."""
 _MOST_REFUSALS = 50
-"""How often one reply is sent that is refused for load."""
+"""How often to send a reply that the service keeps refusing for load."""
 _REFUSAL_PAUSE = 0.05
-"""Seconds to wait at least after the first refusal, doubled; it doubles with each, as some services ask for no wait."""
+"""Half the shortest wait after the first refusal, in seconds; it doubles each time, as some services ask for none."""
 
 
 def check_request(client: ReplyClient, reference: EventReference, reply: Reply, scope: Scope) -> None:
     """
-    Check everything about a reply that can be checked without a request.
+    Check all that can be checked about a reply without a request.
 
-    :raises InvalidInputError: the event's id or a combination of arguments is impossible
+    :raises InvalidInputError: the event's id is malformed, or arguments contradict each other
     :raises UnsupportedByServiceError: the service cannot express the reply
     """
     reply.check_time(pendulum.now(UTC))
@@ -102,20 +103,20 @@ async def set_participation_status(
     steps_at: int = logging.INFO,
 ) -> Outcome:
     """
-    Answer one invitation: look, skip if the answer stands, send once, read back.
+    Answer one invitation: look, skip it if it already has this answer, send once, read back.
 
-    :param planned: the invitation as it was when the reply was chosen; if it is another now, nothing is sent, unless
-        ``options.force``
+    :param planned: the invitation as it was when the reply was planned; if it has changed since, nothing is sent,
+        unless ``options.force``
     :param series_status: the status that the same task gave to the event's series, which may show at the event
     :param memory: what the task's earlier tries noted
-    :param key: under which the memory keeps this reply
-    :param turns: whose turn it is to answer; by default, turns are taken within this process
-    :param turn: the event's turn, if the caller has taken it; it stays the caller's
-    :param steps_at: the level at which the steps are logged
-    :raises PermanentError: it cannot be done; nothing was sent
-    :raises UnclearOutcomeError: a reply may have gone out; try again later, beginning with a look
-    :raises TurnTakenError: another replier has answered this event for too long
-    :raises PassingError: the service did not serve; try again later
+    :param key: the key of this reply in the memory
+    :param turns: where to take the event's turn; by default, turns keep out other repliers in this process only
+    :param turn: the event's turn, if the caller holds it; the caller gives it back
+    :param steps_at: the level at which steps are logged
+    :raises PermanentError: the reply cannot be sent, and was not
+    :raises UnclearOutcomeError: a reply may have been sent; a later try looks first
+    :raises TurnTakenError: another replier held the event's turn for too long; nothing was sent
+    :raises PassingError: the service failed; try again later
     """
     options = options or ReplyOptions()
     asked = reply
@@ -152,10 +153,12 @@ class _Protocol:
         self._series_status = series_status
         self._steps_at = steps_at
         self._found: EventReference | None = None
-        """How the event is named on its calendar."""
+        """The event's reference on its calendar."""
         self._before: ParticipationStatus | None = None
         self._refusal: RsvpError | None = None
-        """Why the service refused what was sent last."""
+        """Why the service refused the last attempt to send."""
+        self._waited = False
+        """Whether this run has waited for what an earlier try sent to show."""
 
     async def run(
         self,
@@ -178,7 +181,7 @@ class _Protocol:
             if outcome is not None:
                 return outcome
         raise EditConflictError(
-            f"{reference} leads to another event each time it is looked at; nothing was sent."
+            f"{reference} names a different event each time it is looked at; nothing was sent."
         )
 
     async def _run_in_turn(
@@ -189,7 +192,7 @@ class _Protocol:
         turns: Turns,
         turn: Turn,
     ) -> Outcome | None:
-        """Return the outcome; None where it is to be sent, and the turn that was taken is not the event's."""
+        """Return the outcome; None if there is a reply to send, but the turn belongs to another event."""
         beginnings, refusals, refused = 1, 0, 0.0
         while True:
             try:
@@ -198,6 +201,15 @@ class _Protocol:
                 return self._gone_before(reference, error)
             self._found = invitation.reference
             own = turns.name(self._client.turn_of(invitation.reference)) == turn.name
+            intent = self._noted_intent()
+            if own and intent is not None and self._may_come_yet(invitation, intent):
+                log.log(self._steps_at, "An earlier try was about to send it; looking whether it shows.")
+                self._waited = True
+                seen = await self._seen(invitation)
+                if seen is not None:
+                    return self._sent_earlier(invitation, intent, seen)
+                # Reading back may have failed, or somebody may have answered meanwhile.
+                continue
             try:
                 return await self._answer(invitation, scope, planned, turn, own)
             except EditConflictError as error:
@@ -212,13 +224,13 @@ class _Protocol:
                 refused += max(error.pause, pause)
                 if refused > error.limit or refusals == _MOST_REFUSALS:
                     raise ThrottledError(
-                        f"{error} It did so {refusals} times, and asked for waits of {refused:.0f} s in all; this task "
+                        f"{error} It refused {refusals} times and asked for waits of {refused:.0f} s in all; this task "
                         f"may wait {error.limit:.0f} s. The reply may have been sent all the same: the next try looks "
                         "before it sends."
                     ) from None
-                log.log(self._steps_at, "%s Looking again before it is sent again.", error)
+                log.log(self._steps_at, "%s Looking again before sending again.", error)
                 self._refusal = error
-                # What the service asks for is waited for before its next request.
+                # The session itself waits as long as the service asked, before the next request.
                 await asyncio.sleep(pause)
 
     async def _answer(
@@ -249,6 +261,7 @@ class _Protocol:
             return self._sent_earlier(invitation, intent)
         if stands and (self._memory.retried or not force):
             return self._unchanged(invitation)
+        self._check_not_overridden(invitation, intent)
         if planned is not None and not force:
             check(against_plan(planned, invitation, self._series_status))
         check(against_event(invitation))
@@ -257,21 +270,18 @@ class _Protocol:
             return self._not_sent(invitation)
         if not own:
             return None
-        may_show = intent is not None and self._refusal is None and self._may_still_show(intent)
-        if intent is not None and may_show and invitation.status is not self._reply.status:
-            log.log(self._steps_at, "An earlier try was about to send it; looking whether it shows.")
-            seen = await self._seen(invitation)
-            if seen is not None:
-                return self._sent_earlier(invitation, intent, seen)
         return await self._send(invitation, intent, turn)
 
     def _noted_intent(self) -> Intent | None:
+        """Return what this task, in this try or an earlier one, may have sent."""
         intent = self._memory.intent(self._key)
+        if intent is None and isinstance(self._refusal, SendRefusedError):
+            return Intent(self._reply.status, self._before)
         return intent if intent is not None and intent.status is self._reply.status else None
 
     async def _send(self, invitation: Invitation, earlier: Intent | None, turn: Turn) -> Outcome:
         self._before = invitation.status
-        intent = Intent(self._reply.status, invitation.status, pendulum.now(UTC))
+        intent = Intent(self._reply.status, invitation.status)
         await self._memory.note_intent(self._key, intent)
         log.log(self._steps_at, "Sending '%s' for %r.", self._reply.status, invitation.subject)
         try:
@@ -281,10 +291,10 @@ class _Protocol:
             log.warning("%s Reading back to find out.", unclear)
             return await self._settle_unclear(invitation, unclear)
         except SendRefusedError:
-            # It may have taken effect all the same, so the intent stays.
+            # The reply may have taken effect all the same, so the intent stays.
             raise
         except RsvpError:
-            # The service refused, or was never reached: this try sent nothing. What an earlier one sent still counts.
+            # The service refused, or was never reached: this try sent nothing. An earlier try's intent still counts.
             if earlier is None:
                 await self._memory.forget(self._key)
             else:
@@ -296,11 +306,11 @@ class _Protocol:
         if seen is None:
             raise self._not_seen(invitation)
         if seen.status is None:
-            # The response alone says that it was this reply that the event went away with.
+            # Only the response can prove that this reply removed the event.
             proven = self._client.capabilities.response_is_proof
             return self._replied(invitation, sent, invitation.status, _GONE, verified=proven, gone=True)
         if invitation.status is self._reply.status and not self._client.capabilities.response_is_proof:
-            stood = "The status stood before, so reading back cannot tell whether the reply went out again."
+            stood = "The status was the same before, so reading back cannot tell whether the reply was sent again."
             return self._replied(
                 invitation, sent, invitation.status, stood, after=seen.status, verified=False
             )
@@ -308,9 +318,10 @@ class _Protocol:
 
     async def _settle_unclear(self, invitation: Invitation, unclear: RsvpError) -> Outcome:
         if invitation.status is self._reply.status:
-            # It stood before, so that it stands now proves nothing.
+            # The status was the same before, so seeing it now proves nothing.
             raise UnclearOutcomeError(
-                f"{unclear} The status stood before, so reading back cannot tell. Look at the organizer's side."
+                f"{unclear} The status was the same before, so reading back cannot tell whether the reply was sent. "
+                "Ask the organizer."
             )
         seen = await self._seen(invitation)
         if seen is None:
@@ -323,7 +334,7 @@ class _Protocol:
                 invitation,
                 None,
                 invitation.status,
-                f"The response was unclear. {_GONE} Or somebody else deleted it; whether the organizer was told is "
+                f"The response was unclear. {_GONE} Or somebody else deleted it. Whether the organizer was told is "
                 "not known.",
                 verified=False,
                 gone=True,
@@ -337,7 +348,7 @@ class _Protocol:
         )
 
     async def _seen(self, invitation: Invitation) -> _Seen | None:
-        """Return what proves that the reply took effect, or None if nothing did in time."""
+        """Return the proof that the reply took effect, or None if none showed in time."""
         pauses = _pauses(self._options.settle_timeout)
         while True:
             try:
@@ -350,8 +361,8 @@ class _Protocol:
                 log.log(self._steps_at, "Could not read back yet: %s", error)
                 status = None
             except Exception as error:
-                # A reply may be out: whatever goes wrong now must not pass for "nothing was sent".
-                log.warning("Could not read back yet, for an unforeseen reason (%s).", type(error).__name__)
+                # The reply may have been sent: no error from here on may claim that nothing was.
+                log.warning("Could not read back yet: unexpected %s.", type(error).__name__)
                 status = None
             if status is self._reply.status:
                 return _Seen(status)
@@ -368,7 +379,7 @@ class _Protocol:
         return UnclearOutcomeError(f"{said} The next try looks again before it sends.")
 
     def _comment_differs(self, invitation: Invitation) -> bool:
-        """Whether the service shows my present comment, and it is surely not the one to be sent."""
+        """Whether the service shows my current comment, and it surely differs from the one to send."""
         wanted, present = self._reply.comment, invitation.comment
         if not wanted or present is None:
             return False
@@ -377,7 +388,11 @@ class _Protocol:
     def _gone_before(self, reference: EventReference, error: EventNotFoundError) -> Outcome:
         intent = self._noted_intent()
         if self._reply.status is not ParticipationStatus.DECLINED:
-            raise error
+            if intent is None:
+                raise error
+            raise UnclearOutcomeError(
+                f"{error} This task may have sent '{intent.status}' before it went. Look at the organizer's side."
+            )
         if intent is None:
             if self._memory.retried:
                 raise EventNotFoundError(
@@ -393,23 +408,38 @@ class _Protocol:
             organizer_notified=None,
             verified=False,
             gone=True,
-            detail="This task was about to decline it, and the event is gone from the calendar since: declined, or "
+            detail="This task was about to decline it, and the event is now gone from the calendar: declined, or "
             "deleted by somebody else. Whether the organizer was told is not known.",
         )
 
-    def _may_still_show(self, intent: Intent) -> bool:
-        return pendulum.now(UTC) < intent.noted_at.add(seconds=self._options.settle_timeout)
+    def _may_come_yet(self, invitation: Invitation, intent: Intent) -> bool:
+        """Whether what an earlier try sent may be on its way still: that try may have ended in the middle of it."""
+        over = self._waited or self._refusal is not None or self._options.dry_run
+        return not over and invitation.status is intent.before is not self._reply.status
+
+    def _check_not_overridden(self, invitation: Invitation, intent: Intent | None) -> None:
+        """
+        Check that nobody has answered otherwise since this task may have sent the reply.
+
+        :raises UnclearOutcomeError: somebody has, so that the status cannot tell whether it was sent
+        """
+        if intent is not None and invitation.status not in (intent.before, intent.status):
+            raise UnclearOutcomeError(
+                f"This task may have sent '{intent.status}' before, and somebody has answered otherwise since: it was "
+                f"{intent.before or 'not shown'} and is {invitation.status or 'not shown'} now. Nothing more is sent. "
+                "Look at the organizer's side."
+            )
 
     def _sent_earlier(self, invitation: Invitation, intent: Intent, seen: _Seen | None = None) -> Outcome:
         if intent.before is self._reply.status:
             verified = False
             detail = (
-                f"'{self._reply.status}' stood before and stands now. An earlier try of this task was about to "
-                "send it again; it is sent once at most, so it was not sent another time."
+                f"The status was '{self._reply.status}' before and still is. An earlier try of this task was about to "
+                "send it again; it is sent at most once, so this try did not send it."
             )
         else:
             verified = True
-            detail = f"An earlier try of this task sent '{self._reply.status}'; it stands now."
+            detail = f"An earlier try of this task sent '{self._reply.status}', which is the status now."
         return self._outcome(
             invitation,
             Result.REPLIED,
@@ -422,13 +452,13 @@ class _Protocol:
 
     def _shown_after_all(self, invitation: Invitation, refusal: RsvpError) -> Outcome:
         """
-        Return the outcome where a sending was refused, and the status stands all the same.
+        Return the outcome if the service refused the reply, and shows its status all the same.
 
-        A service that asks for fewer requests may have served this one. One that found a newer version has not, so that
-        somebody else answered, unless a proxy repeated the request.
+        A service that asks for fewer requests may have handled this one anyway. A service that found a newer version
+        has not: somebody else answered, unless a proxy repeated the request.
         """
         changed = isinstance(refusal, EditConflictError)
-        how = "as the event had changed" if changed else "as it asks for fewer requests"
+        how = "because the event had changed" if changed else "because it asks for fewer requests"
         return self._outcome(
             invitation,
             Result.UNCHANGED if changed else Result.REPLIED,
@@ -436,12 +466,12 @@ class _Protocol:
             after=invitation.status,
             notified=None,
             verified=True,
-            detail=f"The service refused '{self._reply.status}' {how}, and shows it now. Whether this reply told the "
-            "organizer is not known.",
+            detail=f"The service refused '{self._reply.status}' {how}, but now shows that status. Whether this reply "
+            "told the organizer is not known.",
         )
 
     def _unchanged(self, invitation: Invitation) -> Outcome:
-        detail = f"'{self._reply.status}' already stands; nothing was sent."
+        detail = f"The status is already '{self._reply.status}'; nothing was sent."
         if self._memory.retried:
             detail += " An earlier try of this task may have sent it."
         return self._outcome(
@@ -523,7 +553,7 @@ class _Protocol:
 
 
 def _pauses(within: float) -> Iterator[float]:
-    """Yield the pauses between looks: doubling, and so many seconds in all."""
+    """Yield the pauses between looks: they double, and add up to ``within`` seconds."""
     left, pause = within, _FIRST_PAUSE
     while left > 0:
         step = min(pause, left)
@@ -534,6 +564,6 @@ def _pauses(within: float) -> Iterator[float]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What reading back showed: the status that was sent, or none where a declined event is gone."""
+    """What reading back showed: the status that was sent, or None if the declined event is gone."""
 
     status: ParticipationStatus | None

@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 
 from airflow_provider_rsvp.sandbox.options import Options
 from airflow_provider_rsvp.sandbox.server import Server
+from airflow_provider_rsvp.sandbox.world import World
 
 _T = TypeVar("_T")
 _START_TIMEOUT = 30.0
@@ -97,6 +98,10 @@ class Sandbox:
     def invite(self, **wish: object) -> dict[str, object]:
         """Create an invitation; returns its row."""
         return self._call(lambda: self._server.control.invite(wish))
+
+    def edit(self, change: Callable[[World], None]) -> None:
+        """Let a function change the mailboxes and meetings in place, between two requests."""
+        self._call(lambda: change(self._server.state.world))
 
     def restore(self, service: str, mailbox: str, *slugs: str) -> list[dict[str, object]]:
         """Let seeded meetings of a mailbox be as at the start: all of them, or those that are named."""

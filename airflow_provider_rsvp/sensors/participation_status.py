@@ -25,8 +25,8 @@ class ParticipationStatusSensor(AuthorsTemplates, BaseSensorOperator):
     does not show the answers. It sends nothing. All parameters except ``deferrable`` and the timeouts are templates.
 
     :param conn_id: a connection to any of the calendar services: the organizer's or an attendee's
-    :param event_id: the service's own id of the event
-    :param ical_uid: in place of ``event_id``: the event's iCalendar UID
+    :param event_id: the service's id of the event
+    :param ical_uid: the event's iCalendar UID, instead of ``event_id``
     :param original_start: with an id or UID: which instance, by its originally planned start;
         ISO 8601 or ``datetime``
     :param attendees: ``required`` for all required attendees (all but the organizer, if the service does not say who

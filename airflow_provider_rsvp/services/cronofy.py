@@ -136,7 +136,7 @@ class CronofyCalendar(CalendarClient):
 
     def __init__(self, exchange: Exchange, *, calendar_id: str | None = None) -> None:
         self._exchange = exchange
-        self._calendar_id = calendar_id
+        self.calendar_id = calendar_id
         self._calendars: dict[str, dict[str, Any]] | None = None
 
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
@@ -166,7 +166,7 @@ class CronofyCalendar(CalendarClient):
         """
         what = f"read {reference}"
         calendars = await self._known_calendars()
-        calendar_id = reference.calendar_id or self._calendar_id
+        calendar_id = reference.calendar_id or self.calendar_id
         if calendar_id is not None:
             _check_known(calendar_id, calendars)
         found: list[Invitation] = []
@@ -314,7 +314,7 @@ class CronofyCalendar(CalendarClient):
             ("to", utc_text(window.end)),
             *narrowed,
         ]
-        calendar = calendar_id or self._calendar_id
+        calendar = calendar_id or self.calendar_id
         if calendar is not None:
             _check_known(calendar, calendars)
             query.append(("calendar_ids[]", calendar))

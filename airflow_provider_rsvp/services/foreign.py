@@ -224,6 +224,11 @@ def read_attendees(
     return None if len(values) > MOST_ATTENDEES else tuple([read(each) for each in values])
 
 
+def forget_warnings() -> None:
+    """Warn of every event again, as a new process; for tests that look for a warning."""
+    _warn_once.cache_clear()
+
+
 def _fingerprint(value: object) -> str:
     try:
         text = repr(value)

@@ -202,7 +202,7 @@ class GoogleCalendar(CalendarClient):
     ) -> None:
         self._exchange = exchange
         self._mailbox = mailbox
-        self._calendar_id = calendar_id
+        self.calendar_id = calendar_id
         self._delegated = delegated
 
     def check(self, reference: EventReference, reply: Reply, scope: Scope) -> None:
@@ -473,12 +473,12 @@ class GoogleCalendar(CalendarClient):
         return owner
 
     def _name(self, mailbox: str | None, calendar_id: str | None) -> str:
-        return calendar_id or self._owner(mailbox) or self._calendar_id or "the signed-in user"
+        return calendar_id or self._owner(mailbox) or self.calendar_id or "the signed-in user"
 
     def _calendar_path(self, mailbox: str | None, calendar_id: str | None) -> str:
         owner = self._owner(mailbox)
         if calendar_id is None and mailbox is None:
-            calendar_id = self._calendar_id
+            calendar_id = self.calendar_id
         if calendar_id is None:
             # A user's primary calendar has the user's address for an id.
             calendar_id = _PRIMARY if owner is None or self._delegated else owner

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 _CONNECT_ATTEMPTS = 3
 _LONGEST_BACKOFF = 30.0
 _SHORTEST_BACKOFF = 0.1
-_MOST_REFUSALS = 100
+MOST_REFUSALS = 100
 """How often one request is made again because the service asks for fewer, however short its waits are."""
 _NO_SECRETS = frozenset({"grant_type", "client_id", "client_assertion_type", "scope", "redirect_uri"})
 """The parameters of a token request that are not secret."""
@@ -83,9 +83,9 @@ class Transport:
         token_origin: Origin | None = None,
         timeouts: Timeouts | None = None,
     ) -> None:
-        self._dialect = dialect
-        self._origin = origin
-        self._token_origin = token_origin
+        self.dialect = dialect
+        self.origin = origin
+        self.token_origin = token_origin
         self._timeouts = timeouts or Timeouts()
         self._throttle: Throttle | None = None
         self._batcher: Batcher | None = None
@@ -97,9 +97,9 @@ class Transport:
     async def __aenter__(self) -> Self:
         import aiohttp
 
-        self._throttle = shared_throttle(f"{self.place} {self._dialect.limits}", self._dialect.limits)
+        self._throttle = shared_throttle(f"{self.place} {self.dialect.limits}", self.dialect.limits)
         self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._dialect.limits.at_once),
+            connector=aiohttp.TCPConnector(limit=self.dialect.limits.at_once),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._timeouts.request, sock_connect=self._timeouts.connect),
             headers={"Accept-Encoding": ACCEPTED_ENCODINGS},
@@ -123,13 +123,13 @@ class Transport:
 
     def batch(self) -> None:
         """From now on, send concurrent requests together, where the service takes batches."""
-        if self._dialect.batching is not None:
-            self._batcher = Batcher(self._dialect.batching, self._carry)
+        if self.dialect.batching is not None:
+            self._batcher = Batcher(self.dialect.batching, self._carry)
 
     @property
     def place(self) -> str:
         """The service and its host, which tell its events from those of others."""
-        return f"{self._dialect.service} {self._origin.host}:{self._origin.port}"
+        return f"{self.dialect.service} {self.origin.host}:{self.origin.port}"
 
     @property
     def request_timeout(self) -> float:
@@ -139,8 +139,8 @@ class Transport:
     @property
     def places(self) -> tuple[str, ...]:
         """The service and the addresses that this transport talks to, by which its grants are told from others."""
-        origins = (self._origin, self._token_origin)
-        return (self._dialect.service, *(origin.base if origin else "" for origin in origins))
+        origins = (self.origin, self.token_origin)
+        return (self.dialect.service, *(origin.base if origin else "" for origin in origins))
 
     async def granted(self) -> Grant | None:
         """Return what the connection is granted now; None where it has no access token."""
@@ -183,26 +183,26 @@ class Transport:
                 unreached += 1
                 if unreached == _CONNECT_ATTEMPTS:
                     raise ServiceUnavailableError(
-                        f"Could not {request.what}: {self._dialect.service} at {origin.host} "
+                        f"Could not {request.what}: {self.dialect.service} at {origin.host} "
                         f"cannot be reached ({response.reason}). Nothing was done by this request."
                     )
                 await asyncio.sleep(_backoff(unreached))
                 continue
             if 300 <= response.status < 400 and not request.returns_redirect:
                 raise origin.refuse_redirect(response.headers.get("location", ""))
-            if auth and not renewed and self._dialect.token_refused(response) and await auth.renew(token):
+            if auth and not renewed and self.dialect.token_refused(response) and await auth.renew(token):
                 renewed = True
                 continue
-            if not self._dialect.refused_for_load(response):
+            if not self.dialect.refused_for_load(response):
                 return response
             throttled += 1
-            asked = self._dialect.pause(response)
+            asked = self.dialect.pause(response)
             pause = _backoff(throttled) if asked is None else max(asked, _shortest_pause(throttled))
             if request.purpose is Purpose.SEND:
                 # Who sends has to look first: the refusal may have come after the effect.
                 throttle.pause(turn, min(pause, self._timeouts.throttle))
                 raise SendRefusedError(
-                    f"{self._dialect.service} was asked to {request.what}, and asks for fewer requests (HTTP "
+                    f"{self.dialect.service} was asked to {request.what}, and asks for fewer requests (HTTP "
                     f"{response.status}).",
                     pause=pause,
                     limit=self._timeouts.throttle,
@@ -210,18 +210,18 @@ class Transport:
             waited += pause
             if waited > self._timeouts.throttle:
                 raise ThrottledError(
-                    f"Could not {request.what}: {self._dialect.service} asks for fewer requests (HTTP "
+                    f"Could not {request.what}: {self.dialect.service} asks for fewer requests (HTTP "
                     f"{response.status}) and for a wait of {waited:.0f} s in all, which is more than the "
                     f"{self._timeouts.throttle:.0f} s this task may wait. Nothing was done by this request."
                 )
-            if throttled == _MOST_REFUSALS:
+            if throttled == MOST_REFUSALS:
                 raise ThrottledError(
-                    f"Could not {request.what}: {self._dialect.service} asked for fewer requests {throttled} times "
+                    f"Could not {request.what}: {self.dialect.service} asked for fewer requests {throttled} times "
                     f"in a row (HTTP {response.status}). Nothing was done by this request."
                 )
             log.info(
                 "%s asks for fewer requests; waiting %.1f s to %s.",
-                self._dialect.service,
+                self.dialect.service,
                 pause,
                 request.what,
             )
@@ -229,10 +229,10 @@ class Transport:
 
     def _origin_of(self, request: Request) -> Origin:
         if request.purpose is not Purpose.TOKEN:
-            return self._origin
-        if self._token_origin is None:
+            return self.origin
+        if self.token_origin is None:
             raise ConfigurationError("The connection has no token endpoint.")
-        return self._token_origin
+        return self.token_origin
 
     def _entered(self) -> Throttle:
         if self._throttle is None:
@@ -323,11 +323,11 @@ class Transport:
     ) -> UnclearOutcomeError | ServiceUnavailableError:
         if request.purpose is Purpose.SEND:
             return UnclearOutcomeError(
-                f"{self._dialect.service} was asked to {request.what}, and {no_response.reason}; "
+                f"{self.dialect.service} was asked to {request.what}, and {no_response.reason}; "
                 "it may or may not have done so."
             )
         return ServiceUnavailableError(
-            f"Could not {request.what}: {self._dialect.service} gave no whole response ({no_response.reason})."
+            f"Could not {request.what}: {self.dialect.service} gave no whole response ({no_response.reason})."
         )
 
 

@@ -11,8 +11,9 @@ import asyncio
 import base64
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Protocol
 
 from airflow_provider_rsvp.exceptions import CredentialsError
@@ -134,6 +135,11 @@ _GRANTS: dict[str, Grant] = {}
 _LOCKS: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = (
     weakref.WeakKeyDictionary()
 )
+
+
+def kept_grants() -> Mapping[str, Grant]:
+    """Return the grants kept in this process, by the keys of what they depend on."""
+    return MappingProxyType(_GRANTS)
 
 
 def forget_grants() -> None:

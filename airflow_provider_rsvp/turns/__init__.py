@@ -1,8 +1,9 @@
 """
 Who may answer an event now: one replier at a time.
 
-A replier takes the turn for an event before it looks, and gives it back when the outcome is settled. The next one then
-looks, and finds what stands. Turns reach as far as their *reaches* do: this process, this machine, the cluster.
+A replier takes the event's turn before it looks at the event, and gives it back when the outcome is settled. The next
+replier then sees the status as it is. A turn keeps out the repliers within its *reaches*: this process, this machine,
+the cluster.
 """
 
 from airflow_provider_rsvp.turns.machine import MachineReach

@@ -1,7 +1,7 @@
 """
-Turns across machines: leases in Redis, by the lock of its own client.
+Turns across machines: leases in Redis, taken with the lock of the Redis client.
 
-A lease ends by itself if its holder dies. That is safe under one rule, which ``Turn.sending`` keeps: nothing is sent
+A lease expires if its holder dies. That is safe under one rule, which ``Turn.sending`` enforces: nothing is sent
 unless the lease outlasts the request. Leases are renewed as long as they are held.
 """
 
@@ -26,10 +26,10 @@ _RENEWALS_IN_A_LEASE = 4
 
 class ClusterReach:
     """
-    Keeps repliers on other machines out. Belongs to one event loop; :meth:`renewing` has to be entered.
+    Keeps out repliers on other machines. Belongs to one event loop; use it inside :meth:`renewing`.
 
     :param redis: a client of the server that all machines share
-    :param lease: seconds after which a turn ends that is not renewed; several times as long as a request takes
+    :param lease: seconds after which a turn expires unless it is renewed; several times the length of a request
     """
 
     def __init__(self, redis: Redis, *, lease: float) -> None:
@@ -40,7 +40,7 @@ class ClusterReach:
 
     @asynccontextmanager
     async def renewing(self) -> AsyncIterator[None]:
-        """Renew what is held, until the block ends."""
+        """Renew the turns that are held, until the block ends."""
         task = asyncio.create_task(self._renew_again_and_again())
         try:
             yield
@@ -53,7 +53,7 @@ class ClusterReach:
         """
         Take the turns that are free.
 
-        :raises TurnsUnavailableError: Redis cannot be reached; what was taken before is given back, or ends by itself
+        :raises TurnsUnavailableError: Redis cannot be reached; turns already taken are given back, or expire
         """
         try:
             taken = await asyncio.gather(*(self._take(name, holder) for name in names))
@@ -63,11 +63,11 @@ class ClusterReach:
         return {name for name, free in zip(names, taken, strict=True) if free}
 
     async def give_back(self, names: Collection[str]) -> None:
-        """Give back turns; where Redis cannot be reached, they end by themselves."""
+        """Give back turns; if Redis cannot be reached, they expire."""
         await asyncio.gather(*(self._give_back(name) for name in names))
 
     async def holder(self, name: str) -> str | None:
-        """Return who has a turn."""
+        """Return who holds a turn."""
         try:
             value = await _reached(self._redis.get(_PREFIX + name))
         except TurnsUnavailableError as error:
@@ -78,7 +78,7 @@ class ClusterReach:
         return text.partition(" ")[2]
 
     def lasts_until(self, name: str) -> float | None:
-        """Return until when a turn is surely held, on the event loop's clock."""
+        """Return until when a turn is certain to be held, on the event loop's clock."""
         return self._ends.get(name, 0.0)
 
     async def _take(self, name: str, holder: str) -> bool:
@@ -108,7 +108,7 @@ class ClusterReach:
         from redis.exceptions import LockError
 
         asked_at = asyncio.get_running_loop().time()
-        # One that ended, or cannot be renewed now, is not counted on: its end stays where it was.
+        # A turn that has expired, or cannot be renewed now, keeps the end it had.
         with suppress(LockError, TurnsUnavailableError):
             await _reached(lock.reacquire())
             if name in self._locks:
@@ -117,9 +117,9 @@ class ClusterReach:
 
 async def _reached(asked: Awaitable[_T]) -> _T:
     """
-    Return what Redis says.
+    Return the response from Redis.
 
-    :raises TurnsUnavailableError: it cannot be reached, or fails on its side
+    :raises TurnsUnavailableError: Redis cannot be reached, or fails
     """
     from redis.exceptions import LockError, RedisError
 

@@ -1,9 +1,9 @@
 """
-Turns on one machine: locks that the kernel holds, and lets go when their process ends.
+Turns on one machine: locks that the kernel holds, and releases when their process ends.
 
-A turn is one byte of one file, at a place that is a hash of the event, and nobody reads or writes it. So nothing piles
-up, and nothing is left to expire. POSIX locks belong to a process, so that the repliers of one do not keep each other
-out by them: the reach of the process has to come first.
+A turn is a lock on one byte of one file; the byte's position is a hash of the event, and nobody reads or writes it. So
+no files pile up, and nothing has to expire. POSIX locks belong to a process and do not keep its own repliers apart: the
+process reach has to come first.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from airflow_provider_rsvp.exceptions import ConfigurationError
 
 _LOCKS, _CARDS = "turns", "holders"
 _CARD, _MOST_CARDS = 512, 4096
-"""Bytes in which a process says who it is, and how many such places there are."""
+"""Bytes in which a process says who it is, and how many such slots there are."""
 _FLOCK = "hhqqi4x"
 """``struct flock`` on Linux with 64-bit offsets: type, whence, start, length, process."""
 
 _lock = threading.Lock()
 _files: dict[Path, int] = {}
-"""Open files, for the life of the process: closing one would let go of all locks that the process has in it."""
+"""Open files, for the life of the process: closing one would release all locks that the process holds in it."""
 
 
 class MachineReach:
     """
-    Keeps other processes of this machine out.
+    Keeps out other processes on this machine.
 
-    :param folder: where the locks live; is made if it is not there. All who are to take turns must be able to write
-        there, and it must be on a disk of this machine
+    :param folder: the folder of the lock files, created if missing. Every process that takes turns must be able to
+        write to it, and it must be on a disk of this machine
     :raises ConfigurationError: the folder cannot be used
     """
 
@@ -55,7 +55,7 @@ class MachineReach:
             fcntl.lockf(self._locks, fcntl.LOCK_UN, 1, _place(name))
 
     async def holder(self, name: str) -> str | None:
-        """Return who has a turn, as its process last said."""
+        """Return who holds a turn, as its process last wrote it down."""
         asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, _place(name), 1, 0)
         kind, _, _, _, process = struct.unpack(_FLOCK, fcntl.fcntl(self._locks, fcntl.F_GETLK, asked))
         if kind == fcntl.F_UNLCK:
@@ -90,12 +90,12 @@ def _open(folder: Path, name: str) -> int:
 
 
 def _card_of(process: int) -> int:
-    """Return where a process says who it is."""
+    """Return the position at which a process says who it is."""
     return process % _MOST_CARDS * _CARD
 
 
 def _place(name: str) -> int:
-    """Return the byte that stands for a turn; two events that share one wait for each other, which harms nobody."""
+    """Return the byte that stands for a turn; two events that share a byte wait for each other, which is harmless."""
     return int(name[:15], 16)
 
 

@@ -1,4 +1,4 @@
-"""Turns inside a process, whatever its threads and event loops."""
+"""Turns within one process, across its threads and event loops."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Collection, Sequence
 
 _lock = threading.Lock()
 _held: dict[str, str] = {}
-"""The turns that are taken in this process, to who has them."""
+"""The turns that are taken in this process, with their holders."""
 
 
 class ProcessReach:
-    """Keeps other repliers of this process out."""
+    """Keeps out other repliers in this process."""
 
     async def take(self, names: Sequence[str], holder: str) -> set[str]:
         """Take the turns that are free."""
@@ -28,7 +28,7 @@ class ProcessReach:
                 _held.pop(name, None)
 
     async def holder(self, name: str) -> str | None:
-        """Return who has a turn."""
+        """Return who holds a turn."""
         return _held.get(name)
 
     def lasts_until(self, name: str) -> float | None:
@@ -37,7 +37,7 @@ class ProcessReach:
 
 
 def _begin_anew() -> None:
-    """Forget, in a process that was forked, what the one it came from holds."""
+    """Forget, in a forked process, the turns that its parent holds."""
     global _lock
     _lock = threading.Lock()
     _held.clear()

@@ -1,4 +1,4 @@
-"""Taking turns: through all reaches or not at all, and never waiting with one in hand."""
+"""Taking turns: in all reaches or in none, and never waiting while holding one."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from airflow_provider_rsvp.exceptions import TurnsUnavailableError, TurnTakenErr
 from airflow_provider_rsvp.text import clean_line
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
-"""Seconds between two attempts to take a turn that another replier has."""
+"""Shortest and longest pause between two attempts to take a turn that another replier holds, in seconds."""
 
 
 class Reach(Protocol):
-    """How far a turn keeps others out. Its methods never wait for another replier."""
+    """How far away a turn keeps others out. Its methods never wait for another replier."""
 
     async def take(self, names: Sequence[str], holder: str) -> set[str]:
         """
         Take the turns that are free.
 
-        :param holder: who takes them, as a line that others are shown
-        :return: the names of those that were
-        :raises TurnsUnavailableError: it cannot be said which are free
+        :param holder: one line that tells other repliers who takes them
+        :return: the names of the turns that were free
+        :raises TurnsUnavailableError: whether they are free cannot be found out
         """
 
     async def give_back(self, names: Collection[str]) -> None:
-        """Give back turns that were taken here."""
+        """Give back turns that were taken from this reach."""
 
     async def holder(self, name: str) -> str | None:
-        """Return who has a turn, as a line; None where that is not known."""
+        """Return who holds a turn, in one line; None if that is not known."""
 
     def lasts_until(self, name: str) -> float | None:
-        """Return until when a turn is surely held, on the event loop's clock; None until it is given back."""
+        """Return until when a turn is certain to be held, on the event loop's clock; None if until it is given back."""
 
 
 class Turn:
     """
     The right to answer one event.
 
-    :param name: of the event, as :meth:`Turns.name` makes it
+    :param name: the event's name, as :meth:`Turns.name` returns it
     """
 
     def __init__(self, turns: Turns, name: str) -> None:
@@ -54,7 +54,7 @@ class Turn:
         self._held = True
 
     async def give_back(self) -> None:
-        """Let the next replier have it; does nothing a second time."""
+        """Give the turn to the next replier; a second call does nothing."""
         if self._held:
             self._held = False
             await self._turns.give_back([self.name])
@@ -62,10 +62,10 @@ class Turn:
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
         """
-        Send within the turn: what is under way when the turn can no longer outlast a request is cancelled.
+        Send within the turn; cancel the request if the turn might expire before it ends.
 
-        :raises TurnsUnavailableError: the turn is about to end; nothing was sent
-        :raises UnclearOutcomeError: it was, while a request was under way
+        :raises TurnsUnavailableError: the turn was about to expire, so nothing was sent
+        :raises UnclearOutcomeError: the turn was about to expire while a request was under way
         """
         if self._turns.lasts_until(self.name) is None:
             yield
@@ -91,13 +91,13 @@ class Turn:
             ) from None
 
     def _deadline(self) -> float:
-        """Return when a request must have left, so that it ends before the turn does."""
+        """Return the latest time to start a request, so that it ends before the turn expires."""
         until = self._turns.lasts_until(self.name)
         assert until is not None
         return until - self._turns.request_timeout
 
     async def _prolong(self, limit: asyncio.Timeout) -> None:
-        """Move the deadline along as the turn is renewed."""
+        """Move the deadline as the turn is renewed."""
         while True:
             await asyncio.sleep(_LONGEST_PAUSE)
             limit.reschedule(self._deadline())
@@ -107,10 +107,10 @@ class Turns:
     """
     The turns of the events of one service.
 
-    :param place: the service and where it is, so that its events are told from those of others
-    :param reaches: from the nearest to the farthest
-    :param timeout: seconds to wait for a turn that another replier has
-    :param request_timeout: seconds that a request takes at most
+    :param place: the service and its address, which tell its events from those of others
+    :param reaches: the reaches, from the nearest to the farthest
+    :param timeout: how long to wait for a turn that another replier holds, in seconds
+    :param request_timeout: how long a request takes at most, in seconds
     """
 
     def __init__(
@@ -123,9 +123,9 @@ class Turns:
 
     def name(self, identity: str) -> str:
         """
-        Return the name of an event's turn, which tells nobody what the event is.
+        Return the name of an event's turn: a hash, so that it does not reveal the event.
 
-        :param identity: tells the event from all others at this place
+        :param identity: text that tells the event from all others at this place
         """
         return hashlib.sha256(f"{self._place}\n{identity}".encode()).hexdigest()[:32]
 
@@ -133,8 +133,8 @@ class Turns:
         """
         Take a turn, or wait for it.
 
-        :raises TurnTakenError: another replier has had it for longer than the timeout; says who
-        :raises TurnsUnavailableError: for that long, it could not be said whose turn it is
+        :raises TurnTakenError: another replier held it for longer than the timeout; the message names it
+        :raises TurnsUnavailableError: for that long, whose turn it is could not be found out
         """
         clock = asyncio.get_running_loop().time
         give_up = clock() + self._timeout
@@ -148,14 +148,14 @@ class Turns:
                     raise
             if clock() >= give_up:
                 raise TurnTakenError(
-                    f"Another task is answering this event: {await self._holder(name)}. It did not end within "
+                    f"Another task is answering this event: {await self._holder(name)}. It did not finish within "
                     f"{self._timeout:g} s. Nothing was sent."
                 )
             await asyncio.sleep(min(pause, max(give_up - clock(), 0)))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def take_free(self, names: Iterable[str]) -> dict[str, Turn]:
-        """Take those of some turns that nobody has; none where that cannot be said."""
+        """Take those of the turns that nobody holds; take none if that cannot be found out."""
         try:
             taken = await self._take_all(sorted(set(names)))
         except TurnsUnavailableError:
@@ -168,12 +168,12 @@ class Turns:
             await reach.give_back(names)
 
     def lasts_until(self, name: str) -> float | None:
-        """Return until when a turn is surely held, on the event loop's clock; None until it is given back."""
+        """Return until when a turn is certain to be held, on the event loop's clock; None if until it is given back."""
         ends = [end for reach in self._reaches if (end := reach.lasts_until(name)) is not None]
         return min(ends, default=None)
 
     async def _take_all(self, names: Sequence[str]) -> list[str]:
-        """Take those turns that are free in every reach; of those that are not, keep nothing."""
+        """Take the turns that are free in every reach; give back the others in the reaches where they were free."""
         taken = list(names)
         holder = this_replier()
         for depth, reach in enumerate(self._reaches):
@@ -202,7 +202,7 @@ class Turns:
 
 
 def this_replier() -> str:
-    """Return who this is, for others who wait: the task that Airflow runs here, or the process; and since when."""
+    """Return what other repliers are told about this one: the task that Airflow runs here, or the process; the time."""
     parts = [
         f"{what} {os.environ[name]!r}"
         for what, name in (

@@ -151,5 +151,5 @@ def _end(invitation: Invitation) -> pendulum.DateTime:
 def _texts(value: str | Iterable[str], field: str) -> tuple[str, ...]:
     texts = (value,) if isinstance(value, str) else tuple(value)
     if not texts or not all(isinstance(each, str) and each.strip() for each in texts):
-        raise InvalidInputError(f"{field}: expected a text or a list of texts, none of them empty.")
+        raise InvalidInputError(f"{field}: expected text or a list of texts, none of them empty.")
     return tuple(each.strip() for each in texts)

@@ -125,7 +125,7 @@ class TestTheAnswerBelongsToThePlanThatWasShown:
     @pytest.mark.parametrize("change", list(CHANGES))
     @pytest.mark.parametrize("option", [ApproveRepliesOperator.ALL, ApproveRepliesOperator.SOME])
     def test_any_other_is_refused(self, change: str, option: str) -> None:
-        with pytest.raises(AirflowFailException, match="The plan changed since it was shown"):
+        with pytest.raises(AirflowFailException, match="The plan changed after it was shown"):
             answered(CHANGES[change], shown=a_plan(), option=option, lines="1")
 
     def test_nothing_is_sent_of_another_plan_either(self) -> None:
@@ -134,13 +134,13 @@ class TestTheAnswerBelongsToThePlanThatWasShown:
 
     @pytest.mark.parametrize("digest", ["", None, "0" * 64, 7])
     def test_an_answer_without_the_digest_is_refused(self, digest: Any) -> None:
-        with pytest.raises(AirflowFailException, match="or is to an earlier one"):
+        with pytest.raises(AirflowFailException, match="or belongs to an earlier one"):
             answered(a_plan(), plan=digest)
 
     def test_an_answer_that_airflow_found_not_to_fit_fails_for_good(self) -> None:
         operator = ApproveRepliesOperator(task_id="approve", plan=a_plan())
         event = {"error": "'0' was expected", "error_type": "validation"}
-        with pytest.raises(AirflowFailException, match=r"or is to an earlier one.*'0' was expected"):
+        with pytest.raises(AirflowFailException, match=r"or belongs to an earlier one.*'0' was expected"):
             operator.execute_complete(Task().context(), event, shown="0")
 
     def test_a_task_that_kept_no_digest_approves_nothing(self) -> None:
@@ -206,7 +206,7 @@ class TestWhatTheTaskKeeps:
             approved = fresh.resume_execution(wait.method_name, {**wait.kwargs, "event": event}, context)
             assert len(Plan.from_plain(approved).replies) == 2
         else:
-            with pytest.raises(AirflowFailException, match="The plan changed since it was shown"):
+            with pytest.raises(AirflowFailException, match="The plan changed after it was shown"):
                 fresh.resume_execution(wait.method_name, {**wait.kwargs, "event": event}, context)
 
 
@@ -259,8 +259,8 @@ class TestTheMeetingIsTheOneThatWasShown:
     @pytest.mark.parametrize(
         ("changes", "says"),
         [
-            ({"subject": "I pay Mallory"}, "It was renamed since the reply was planned"),
-            ({"organizer": "mallory@elsewhere.example"}, "It has another organizer"),
+            ({"subject": "I pay Mallory"}, "It was renamed after the reply was planned"),
+            ({"organizer": "mallory@elsewhere.example"}, "Its organizer changed"),
         ],
     )
     def test_another_name_or_organizer_is_skipped(

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from hostile.corpus.invitations import INVITATIONS
-from hostile.corpus.mailboxes import SERVICES, Mailbox, corpus_airflow
+from hostile.corpus.mailbox import Mailbox
+from hostile.corpus.mailboxes import SERVICES, corpus_airflow
 from hostile.corpus.verdicts import bad, run, table
 
 pytestmark = [pytest.mark.any_airflow, pytest.mark.slow]

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hostile.corpus.case import Hostile
 from hostile.corpus.consumers import CONSUMERS
-from hostile.corpus.invitations import INVITATIONS, Hostile
-from hostile.corpus.mailboxes import SERVICES, Mailbox, corpus_airflow
+from hostile.corpus.invitations import INVITATIONS
+from hostile.corpus.mailbox import Mailbox
+from hostile.corpus.mailboxes import SERVICES, corpus_airflow
 from hostile.corpus.verdicts import judge
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st

@@ -31,7 +31,7 @@ class TestFarTimes:
         ],
     )
     def test_there_is_no_reckoning_with_these(self, start, end):
-        with pytest.raises(InvalidInputError, match="further away than any calendar reaches"):
+        with pytest.raises(InvalidInputError, match="too far away for any calendar"):
             TimeRange(start, end)
 
     @pytest.mark.parametrize("zone", ["UTC", "Pacific/Apia", "Pacific/Kiritimati", "America/Adak"])

@@ -97,7 +97,7 @@ def test_a_refused_request_is_made_again_a_bounded_number_of_times(
 ) -> None:
     from airflow_provider_rsvp.transport import session
 
-    monkeypatch.setattr(session, "_MOST_REFUSALS", 4)
+    monkeypatch.setattr(session, "MOST_REFUSALS", 4)
     with (
         RawServer(lambda request: response(429, {}, retry_after="0.01")) as server,
         pytest.raises(ThrottledError, match="4 times in a row"),

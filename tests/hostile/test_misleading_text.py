@@ -98,7 +98,7 @@ class TestTheCommentOfAReply:
             Reply(status=ParticipationStatus.ACCEPTED, comment="x" * (LONGEST_TEXT + 1))
 
     def test_is_a_text(self) -> None:
-        with pytest.raises(InvalidInputError, match=r"^comment: expected a text, not int\."):
+        with pytest.raises(InvalidInputError, match=r"^comment: expected text, not int\."):
             Reply(status=ParticipationStatus.ACCEPTED, comment=42)  # type: ignore[arg-type]
 
     @given(st.text(max_size=200))

@@ -85,7 +85,7 @@ class TestListing:
         assert by_id([each for each in found if each is not odd]) == by_id(good)
 
     def test_a_warning_names_it_once(self, service, sandbox, caplog):
-        foreign._warn_once.cache_clear()
+        foreign.forget_warnings()
         among(sandbox, service, {**GOOD[service], **ODD[service][0]})
         with caplog.at_level(logging.WARNING, logger=foreign.__name__):
             listing(CONNECTIONS[service], NOW, END)

@@ -233,7 +233,7 @@ class TestInARunningAirflow:
         assert len(found["plan"]["decisions"]) == INVITATIONS + 1
         # Another try would ask again.
         assert found["states"] == ["failed", "upstream_failed"]
-        assert "The plan changed since it was shown" in found["log"]
+        assert "The plan changed after it was shown" in found["log"]
         assert found["comments"] == []
 
     def test_an_answer_to_an_earlier_question_approves_nothing(
@@ -242,7 +242,7 @@ class TestInARunningAirflow:
         found = ended("approve_an_earlier_question")
 
         assert found["states"] == ["failed", "upstream_failed"]
-        assert "The answer does not fit the question, or is to an earlier one" in found["log"]
+        assert "The answer does not match the question, or belongs to an earlier one" in found["log"]
         assert found["comments"] == []
 
     def test_the_digest_is_a_field_that_the_ui_hides(self, ended: Callable[[str], dict[str, Any]]) -> None:

@@ -78,9 +78,9 @@ def test_the_other_services_spelling_of_needs_action_is_forgiven(sandbox, status
         ("a\x00b", "white space or control characters"),
         ("a\ud800b", "white space or control characters"),
         ("a" * 2000, "event_id: 2000 characters are too many for an id"),
-        (True, "event_id: expected a text, not bool"),
-        (6.5, "event_id: expected a text, not float"),
-        (["671"], "event_id: expected a text, not list"),
+        (True, "event_id: expected text, not bool"),
+        (6.5, "event_id: expected text, not float"),
+        (["671"], "event_id: expected text, not list"),
     ],
 )
 def test_an_empty_or_malformed_event_id(refused, good, event_id, problem):

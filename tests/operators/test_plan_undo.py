@@ -1,4 +1,4 @@
-"""Undo: a plan that restores what stood before the replies of a report, and names what it cannot."""
+"""Undo: a plan that restores the statuses from before the replies of a report, and names what it cannot."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class TestWhatIsLeft:
         report = Task().send(plan.to_plain())
 
         assert counts(report) == {"skipped": len(slugs)}
-        assert all("gone from the calendar" in line["detail"] for line in report["outcomes"])
+        assert all("removed from the calendar" in line["detail"] for line in report["outcomes"])
         assert len(sandbox.mail()) == already
 
     def test_what_was_changed_by_hand_since_is_skipped(self, sandbox: Sandbox) -> None:
@@ -215,9 +215,7 @@ class TestWhatIsLeft:
         assert reasons["Release go/no-go"] == "Nothing was sent: unchanged."
         assert reasons["Lunch with the new colleagues"] == "Nothing was sent: skipped."
         # Of a reply whose outcome is unclear nobody may say that it was not sent.
-        assert [
-            reason for reason in reasons.values() if "Its sending failed" in reason and "Unclear" in reason
-        ]
+        assert [reason for reason in reasons.values() if "The reply failed" in reason and "Unclear" in reason]
 
     def test_a_status_that_stood_before_is_left(self, sandbox: Sandbox) -> None:
         where = reference(sandbox, "graph", "release")
@@ -227,7 +225,7 @@ class TestWhatIsLeft:
 
         (line,) = undone(report).decisions
         assert line.reply is None
-        assert line.reason == "'accepted' stood before as well."
+        assert line.reason == "The status was 'accepted' before as well."
 
 
 class TestAfterARetry:
@@ -261,7 +259,7 @@ class TestReportsThatAreNone:
 
     def test_of_another_connection(self, report: dict[str, Any]) -> None:
         with pytest.raises(
-            AirflowFailException, match="it is of connection bitrix24_default, not of cronofy"
+            AirflowFailException, match="it is from connection bitrix24_default, not from cronofy"
         ):
             undone(report, conn_id="cronofy_default")
 
@@ -269,7 +267,7 @@ class TestReportsThatAreNone:
         report["outcomes"].append({**report["outcomes"][0], "conn_id": "bitrix24_boris"})
 
         with pytest.raises(
-            AirflowFailException, match=r"of several connections \(bitrix24_boris, bitrix24_default\)"
+            AirflowFailException, match=r"from several connections \(bitrix24_boris, bitrix24_default\)"
         ):
             undone(report)
 
@@ -280,9 +278,9 @@ class TestReportsThatAreNone:
             dry_run=True,
         )
 
-        with pytest.raises(AirflowFailException, match="it is of a dry run"):
+        with pytest.raises(AirflowFailException, match="it is from a dry run"):
             undone(dry)
-        with pytest.raises(InvalidInputError, match="it is of a dry run"):
+        with pytest.raises(InvalidInputError, match="it is from a dry run"):
             plan_from_report(Report.from_plain(dry))
 
     def test_an_empty_one_makes_an_empty_plan(self, sandbox: Sandbox) -> None:

@@ -55,10 +55,10 @@ MISTAKES = [
     ({"rules": [], "my_domains": ["a", ""]}, "my_domains[1]: is empty."),
     ({"rules": [], "my_domains": []}, "my_domains: is an empty list."),
     # rules
-    ({"rules": ["x"]}, "rules[0]: expected a mapping with keys of name, then, when, not a text."),
+    ({"rules": ["x"]}, "rules[0]: expected a mapping with keys of name, then, when, not text."),
     ({"rules": [{"name": "r", "then": "accept"}]}, "rules[0]: 'when' is missing."),
     ({"rules": [{"name": "", "when": {}, "then": "leave"}]}, "rules[0].name: is empty."),
-    ({"rules": [{"name": 1, "when": {}, "then": "leave"}]}, "rules[0].name: expected a text, not 1."),
+    ({"rules": [{"name": 1, "when": {}, "then": "leave"}]}, "rules[0].name: expected text, not 1."),
     ({"rules": rule()["rules"] * 2}, "rules[1].name: rules[0] is called 'r' too."),
     (rule(els="leave"), "rules[0].els: unknown key."),
     # conditions
@@ -68,7 +68,7 @@ MISTAKES = [
     (rule({"organizer": {}}), "rules[0].when.organizer: give address, domain or external."),
     (rule({"organizer": {"domain": "a@b.org"}}), "rules[0].when.organizer.domain: 'a@b.org' is not a domain"),
     (rule({"organizer": {"domain": ["b.org", "a@b.org"]}}), "rules[0].when.organizer.domain[1]: 'a@b.org'"),
-    (rule({"organizer": {"domain": 7}}), "rules[0].when.organizer.domain: expected a text or a list"),
+    (rule({"organizer": {"domain": 7}}), "rules[0].when.organizer.domain: expected text or a list"),
     (rule({"organizer": {"external": "yes"}}), "rules[0].when.organizer.external: expected true or false"),
     (rule({"organizer": {"external": True}}), "rules[0].when.organizer.external: the policy does not say"),
     (
@@ -85,7 +85,7 @@ MISTAKES = [
     ),
     (
         rule({"attendee_count": {"min": "3"}}),
-        "rules[0].when.attendee_count.min: expected a whole number, not a text.",
+        "rules[0].when.attendee_count.min: expected a whole number, not text.",
     ),
     (
         rule({"attendee_count": {"min": -1}}),
@@ -105,7 +105,7 @@ MISTAKES = [
         rule({"lead_time": {"less_than": "1h", "more_than": "2h"}}),
         "rules[0].when.lead_time: nothing starts both",
     ),
-    (rule({"required": "no"}), "rules[0].when.required: expected true or false, not a text."),
+    (rule({"required": "no"}), "rules[0].when.required: expected true or false, not text."),
     (rule({"recurring": None}), "rules[0].when.recurring: expected true or false, not nothing."),
     (
         rule({"conflict": {"percent_over": 100}}),
@@ -195,7 +195,7 @@ MISTAKES = [
         "availability.working_hours.mon: 09:00-24:01 does not lie",
     ),
     (office(working_hours={"mon": "9-17"}), "availability.working_hours.mon: '9-17' are no hours such as"),
-    (office(working_hours={"mon": 9}), "availability.working_hours.mon: expected a text or a list"),
+    (office(working_hours={"mon": 9}), "availability.working_hours.mon: expected text or a list"),
     (
         office(working_hours={"mon": ["09:00-12:00", "11:00-13:00"]}),
         "availability.working_hours.mon: 09:00-12:00 and 11:00-13:00 overlap.",

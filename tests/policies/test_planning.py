@@ -162,7 +162,7 @@ class TestThePlan:
             ),
             (
                 lambda plain: plain["decisions"][0]["invitation"].update(event_id=7),
-                r"decisions\[0\].invitation.event_id: expected a text",
+                r"decisions\[0\].invitation.event_id: expected text",
             ),
         ],
     )
@@ -189,14 +189,14 @@ def test_a_large_plan_looks_at_little(monkeypatch):
     from airflow_provider_rsvp.policies.availability.busy_times import BusyTimes
 
     steps = 0
-    original = BusyTimes._next_ending_after
+    original = BusyTimes.next_ending_after
 
     def counted(self, *arguments):
         nonlocal steps
         steps += 1
         return original(self, *arguments)
 
-    monkeypatch.setattr(BusyTimes, "_next_ending_after", counted)
+    monkeypatch.setattr(BusyTimes, "next_ending_after", counted)
     rules = [({"conflict": {"instances_over": index}, "subject": "never"}, "decline") for index in range(19)]
     made = policy(*rules, ({"conflict": True}, "decline"))
     start = at("11-03 00:00")

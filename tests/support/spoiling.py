@@ -9,6 +9,7 @@ from typing import Any
 import pendulum
 
 from airflow_provider_rsvp.sandbox import Sandbox
+from airflow_provider_rsvp.sandbox.world import World
 
 EVALUATED = "9449772114007"
 """What the templates come to; found nowhere unless one was rendered."""
@@ -30,8 +31,8 @@ TEXTS = (TEMPLATE, BROKEN, FILE)
 def spoil(sandbox: Sandbox) -> None:
     """Put a template into the subject, the place, the text and the organizer's name of every invitation."""
 
-    def rewrite() -> None:
-        for mailbox in sandbox._server.control._state.world.mailboxes.values():
+    def rewrite(world: World) -> None:
+        for mailbox in world.mailboxes.values():
             for copy in mailbox.agenda():
                 meeting = copy.meeting
                 if TEMPLATE in meeting.subject:
@@ -40,7 +41,7 @@ def spoil(sandbox: Sandbox) -> None:
                 meeting.location = meeting.description = TEMPLATE
                 meeting.organizer = replace(meeting.organizer, name=TEMPLATE)
 
-    sandbox._call(rewrite)
+    sandbox.edit(rewrite)
 
 
 def invite(sandbox: Sandbox, mailbox: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pendulum
 import pytest
 from support.state_store import StateStore
 
@@ -12,9 +11,8 @@ from airflow_provider_rsvp._tasks.memory import TaskStateMemory, task_memory
 from airflow_provider_rsvp.model import ParticipationStatus
 from airflow_provider_rsvp.replying import Intent
 
-NOW = pendulum.datetime(2026, 11, 2, 9, tz="UTC")
-INTENT = Intent(ParticipationStatus.ACCEPTED, ParticipationStatus.NEEDS_ACTION, NOW)
-OTHER = Intent(ParticipationStatus.DECLINED, None, NOW)
+INTENT = Intent(ParticipationStatus.ACCEPTED, ParticipationStatus.NEEDS_ACTION)
+OTHER = Intent(ParticipationStatus.DECLINED, None)
 
 
 class CountingStore(StateStore):

@@ -89,8 +89,8 @@ def test_each_gets_its_own_answer_and_what_was_cancelled_does_not_go_out(
             tasks[number].cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         # Also where all were cancelled, the batcher is let come to its end.
-        while batcher._under_way:
-            await asyncio.wait(batcher._under_way)
+        while under_way := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(under_way)
         return results
 
     results = asyncio.run(work())

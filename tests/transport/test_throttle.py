@@ -28,6 +28,7 @@ class ManualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return super().time() + self.skipped
 
+    # asyncio has no public way to come between two rounds of a loop.
     def _run_once(self) -> None:
         if not self._ready and self._scheduled:
             self.skipped += max(0.0, self._scheduled[0].when() - self.time())

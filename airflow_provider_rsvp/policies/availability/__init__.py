@@ -1,1 +1,1 @@
-"""When a person can be met: zone, hours, holidays, leave, and the next free slot."""
+"""When a person is available: zone, hours, holidays, leave, and the next free slot."""

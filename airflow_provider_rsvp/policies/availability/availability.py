@@ -1,4 +1,4 @@
-"""When a person can be met (RFC 7953): zone, working hours, holidays, leave."""
+"""When a person is available (RFC 7953): zone, working hours, holidays, leave."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DAY = 24 * 60
 @dataclass(frozen=True, slots=True, order=True)
 class Hours:
     """
-    A stretch of one day on the clock on the wall.
+    Part of a day, in wall-clock time.
 
     :param start: minutes after midnight
     :param end: minutes after midnight, exclusive; 1440 is the end of the day
@@ -52,9 +52,9 @@ class Hours:
     @classmethod
     def parse(cls, text: str) -> Self:
         """
-        Return the hours that ``09:00-17:30`` stands for.
+        Return the hours that text such as ``09:00-17:30`` gives.
 
-        :raises PolicyError: it is malformed or impossible
+        :raises PolicyError: the text is malformed, or no such hours exist
         """
         match = _HOURS.fullmatch(text.strip())
         if match is None or int(match[2]) > 59 or int(match[4]) > 59:
@@ -69,8 +69,8 @@ class Leave:
 
     :param start: a time, or the first day
     :param end: a time, or the day after the last; exclusive
-    :param name: what to call it to a person
-    :raises PolicyError: the end is not after the start, or the two are of different kinds
+    :param name: the name that people see
+    :raises PolicyError: the end is not after the start, or one is a time and the other a date
     """
 
     start: pendulum.DateTime | date
@@ -85,7 +85,7 @@ class Leave:
             if isinstance(moment, datetime) and moment.tzinfo is None:
                 raise PolicyError("", f"{moment.isoformat()} has no time zone.")
             if not FIRST_YEAR <= moment.year <= LAST_YEAR:
-                raise PolicyError("", f"{moment.isoformat()} is further away than any calendar reaches.")
+                raise PolicyError("", f"{moment.isoformat()} is too far away for any calendar.")
         if self.end <= self.start:
             if timed:
                 raise PolicyError(
@@ -99,12 +99,10 @@ class Leave:
         """
         Return the leave from one day to another, both included.
 
-        :raises PolicyError: the last day is before the first, or further away than any calendar reaches
+        :raises PolicyError: the last day is before the first, or too far away for any calendar
         """
         if last_day.year > LAST_YEAR:
-            raise PolicyError(
-                "last_day", f"{last_day.isoformat()} is further away than any calendar reaches."
-            )
+            raise PolicyError("last_day", f"{last_day.isoformat()} is too far away for any calendar.")
         return cls(first_day, last_day + timedelta(days=1), name)
 
     @classmethod
@@ -135,10 +133,10 @@ class Availability:
     When a person can be met.
 
     :param timezone: the person's zone, an IANA or Windows name
-    :param working_hours: weekday (``mon`` ... ``sun``) to the hours worked on it; empty if not known
+    :param working_hours: the hours worked on each weekday (``mon`` ... ``sun``); empty if not known
     :param holidays: days on which nobody works
     :param leave: the person's absences
-    :param out_of_office: whether out-of-office events of the own calendar are absences too
+    :param out_of_office: whether out-of-office events on the person's calendar are absences too
     :raises PolicyError: the zone or a weekday is not known, or hours of one day overlap
     """
 
@@ -178,8 +176,8 @@ class Availability:
         """
         Read an availability.
 
-        :param files: what a ``holidays_file`` may be
-        :param default: what holds for the keys that are absent
+        :param files: the files that ``holidays_file`` may name
+        :param default: the availability from which missing keys are taken
         """
         allowed = ("timezone", "working_hours", "holidays", "holidays_file", "leave", "out_of_office")
         parts = reader.mapping(allowed)

@@ -1,4 +1,4 @@
-"""Time that is taken: which of many intervals overlaps a given one, in logarithmic time."""
+"""Busy times: finds which of many intervals overlaps a given one, in logarithmic time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _NOTHING = float("-inf")
 @dataclass(frozen=True, slots=True)
 class Interval:
     """
-    A half-open stretch of time; one without length takes no time and overlaps nothing.
+    A half-open interval of time; an empty one overlaps nothing.
 
     :param start: seconds since 1970-01-01 UTC
     :param end: seconds since 1970-01-01 UTC, exclusive
-    :param label: what to call it to a person
-    :param keys: what it belongs to; an interval is no obstacle to what shares a key with it
+    :param label: the name that people see
+    :param keys: the events and series that it belongs to; it does not conflict with events that share a key with it
     """
 
     start: float
@@ -30,10 +30,10 @@ class BusyTimes:
     """
     A fixed set of intervals, each of which can be present or absent.
 
-    The intervals lie in the order of their starts under a tree of the latest end of those present. So the first
-    present interval that overlaps is found in O(log n), and one is put in or taken out in O(log n).
+    The intervals are sorted by start, under a tree that holds the latest end of those present. So it takes O(log n) to
+    find the first present interval that overlaps, and O(log n) to add or remove one.
 
-    :param intervals: all that may ever be present; absent at first
+    :param intervals: all intervals that may ever be present; absent at first
     """
 
     def __init__(self, intervals: Sequence[Interval]) -> None:
@@ -56,9 +56,9 @@ class BusyTimes:
 
     def put(self, index: int, *, present: bool) -> None:
         """
-        Put an interval in, or take it out.
+        Add or remove an interval.
 
-        :param index: its place in the sequence that was given
+        :param index: its index in the sequence that was given
         """
         place = self._place[index]
         interval = self._intervals[place]
@@ -82,14 +82,14 @@ class BusyTimes:
         place = -1
         below = bisect_left(self._starts, end)
         while True:
-            place = self._next_ending_after(start, place + 1, below)
+            place = self.next_ending_after(start, place + 1, below)
             if place < 0:
                 return None
             interval = self._intervals[place]
             if not but or interval.keys.isdisjoint(but):
                 return interval
 
-    def _next_ending_after(self, moment: float, first: int, below: int) -> int:
+    def next_ending_after(self, moment: float, first: int, below: int) -> int:
         """Return the first place in ``first..below-1`` whose interval is present and ends after a moment, or -1."""
         if first >= below:
             return -1

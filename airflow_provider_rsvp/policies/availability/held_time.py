@@ -1,4 +1,4 @@
-"""Whether an event on my calendar takes my time."""
+"""Whether an event on my calendar takes up my time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from airflow_provider_rsvp.model import FreeBusy, Invitation, ParticipationStatu
 
 def held_as(event: Invitation) -> ParticipationStatus | None:
     """
-    Return what an event holds its time as: accepted, tentative, or, if it takes no time, None.
+    Return how an event holds its time: as accepted or tentative, or None if it takes no time.
 
     My own meetings and appointments are held as accepted, unless they are shown as tentative.
     """

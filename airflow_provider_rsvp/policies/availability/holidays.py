@@ -1,9 +1,9 @@
 """
 Reading the days of an iCalendar file (RFC 5545), such as a public holiday calendar.
 
-What is read: each ``VEVENT`` with a ``DTSTART`` that is a date, up to its ``DTEND`` (exclusive) or for its
-``DURATION`` in days or weeks. Events with a time of day and cancelled ones are passed over. Recurring
-ones are refused rather than read wrongly: publish the file with each year written out.
+Each ``VEVENT`` counts whose ``DTSTART`` is a date, up to its ``DTEND`` (exclusive) or for its ``DURATION`` in
+days or weeks. Events with a time of day and cancelled events are skipped. Recurring events are rejected rather
+than read wrongly: publish the file with each year written out.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _LONGEST_EVENT = 400
 
 def parse_holidays(text: str) -> frozenset[date]:
     """
-    Return the days that the all-day events of an iCalendar text cover.
+    Return the days that the all-day events in iCalendar text cover.
 
-    :raises PolicyError: it is no iCalendar text, a date is malformed, an event recurs, or there is no day in it
+    :raises PolicyError: the text is not iCalendar, a date is malformed, an event recurs, or there are no days
     """
     if not text.lstrip("\ufeff \r\n").upper().startswith("BEGIN:VCALENDAR"):
         raise PolicyError("", "is not an iCalendar file (it does not begin with BEGIN:VCALENDAR).")
@@ -36,7 +36,7 @@ def parse_holidays(text: str) -> frozenset[date]:
 
 
 _Event = dict[str, tuple[int, str]]
-"""Property name to the number of its line and its value."""
+"""The line number and value of each property, by name."""
 
 
 def _events(text: str) -> Iterator[_Event]:

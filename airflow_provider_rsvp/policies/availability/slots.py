@@ -20,13 +20,13 @@ def next_free_slot(
     """
     Return the start of the first free slot, in seconds since 1970-01-01 UTC, or None.
 
-    A slot begins where the clock on the wall shows a whole multiple of ``step``, and lies within working time.
+    A slot starts at a multiple of ``step`` in wall-clock time, and lies within working time.
 
-    :param taken_until: the end of something that overlaps a stretch of time, or None if nothing does
+    :param taken_until: returns the end of something that overlaps a start and an end, or None if nothing does
     :param after: the slot starts later than this, in seconds since 1970-01-01 UTC
     :param before: the slot starts earlier than this, in seconds since 1970-01-01 UTC
-    :param length: of the slot, in seconds; more than 0
-    :param step: in seconds; divides a day
+    :param length: the slot's length in seconds; more than 0
+    :param step: the step in seconds; it divides a day
     """
     for begin, end in working.periods(after, before + length):
         start = on_the_step(zone, max(begin, after), step)

@@ -1,9 +1,9 @@
 """
-Working hours on the time line.
+Working hours as seconds since 1970-01-01 UTC.
 
-A moment lies in the working hours if the clock on the wall says so: its local date is a working day,
-and its local time of day is within that day's hours. Where clocks are turned back, an hour is worked twice;
-what they skip is not worked at all.
+Wall-clock time decides whether a moment lies in the working hours: its local date is a working day, and its
+local time of day is within that day's hours. When clocks are turned back, an hour is worked twice; an hour that
+they skip is not worked at all.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _LAST_DAY = date(9997, 12, 31).toordinal() - _EPOCH_DAY
 LOOKED_AT = 366
-"""Days of an event at most that are looked at, however long whoever wrote it made it."""
+"""The most days of one event that are checked, however long the event is."""
 
 PROBE = 6 * 3600
-"""How far apart offsets are looked at; no zone changes its clocks twice within that time."""
+"""Seconds between two checks of the offset; no zone changes its clocks twice within that time."""
 
 
 class Zone:
@@ -37,12 +37,12 @@ class Zone:
         self.tzinfo = parse_zone(name)
 
     def offset(self, moment: float) -> int:
-        """Return by how many seconds the clocks are ahead of UTC at a moment."""
+        """Return how many seconds the clocks are ahead of UTC at a moment."""
         ahead = (_EPOCH + timedelta(seconds=moment)).astimezone(self.tzinfo).utcoffset()
         return int(ahead.total_seconds()) if ahead is not None else 0
 
     def midnight(self, day: date) -> float:
-        """Return when a day begins; where its first hour is skipped, when the clocks have skipped it."""
+        """Return when a day begins; if the clocks skip midnight, the moment after the gap."""
         wall = (day.toordinal() - _EPOCH_DAY) * _DAY
         for start, end, ahead in self.segments(wall - _DAY, wall + 2 * _DAY):
             if wall - ahead < end:
@@ -66,7 +66,7 @@ class Zone:
         return found
 
     def _change(self, before: int, after: int, ahead: int) -> int:
-        """Return the first second at which the offset is no longer ``ahead``."""
+        """Return the first second at which the offset differs from ``ahead``."""
         while after - before > 1:
             middle = (before + after) // 2
             if self.offset(middle) == ahead:
@@ -86,7 +86,7 @@ class WorkingTime:
     """
     The working hours of one availability, in seconds since 1970-01-01 UTC.
 
-    :param availability: whose hours; with none of them nothing is working time
+    :param availability: the availability; if it has no hours, nothing is working time
     """
 
     def __init__(self, availability: Availability) -> None:
@@ -96,7 +96,7 @@ class WorkingTime:
         self._by_utc_day: dict[int, list[tuple[int, int]]] = {}
 
     def covers(self, start: float, end: float) -> bool:
-        """Whether all of ``start..end`` is working time; without length, whether the moment is."""
+        """Whether all of ``start..end`` is working time; if the two are equal, whether the moment is."""
         reached = start
         end = min(end, start + LOOKED_AT * _DAY)
         for begin, stop in self._stretches(start):
@@ -110,7 +110,7 @@ class WorkingTime:
         return False
 
     def is_working_day(self, day: date) -> bool:
-        """Whether any time of a day is worked."""
+        """Whether a day has any working time."""
         return day not in self._availability.holidays and bool(
             self._availability.working_hours.get(WEEKDAYS[day.weekday()])
         )
@@ -139,7 +139,7 @@ class WorkingTime:
             yield from self._utc_day(day)
 
     def _utc_day(self, day: int) -> list[tuple[int, int]]:
-        """Return the working time within one day of UTC, whatever the local dates it touches."""
+        """Return the working time within one UTC day, across the local dates that it touches."""
         if day not in self._by_utc_day:
             begin, end = day * _DAY, (day + 1) * _DAY
             self._by_utc_day[day] = sorted(

@@ -1,1 +1,1 @@
-"""What a rule asks of an invitation."""
+"""The conditions of rules: what a rule checks about an invitation."""

@@ -1,4 +1,4 @@
-"""What conditions are made with: globs, domains, spans of whole numbers."""
+"""Arguments of conditions: globs, domains, ranges of whole numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RANGE = re.compile(r"(?=(.)-(.))", re.DOTALL)
 
 
 def matches_glob(text: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a text matches one of some globs, whatever the case of its letters."""
+    """Whether text matches one of the globs, ignoring case."""
     folded = text.casefold()
     plain, wild = _globs(patterns)
     return folded in plain or any(each.match(folded) is not None for each in wild)
@@ -27,7 +27,7 @@ def matches_glob(text: str, patterns: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=1024)
 def _globs(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
-    """Return the globs that are plain texts, and the others as expressions that never go back over a ``*``."""
+    """Return the globs that are plain text, and the others as expressions that never backtrack over a ``*``."""
     folded = [pattern.casefold() for pattern in patterns]
     wild = [each for each in folded if _WILD.search(each)]
     return frozenset(folded).difference(wild), tuple(re.compile(translate(each)) for each in wild)
@@ -35,9 +35,9 @@ def _globs(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[re.Pattern[
 
 def check_globs(globs: Any, path: str, *, needed: bool = False) -> tuple[str, ...]:
     """
-    Return some globs, of which one alone may be given as such.
+    Return one glob, or several, as a tuple.
 
-    :raises PolicyError: one is empty, no text, or too large, or there is none and some are needed
+    :raises PolicyError: one is empty, not text, or too large; or none is given and ``needed`` is set
     """
     found = check_texts(globs, path, needed=needed)
     for index, glob in enumerate(found):
@@ -56,9 +56,9 @@ def check_globs(globs: Any, path: str, *, needed: bool = False) -> tuple[str, ..
 
 def check_texts(texts: Any, path: str, *, needed: bool = False) -> tuple[str, ...]:
     """
-    Return some texts, of which one alone may be given as such.
+    Return one text, or several, as a tuple.
 
-    :raises PolicyError: one is empty or no text, or there is none and some are needed
+    :raises PolicyError: one is empty or not text; or none is given and ``needed`` is set
     """
     found = (texts,) if isinstance(texts, str) else tuple(texts)
     for index, text in enumerate(found):
@@ -72,9 +72,9 @@ def check_texts(texts: Any, path: str, *, needed: bool = False) -> tuple[str, ..
 
 def check_domains(domains: Any, path: str) -> tuple[str, ...]:
     """
-    Return some domains or globs of domains.
+    Return one domain, or several, as a tuple; globs are allowed.
 
-    :raises PolicyError: one is empty or is an address
+    :raises PolicyError: one is empty or an address
     """
     found = check_globs(domains, path)
     for index, domain in enumerate(found):
@@ -91,9 +91,9 @@ def integer(parts: Mapping[str, Reader], name: str) -> int | None:
 
 def check_span(least: Any, most: Any, first: str, last: str) -> None:
     """
-    Check the two ends of a span, either of which may be absent.
+    Check the two ends of a range, either of which may be missing.
 
-    :raises PolicyError: both are absent, one is no whole number, or they are reversed
+    :raises PolicyError: both are missing, one is not a whole number, or they are reversed
     """
     for name, value in ((first, least), (last, most)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
@@ -105,12 +105,12 @@ def check_span(least: Any, most: Any, first: str, last: str) -> None:
 
 
 def within(value: float, least: int | None, most: int | None) -> bool:
-    """Whether a value lies between two numbers, or is one of them."""
+    """Whether a value lies between two numbers, both included."""
     return (least is None or value >= least) and (most is None or value <= most)
 
 
 def without_empty(**values: Any) -> dict[str, Any]:
-    """Return the values that are given."""
+    """Return the values without None and empty lists."""
     return {name: value for name, value in values.items() if value is not None and value != []}
 
 
@@ -118,7 +118,7 @@ def parse_status(value: Any, path: str) -> ParticipationStatus:
     """
     Return the status that a word names.
 
-    :raises PolicyError: it names none
+    :raises PolicyError: it names no status
     """
     try:
         return ParticipationStatus.parse(value)
@@ -129,7 +129,7 @@ def parse_status(value: Any, path: str) -> ParticipationStatus:
 
 def parse_statuses(values: Any, path: str) -> tuple[ParticipationStatus, ...]:
     """
-    Return some statuses, of which one alone may be given as such, each once and in the order of the enumeration.
+    Return one status, or several, as a tuple: each once and in the order of the enumeration.
 
     :raises PolicyError: a word names no status
     """

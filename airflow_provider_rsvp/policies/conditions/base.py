@@ -1,8 +1,8 @@
 """
 What a condition is, and how conditions are combined, read and written.
 
-A condition holds, or does not, or it is not known whether it does, because the service does not tell what it
-asks for. "Not known" stays so under ``not``, and a rule applies only where its condition surely holds.
+A condition holds, does not hold, or is unknown, because the service does not say what the condition needs.
+"Unknown" stays unknown under ``not``, and a rule applies only if its condition is certain to hold.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS: dict[str, type[Condition]] = {}
 
 
 class Condition:
-    """What an invitation is asked; a value that can be compared, and written as plain values."""
+    """A check of an invitation; a value that can be compared, and written as plain values."""
 
     key: ClassVar[str]
 
@@ -33,16 +33,16 @@ class Condition:
         raise NotImplementedError
 
     def fact(self, case: Case) -> str:
-        """Return what is the case, as a clause for a person, whether the condition holds or not."""
+        """Return the fact that the condition checks, as a clause for people, whether it holds or not."""
         raise NotImplementedError
 
     @classmethod
     def from_plain(cls, reader: Reader) -> Condition:
-        """Return the condition that a plain value under :attr:`key` stands for."""
+        """Return the condition that a plain value under :attr:`key` describes."""
         raise NotImplementedError
 
     def to_plain(self) -> Any:
-        """Return the plain value that stands under :attr:`key`."""
+        """Return the plain value to write under :attr:`key`."""
         raise NotImplementedError
 
     def children(self) -> tuple[Condition, ...]:
@@ -61,7 +61,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class All(Condition):
-    """Every one of some conditions holds; with none of them, always."""
+    """All of several conditions hold; without conditions, always true."""
 
     key = "all"
     conditions: tuple[Condition, ...] = ()
@@ -100,7 +100,7 @@ class All(Condition):
 
 @dataclass(frozen=True, slots=True)
 class AnyOf(Condition):
-    """At least one of some conditions holds."""
+    """At least one of several conditions holds."""
 
     key = "any"
     conditions: tuple[Condition, ...]
@@ -154,7 +154,7 @@ class Not(Condition):
         _conditions((self.condition,))
 
     def holds(self, case: Case) -> bool | None:
-        """Whether it does not."""
+        """Whether the condition does not hold."""
         holds = self.condition.holds(case)
         return None if holds is None else not holds
 
@@ -178,7 +178,7 @@ class Not(Condition):
 
 def condition_from_plain(reader: Reader) -> Condition:
     """
-    Return the condition that a mapping stands for: everything in it must hold.
+    Return the condition that a mapping describes: everything in it must hold.
 
     :raises PolicyError: it is malformed
     """
@@ -195,7 +195,7 @@ def condition_to_plain(condition: Condition) -> dict[str, Any]:
 
 def walk(condition: Condition, path: str) -> Iterator[tuple[str, Condition]]:
     """
-    Yield all that a condition is made of, each with the path to its value.
+    Yield a condition and its parts, each with the path to its value.
 
     :param path: the path to the mapping that :func:`condition_to_plain` returns
     """
@@ -215,7 +215,7 @@ def _conditions(conditions: Any) -> tuple[Condition, ...]:
 
 
 def _written_flat(condition: Condition) -> bool:
-    """Whether a condition is written as a mapping of several keys, or of none, which all must hold."""
+    """Whether a condition is written as a mapping with several keys, or none, which all must hold."""
     keys = [child.key for child in condition.children()]
     return isinstance(condition, All) and len(keys) != 1 and len(set(keys)) == len(keys)
 

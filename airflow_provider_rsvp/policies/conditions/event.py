@@ -1,4 +1,4 @@
-"""Conditions on what an invitation is: who sent it, to whom, about what."""
+"""Conditions on the invitation itself: who sent it, to whom, about what."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST_PATTERN_CHARACTERS = 50_000
 @dataclass(frozen=True, slots=True)
 class Organizer(Condition):
     """
-    Who organizes it; everything that is given must be so.
+    Who organizes the event; everything that is given must match.
 
     :param address: globs, one of which the address must match
     :param domain: globs, one of which the domain of the address must match
@@ -54,7 +54,7 @@ class Organizer(Condition):
             raise PolicyError("", "give address, domain or external.")
 
     def holds(self, case: Case) -> bool | None:
-        """Whether it is so."""
+        """Whether the organizer matches."""
         organizer = case.invitation.organizer
         if organizer is None or organizer.address is None:
             return None
@@ -92,7 +92,7 @@ class Organizer(Condition):
 
 @dataclass(frozen=True, slots=True)
 class _Pattern(Condition):
-    """Some text matches one of some regular expressions, anywhere, whatever the case of its letters."""
+    """Some text contains a match of one of the regular expressions, ignoring case."""
 
     patterns: tuple[str, ...]
 
@@ -140,7 +140,7 @@ class Subject(_Pattern):
         return case.invitation.subject
 
     def fact(self, case: Case) -> str:
-        """Say what of the subject matches."""
+        """Say which part of the subject matches."""
         subject = case.invitation.subject
         found = next((each for each in self.patterns if regular_expression(each).found(subject)), None)
         if found is None:
@@ -174,10 +174,10 @@ class Body(_Pattern):
 @dataclass(frozen=True, slots=True)
 class AttendeeCount(Condition):
     """
-    How many are invited.
+    How many attendees are invited.
 
-    :param min: at least so many
-    :param max: at most so many
+    :param min: at least this many
+    :param max: at most this many
     """
 
     key = "attendee_count"
@@ -188,7 +188,7 @@ class AttendeeCount(Condition):
         check_span(self.min, self.max, "min", "max")
 
     def holds(self, case: Case) -> bool | None:
-        """Whether the number lies between the two, or is one of them."""
+        """Whether the number lies between the two, both included."""
         count = case.invitation.attendee_count
         return None if count is None else within(count, self.min, self.max)
 
@@ -210,7 +210,7 @@ class AttendeeCount(Condition):
 
 @dataclass(frozen=True, slots=True)
 class _Flag(Condition):
-    """Something is so, or is not."""
+    """Something is true, or false."""
 
     expected: bool = True
 
@@ -252,7 +252,7 @@ class Required(_Flag):
 
 @dataclass(frozen=True, slots=True)
 class Recurring(_Flag):
-    """It belongs to a series, or is one."""
+    """It is a series, or part of one."""
 
     key = "recurring"
 
@@ -296,11 +296,11 @@ class ResponseRequested(_Flag):
 @dataclass(frozen=True, slots=True)
 class Status(Condition):
     """
-    My present participation status.
+    My current participation status.
 
     A rule without this condition applies to pending invitations only.
 
-    :param statuses: one of which it must be; empty for any, also where the service does not say
+    :param statuses: the statuses that match; empty for any, even if the service does not say
     """
 
     key = "status"
@@ -335,7 +335,7 @@ class Status(Condition):
 
 @dataclass(frozen=True, slots=True)
 class _OneOf(Condition):
-    """One of some texts matches one of some globs."""
+    """One of several texts matches one of the globs."""
 
     patterns: tuple[str, ...]
 
@@ -364,9 +364,9 @@ class _OneOf(Condition):
 @dataclass(frozen=True, slots=True)
 class Category(_OneOf):
     """
-    It has one of some categories.
+    It has one of several categories.
 
-    :param patterns: globs, one of which one of the categories must match
+    :param patterns: globs; one of the categories must match one of them
     """
 
     key = "category"
@@ -382,9 +382,9 @@ class Category(_OneOf):
 @dataclass(frozen=True, slots=True)
 class Mailbox(_OneOf):
     """
-    It is on the calendar of one of some mailboxes.
+    It is on the calendar of one of several mailboxes.
 
-    :param patterns: globs, one of which the mailbox must match
+    :param patterns: globs; the mailbox must match one of them
     """
 
     key = "mailbox"

@@ -1,4 +1,4 @@
-"""Conditions on when it takes place, and on what else takes place then."""
+"""Conditions on when the event takes place, and on what else takes place at that time."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Duration(Condition):
     """
     How long it lasts; a whole day lasts 24 hours.
 
-    :param min_minutes: at least so long
-    :param max_minutes: at most so long
+    :param min_minutes: at least this many minutes
+    :param max_minutes: at most this many minutes
     """
 
     key = "duration"
@@ -39,7 +39,7 @@ class Duration(Condition):
         check_span(self.min_minutes, self.max_minutes, "min_minutes", "max_minutes")
 
     def holds(self, case: Case) -> bool | None:
-        """Whether the duration lies between the two, or is one of them."""
+        """Whether the duration lies between the two, both included."""
         return within(_minutes(case), self.min_minutes, self.max_minutes)
 
     def fact(self, case: Case) -> str:
@@ -60,9 +60,9 @@ class Duration(Condition):
 @dataclass(frozen=True, slots=True)
 class LeadTime(Condition):
     """
-    How long it is until it starts; of a series, until its next occurrence does.
+    How long it is until the event starts; for a series, until its next occurrence starts.
 
-    :param less_than: it starts sooner than this from now; also so once it has started
+    :param less_than: it starts sooner than this from now, or has started
     :param more_than: it starts later than this from now
     """
 
@@ -117,10 +117,10 @@ class LeadTime(Condition):
 @dataclass(frozen=True, slots=True)
 class _Share(Condition):
     """
-    Something is so of an event, or of some of a series' occurrences.
+    Something is true for an event, or for enough occurrences of a series.
 
-    :param percent_over: of more than so many percent of the occurrences
-    :param instances_over: of more than so many occurrences
+    :param percent_over: for more than this many percent of the occurrences
+    :param instances_over: for more than this many occurrences
     """
 
     percent_over: float = 0
@@ -168,10 +168,10 @@ class _Share(Condition):
 @dataclass(frozen=True, slots=True)
 class OutsideWorkingHours(_Share):
     """
-    Some of it is not within my working hours; of an all-day event, a day on which I do not work.
+    Part of it lies outside my working hours; for an all-day event, it covers a day on which I do not work.
 
-    :param percent_over: of a series: this is so of more than so many percent of its occurrences
-    :param instances_over: of a series: this is so of more than so many of its occurrences
+    :param percent_over: for a series: more than this many percent of its occurrences do
+    :param instances_over: for a series: more than this many of its occurrences do
     """
 
     key = "outside_working_hours"
@@ -182,7 +182,7 @@ class OutsideWorkingHours(_Share):
         return None if count is None else self._exceeded(count, case)
 
     def fact(self, case: Case) -> str:
-        """Say how much of it does."""
+        """Say how much of it lies outside."""
         count = case.outside_working_hours()
         if not count:
             return "it is within my working hours"
@@ -192,10 +192,10 @@ class OutsideWorkingHours(_Share):
 @dataclass(frozen=True, slots=True)
 class DuringLeave(_Share):
     """
-    Some of it falls into a leave of mine, or into an out-of-office time of my own calendar.
+    Part of it falls into my leave, or into an out-of-office time on my calendar.
 
-    :param percent_over: of a series: this is so of more than so many percent of its occurrences
-    :param instances_over: of a series: this is so of more than so many of its occurrences
+    :param percent_over: for a series: more than this many percent of its occurrences do
+    :param instances_over: for a series: more than this many of its occurrences do
     """
 
     key = "during_leave"
@@ -217,9 +217,10 @@ class Conflict(_Share):
     """
     It takes place at the same time as something on my calendar.
 
-    :param percent_over: of a series: this is so of more than so many percent of its occurrences
-    :param instances_over: of a series: this is so of more than so many of its occurrences
-    :param held: what that is held as: ``accepted``, which my own meetings and appointments are too, or ``tentative``
+    :param percent_over: for a series: more than this many percent of its occurrences do
+    :param instances_over: for a series: more than this many of its occurrences do
+    :param held: how the other event holds its time: ``accepted``, like my own meetings and appointments, or
+        ``tentative``
     """
 
     key = "conflict"
@@ -240,7 +241,7 @@ class Conflict(_Share):
         return self._exceeded(len(case.conflicts(self.held)), case)
 
     def fact(self, case: Case) -> str:
-        """Name what is at the same time."""
+        """Name the event that takes place at the same time."""
         conflicts = case.conflicts(self.held)
         if not conflicts:
             return f"it conflicts with nothing that is {' or '.join(self.held)}"
@@ -283,7 +284,7 @@ def _lead(case: Case) -> float:
 
 
 def _spoken(length: timedelta) -> str:
-    """Return a length of time for a person, to two units."""
+    """Return a length of time as people say it, in at most two units."""
     minutes = int(length.total_seconds() // 60)
     if minutes == 0:
         return "no time at all" if not length else "less than a minute"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_IANA = {
+IANA = {
     "UTC": "UTC",
     "Hawaiian Standard Time": "Pacific/Honolulu",
     "Alaskan Standard Time": "America/Anchorage",
@@ -59,8 +59,8 @@ _IANA = {
     "E. Australia Standard Time": "Australia/Brisbane",
     "New Zealand Standard Time": "Pacific/Auckland",
 }
-_BY_FOLDED = {name.casefold(): zone for name, zone in _IANA.items()}
-_WINDOWS = {zone: name for name, zone in _IANA.items()}
+_BY_FOLDED = {name.casefold(): zone for name, zone in IANA.items()}
+_WINDOWS = {zone: name for name, zone in IANA.items()}
 
 
 def find(name: str) -> ZoneInfo | None:

@@ -87,9 +87,9 @@ class CalDAVCalendar(CalendarClient):
     ) -> None:
         self._store = Store(exchange)
         self._account = account.casefold()
-        self._start = start
-        self._addresses = tuple(addresses)
-        self._calendar_id = calendar_id
+        self.start = start
+        self.addresses = tuple(addresses)
+        self.calendar_id = calendar_id
         self._software = software
         self._mailer = mailer
         self._marks = marks
@@ -148,7 +148,7 @@ class CalDAVCalendar(CalendarClient):
     ) -> AsyncIterator[Invitation]:
         """Read the events of a window; instances of a series come one by one."""
         home = await self._home()
-        for invitation in await self._window(home, home.calendar(calendar_id or self._calendar_id), window):
+        for invitation in await self._window(home, home.calendar(calendar_id or self.calendar_id), window):
             yield invitation
 
     async def changes(
@@ -165,7 +165,7 @@ class CalDAVCalendar(CalendarClient):
         With reports of changes (RFC 6578) where the server has them, else with the calendar's tag.
         """
         home = await self._home()
-        calendar = home.calendar(calendar_id or self._calendar_id)
+        calendar = home.calendar(calendar_id or self.calendar_id)
         if since is not None and since.startswith(_SYNC):
             try:
                 return await self._changed(home, calendar, window, since.removeprefix(_SYNC))
@@ -209,7 +209,7 @@ class CalDAVCalendar(CalendarClient):
 
     async def _home(self) -> Home:
         if self._known is None:
-            self._known = await discover(self._store, self._start, self._software, self._addresses)
+            self._known = await discover(self._store, self.start, self._software, self.addresses)
         return self._known
 
     def _reader(self, home: Home) -> InvitationReader:
@@ -231,7 +231,7 @@ class CalDAVCalendar(CalendarClient):
     async def _find(self, home: Home, reference: EventReference) -> EventId:
         """Return where the object with a UID lies: in the calendar that is named, else in any, the default first."""
         what = f"find {reference}"
-        named = reference.calendar_id or self._calendar_id
+        named = reference.calendar_id or self.calendar_id
         calendars = (
             [home.calendar(named)] if named else sorted(home.calendars, key=lambda each: each != home.default)
         )

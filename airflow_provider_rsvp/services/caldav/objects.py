@@ -224,7 +224,7 @@ def _event(place: int, block: Block, lines: tuple[ContentLine, ...], zones: Zone
     end, end_zone = _end(named, start, zones)
     for moment in (start, end):
         if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-            raise InvalidInputError(f"{moment.isoformat()} is further away than any calendar reaches")
+            raise InvalidInputError(f"{moment.isoformat()} is too far away for any calendar")
     instance: Instance | None = None
     if "RECURRENCE-ID" in named:
         original = _at(*_written(named["RECURRENCE-ID"], zones))

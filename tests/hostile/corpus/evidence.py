@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from hostile.corpus.invitations import FORGED, RENDERED
+from hostile.corpus.case import FORGED
+from hostile.corpus.invitations import RENDERED
 from markdown_it import MarkdownIt
 
 # Controls but for line feed and tab, surrogates, marks of direction, and characters without a shape.

@@ -26,10 +26,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from hostile.corpus.consumers import CONSUMERS, GOOD, REFUSALS, Run, Seen
+from hostile.corpus.case import Hostile
+from hostile.corpus.consumers import CONSUMERS, GOOD
 from hostile.corpus.evidence import Evidence, logged
-from hostile.corpus.invitations import Hostile
-from hostile.corpus.mailboxes import Mailbox
+from hostile.corpus.mailbox import Mailbox
+from hostile.corpus.run import REFUSALS, Run, Seen
 
 GROUP = 24
 """How many hostile invitations lie in one mailbox; where one fails, each is tried alone."""

@@ -102,7 +102,7 @@ class TestTheOperator:
     def policy(self, days, monkeypatch, source, name):
         context = {"params": {"policy": naming(name), "text": naming(name, str)}}
         monkeypatch.setenv("AIRFLOW_VAR_RSVP_POLICY", naming(name, str))
-        return PlanRepliesOperator(task_id="plan", conn_id="x", **source)._policy(context)
+        return PlanRepliesOperator(task_id="plan", conn_id="x", **source).read_policy(context)
 
     @pytest.mark.parametrize(
         "source", [{"policy_variable": "rsvp_policy"}, {"policy_param": "policy"}, {"policy_param": "text"}]

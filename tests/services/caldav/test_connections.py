@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 from support.caldav_connections import MAIL_PASSWORD
+from support.connections import built
 from support.cyrus_server import PASSWORD
 from support.fault_matrix import StateStore
 
 from airflow_provider_rsvp.exceptions import ConfigurationError
 from airflow_provider_rsvp.hooks.base import get_calendar_hook
 from airflow_provider_rsvp.hooks.caldav import CalDAVHook
-from airflow_provider_rsvp.hooks.fields import Fields
 from airflow_provider_rsvp.operators.set_participation_status import SetParticipationStatusOperator
 from airflow_provider_rsvp.services import caldav
 
@@ -31,11 +31,6 @@ FAULTS = [
     ),
     {"kind": "status", "status": 403, "body": f"<error xmlns='DAV:'><{PASSWORD}/>{PASSWORD}</error>"},
 ]
-
-
-def built(conn_id):
-    hook = get_calendar_hook(conn_id)
-    return hook.build(Fields(hook.get_connection(conn_id), hook.conn_type))
 
 
 def press_test(conn_id, request_timeout=20.0):
@@ -60,8 +55,8 @@ def test_the_connection_alone_says_which_hook_it_is(connect):
 )
 def test_a_host_or_a_whole_address_may_be_given(connect, host, base, start):
     calendar = built(connect(host))
-    assert calendar.transport._origin.base == base
-    assert calendar.client._start == start
+    assert calendar.transport.origin.base == base
+    assert calendar.client.start == start
 
 
 def test_an_access_token_stands_in_for_a_password(radicale_proxy, connect):
@@ -73,7 +68,7 @@ def test_an_access_token_stands_in_for_a_password(radicale_proxy, connect):
 
 def test_own_addresses_may_be_several(connect):
     client = built(connect("calendar.example", addresses=" a@x.example, mailto:b@x.example ,,")).client
-    assert client._addresses == ("a@x.example", "mailto:b@x.example")
+    assert client.addresses == ("a@x.example", "mailto:b@x.example")
 
 
 def test_a_missing_library_is_named_with_how_to_get_it(connect, monkeypatch):

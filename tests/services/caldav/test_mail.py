@@ -459,6 +459,7 @@ def test_the_smtp_provider_keeps_its_connection_where_the_mailer_looks_for_it(si
     """There is no public way to it; look at a new version before it is added to these."""
     assert Version("2.4") <= Version(metadata.version("apache-airflow-providers-smtp")) < Version("3.3")
     hook = SmtpHook(smtp_conn_id="mail_server")
+    # Airflow's, and private: the mailer reads it too.
     assert hook._smtp_client is None
     with hook.get_conn():
         assert isinstance(hook._smtp_client, smtplib.SMTP)

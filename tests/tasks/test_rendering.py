@@ -11,7 +11,7 @@ from typing import Any
 import pendulum
 import pytest
 from airflow.sdk import DAG, BaseNotifier, BaseOperator, TaskGroup, task
-from airflow.sdk.definitions._internal.templater import Templater
+from airflow.sdk.definitions._internal.templater import Templater  # it has no public name
 from airflow.triggers.base import BaseTrigger
 from support.dagruns import run
 from support.spoiling import EVALUATED, TEMPLATE
@@ -86,6 +86,8 @@ class TestEverythingGoesThroughIt:
 
 class TestWhatItNeedsOfAirflow:
     """Names that Airflow promises nobody; where one changes, mapped tasks refuse to run, and this says why."""
+
+    # So private names of Airflow's are what is looked at here.
 
     def test_the_method_that_airflow_calls(self) -> None:
         parameters = list(inspect.signature(BaseOperator._do_render_template_fields).parameters)
