@@ -90,7 +90,7 @@ def test_in_a_sending_is_unclear_for_this_reply_alone(
     assert counts(report) == {"replied": INVITATIONS - 1, "failed": 1}
     (failed,) = (line for line in report["outcomes"] if line["outcome"] == "failed")
     assert failed["event_id"] == unlucky
-    assert "An unforeseen KeyError" in failed["detail"]
+    assert "Unexpected KeyError" in failed["detail"]
     assert "may or may not have been sent" in failed["detail"]
     assert isinstance(task.pushed["error"], PassingError)
     assert json.loads(path.read_text()) == report == task.pushed["return_value"]

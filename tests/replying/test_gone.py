@@ -38,7 +38,7 @@ class TestAfterACutSending:
         assert not sandbox.mail()
         assert (outcome.result, outcome.gone, outcome.verified) == (Result.REPLIED, True, False)
         assert outcome.organizer_notified is None
-        assert "Or somebody else deleted it; whether the organizer was told is not known" in outcome.detail
+        assert "Or somebody else deleted it. Whether the organizer was told is not known" in outcome.detail
 
     def test_nor_in_a_task_that_sends_many(self, sandbox: Sandbox, event: dict[str, Any]) -> None:
         sandbox.faults([CUT, VANISHED])

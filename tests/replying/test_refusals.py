@@ -62,7 +62,7 @@ class TestOneReply:
         else:
             # Somebody else may have answered in the same moment.
             assert outcome.organizer_notified is None
-            assert "asks for fewer requests, and shows it now" in outcome.detail
+            assert "asks for fewer requests, but now shows that status" in outcome.detail
             assert len(sent(sandbox)) == 1
 
     def test_is_sent_once_however_often_it_is_refused(

@@ -140,7 +140,7 @@ class TestOnOneMachine:
 
         said = str(caught.value)
         assert f"dag 'leave', task 'send', run 'by hand' (process {holder.pid}), since 20" in said
-        assert "It did not end within 0.3 s. Nothing was sent." in said
+        assert "It did not finish within 0.3 s. Nothing was sent." in said
 
     def test_who_is_killed_lets_go_at_once(self, tmp_path: Path, holder: Any) -> None:
         os.kill(holder.pid, signal.SIGKILL)
