@@ -41,6 +41,8 @@ def _untrue(service: Service, ending: Ending) -> Iterator[str]:
         return
     if outcome.result is Result.REPLIED and outcome.verified and not (mails or by_others):
         yield f"verified, and nothing was sent: {outcome.detail}"
+    if outcome.result is Result.UNCHANGED and not (mails or by_others):
+        yield f"unchanged, and nobody set it: {outcome.detail}"
     if outcome.organizer_notified is True and not (mails or by_others):
         yield f"the organizer is said to be told, and was not: {outcome.detail}"
     if outcome.organizer_notified is False and mails:
