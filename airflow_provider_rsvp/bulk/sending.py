@@ -99,6 +99,48 @@ async def send_replies(
     return await sender.send(replies)
 
 
+def failed_lines(
+    replies: Sequence[PlannedReply], error: Exception, *, service: str, conn_id: str
+) -> list[ReportLine]:
+    """
+    Return the lines of replies on a connection that failed as a whole; any of them may have been sent before.
+
+    :param error: why it failed
+    """
+    why = error if isinstance(error, RsvpError) else _unexpected(error)
+    return [
+        ReportLine(
+            outcome=Outcome(
+                result=Result.FAILED,
+                service=service,
+                reference=each.reference,
+                reply=each.reply,
+                subject=each.planned.subject if each.planned else None,
+                time=each.planned.time if each.planned else None,
+                link=each.planned.link if each.planned else None,
+                organizer_notified=None,
+                detail=f"{type(why).__name__}: {why}",
+            ),
+            scope=each.scope,
+            rule=each.rule,
+            reason=each.reason,
+            conn_id=conn_id,
+            error=why,
+        )
+        for each in replies
+    ]
+
+
+def _unexpected(error: Exception) -> UnclearOutcomeError:
+    """Log where an error arose, and return what may be told of it: its message is left out, as it may hold a secret."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.warning("Unexpected %s.\n%s", type(error).__name__, where)
+    return UnclearOutcomeError(
+        f"Unexpected {type(error).__name__}; the task's log says where. The reply may or may not have been sent; the "
+        "next try looks first."
+    )
+
+
 class _Sender:
     def __init__(
         self,
@@ -248,20 +290,8 @@ class _Sender:
         except RsvpError as error:
             return self._failed(each, error)
         except Exception as error:
-            # The report must tell about replies that were sent. The error's message is left out: it may hold a secret.
-            log.warning(
-                "%s: unexpected %s.\n%s",
-                each.reference,
-                type(error).__name__,
-                "".join(traceback.format_tb(error.__traceback__)),
-            )
-            return self._failed(
-                each,
-                UnclearOutcomeError(
-                    f"Unexpected {type(error).__name__}; the task's log says where. The reply may or may not have "
-                    "been sent; the next try looks first."
-                ),
-            )
+            # The report must tell about replies that were sent.
+            return self._failed(each, _unexpected(error))
         if each.planned is None:
             return self._line(each, outcome)
         if outcome.result is Result.REPLIED and series_status is not None and outcome.before is series_status:

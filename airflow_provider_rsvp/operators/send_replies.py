@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -248,7 +248,7 @@ class SendRepliesOperator(AuthorsTemplates):
         progress = self._progress(sum(len(asked) for _, asked in checked))
         claims: Claims = {}
 
-        async def send_all() -> list[list[ReportLine]]:
+        async def send_all() -> list[list[ReportLine] | BaseException]:
             return await asyncio.gather(
                 *(
                     hook.asend_replies(
@@ -259,10 +259,11 @@ class SendRepliesOperator(AuthorsTemplates):
                         progress=progress,
                     )
                     for hook, asked in checked
-                )
+                ),
+                return_exceptions=True,
             )
 
-        lines = tuple(line for each in asyncio.run(send_all()) for line in each)
+        lines = tuple(_lines(checked, asyncio.run(send_all())))
         if not options.dry_run:
             count_replies(lines, context)
         return Report(lines=lines, created_at=pendulum.now("UTC"), dry_run=options.dry_run)
@@ -324,6 +325,30 @@ def _failure(report: Report) -> Exception:
 
 def _described(line: ReportLine) -> str:
     return f"{line.outcome.subject or str(line.outcome.reference)!r}: {line.outcome.detail}"
+
+
+def _lines(
+    checked: list[tuple[CalendarHook, list[PlannedReply]]], settled: list[list[ReportLine] | BaseException]
+) -> Iterator[ReportLine]:
+    """
+    Yield the lines of all connections.
+
+    One connection that failed as a whole loses none of the others' outcomes; if all failed, there is nothing to report.
+
+    :raises RsvpError: all connections failed
+    """
+    from airflow_provider_rsvp.bulk import failed_lines
+    from airflow_provider_rsvp.exceptions import RsvpError
+
+    errors = [each for each in settled if isinstance(each, BaseException)]
+    for error in errors:
+        if not isinstance(error, Exception) or (isinstance(error, RsvpError) and len(errors) == len(settled)):
+            raise error
+    for (hook, asked), each in zip(checked, settled, strict=True):
+        if isinstance(each, Exception):
+            yield from failed_lines(asked, each, service=hook.hook_name, conn_id=hook.conn_id)
+        elif not isinstance(each, BaseException):
+            yield from each
 
 
 def _why_unsupported(hook: CalendarHook, each: PlannedReply, options: ReplyOptions) -> str | None:

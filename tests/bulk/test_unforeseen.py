@@ -13,7 +13,8 @@ from support.bulk import Task, accounts, counts, mails_per_event, plans
 from support.services import SERVICES
 from support.state_store import StateStore
 
-from airflow_provider_rsvp.exceptions import PassingError
+from airflow_provider_rsvp.exceptions import ConfigurationError, PassingError
+from airflow_provider_rsvp.hooks.base import CalendarHook
 from airflow_provider_rsvp.sandbox import Sandbox
 
 pytestmark = pytest.mark.any_airflow
@@ -155,4 +156,34 @@ def test_in_the_notes_costs_no_mail_and_no_outcome(
     store.left = 100
     report = task.send(plan)
     assert counts(report) == {"replied": INVITATIONS}
+    assert list(mails_per_event(sandbox).values()) == [1] * INVITATIONS
+
+
+@pytest.mark.parametrize("error", [KeyError(SECRET), ConfigurationError("host: is needed.")], ids=repr)
+def test_in_a_whole_connection_loses_nothing_of_the_others(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    sandbox.reset(bulk={"mailboxes": 2, "invitations": INVITATIONS}, limits=False)
+    for conn_id, connection in sandbox.connections().items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+    made = plans(accounts("cronofy", 2))
+    broken = str(made[0]["conn_id"])
+    send = CalendarHook.asend_replies
+
+    async def failing(self: CalendarHook, *given: Any, **more: Any) -> Any:
+        if self.conn_id == broken:
+            raise error
+        return await send(self, *given, **more)
+
+    task = Task()
+    with monkeypatch.context() as changed:
+        changed.setattr(CalendarHook, "asend_replies", failing)
+        report = task.send(made)
+
+    lost = len(made[0]["decisions"])
+    assert counts(report) == {"replied": INVITATIONS - lost, "failed": lost}
+    assert {line["conn_id"] for line in report["outcomes"] if line["outcome"] == "failed"} == {broken}
+    assert SECRET not in json.dumps(report)
+    assert task.retried is not isinstance(error, ConfigurationError)
+    assert counts(task.send(made)) == {"replied": INVITATIONS}
     assert list(mails_per_event(sandbox).values()) == [1] * INVITATIONS

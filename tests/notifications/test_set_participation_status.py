@@ -32,7 +32,7 @@ def event(request, sandbox, database):
 
 def test_all_parameters_but_the_timeouts_are_templated():
     parameters = set(inspect.signature(SetParticipationStatusNotifier.__init__).parameters)
-    timeouts = {"request_timeout", "throttle_timeout", "settle_timeout"}
+    timeouts = {"request_timeout", "throttle_timeout", "settle_timeout", "turn_timeout"}
     assert set(SetParticipationStatusNotifier.template_fields) == parameters - {"self", "kwargs"} - timeouts
 
 

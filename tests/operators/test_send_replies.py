@@ -296,7 +296,7 @@ class TestBadInput:
         refused(replies, match, conn_id="bitrix24_default")
 
     def test_replies_that_name_no_connection(self, sandbox: Sandbox) -> None:
-        refused([{"event_id": "1", "status": "accepted"}], "conn_id: is needed")
+        refused([{"event_id": "1", "status": "accepted"}], "conn_id: is required")
 
     def test_a_report_file_of_an_unknown_kind(self, crowd: Sandbox) -> None:
         refused(plans(accounts("graph", 1)), "ends neither with", report_path="report.xlsx")

@@ -34,7 +34,7 @@ FIELDS = {
     "degrade": "{{ params.degrade }}",
     "dry_run": "{{ params.dry_run }}",
 }
-TIMEOUTS = {"request_timeout", "throttle_timeout", "settle_timeout"}
+TIMEOUTS = {"request_timeout", "throttle_timeout", "settle_timeout", "turn_timeout"}
 
 
 def new_dag(dag_id, **options):
