@@ -8,6 +8,7 @@ misbehaves once or for ever at one step, and holds what the task reported agains
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -88,8 +89,11 @@ _BEFORE: dict[str, dict[str, Any]] = {
 _AFTER: dict[str, dict[str, Any]] = {
     f"{name}, after it took effect": {**_BEFORE[name], "when": "after"}
     for name in (
+        "429 with Retry-After",
+        "429 without",
         "500",
         "502",
+        "503 with Retry-After",
         "503 without",
         "504",
         "malformed body",
@@ -102,7 +106,13 @@ _AFTER: dict[str, dict[str, Any]] = {
     "cut after it took effect": {"kind": "cut", "when": "after"},
     "truncated response, after it took effect": {"kind": "truncated", "when": "after"},
 }
-_ONLY_SEND: dict[str, dict[str, Any]] = {"'done' for nothing done": {"kind": "no_effect"}}
+_ONLY_SEND: dict[str, dict[str, Any]] = {
+    "'done' for nothing done": {"kind": "no_effect"},
+    "a second task at the same time": {"kind": "slow", "seconds": 0.05},
+    "a second task, and 500 after it took effect": {"kind": "status", "status": 500, "when": "after"},
+}
+_BY_TWO = "a second task"
+"""How the faults begin that befall two tasks which send the same reply."""
 
 REFUSED = frozenset({"401", "redirect elsewhere"})
 """Faults that say "you may not", which a task may take at their word."""
@@ -115,6 +125,10 @@ class Cell:
     fault: str
     rule: dict[str, Any] = field(hash=False)
     for_ever: bool = False
+
+    @property
+    def by_two(self) -> bool:
+        return self.fault.startswith(_BY_TWO)
 
     @property
     def id(self) -> str:
@@ -179,7 +193,7 @@ def cells(
             if step == "send":
                 faults |= {**_ONLY_SEND, **(only_send or {})}
             for fault, rule in faults.items():
-                if fault == "429 without" and step != "send":
+                if fault.startswith("429 without") and step != "send":
                     continue
                 cell = {**place, **rule}
                 if subject.commands and rule["kind"] != "status":
@@ -189,6 +203,7 @@ def cells(
                 if (
                     step == "send"
                     and "slow" not in fault
+                    and not fault.startswith(_BY_TWO)
                     and "429" not in fault
                     and "with Retry" not in fault
                 ):
@@ -206,8 +221,10 @@ def examine(sandbox: Sandbox, cell: Cell) -> Finding:
     if subject.shows and cell.step == "read back":
         rules.append({"service": subject.service, "operation": "send", "kind": "cut", "when": "after"})
     sandbox.faults(rules)
-    operator = operator_for(subject, event_id, cell)
-    reported, message, tries = run_tries(operator)
+    if cell.by_two:
+        reported, message, tries = _run_two(subject, event_id, cell)
+    else:
+        reported, message, tries = run_tries(operator_for(subject, event_id, cell))
     struck = min(int(str(rule["struck"])) for rule in sandbox.faults())
     sandbox.faults([])
     mails = [mail for mail in sandbox.mail() if mail["event_id"] == event_id]
@@ -243,6 +260,22 @@ def run_tries(operator: SetParticipationStatusOperator) -> tuple[str, str, int]:
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
     return "gave up", message, TRIES
+
+
+def _run_two(subject: Subject, event_id: str, cell: Cell) -> tuple[str, str, int]:
+    """Run two tasks that send the same reply; return "replied" if one says so, and the other that it stands."""
+    operators = [operator_for(subject, event_id, cell) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        both = sorted(pool.map(run_tries, operators))
+    said = [reported for reported, _, _ in both]
+    # The second finds that the status stands, or that the service deleted what the first declined.
+    gone = "EventNotFoundError" in both[0][1]
+    expected = said == ["replied", "unchanged"] or (said == ["failed", "replied"] and gone)
+    return (
+        "replied" if expected else " and ".join(said),
+        " | ".join(message for _, message, _ in both),
+        max(tries for _, _, tries in both),
+    )
 
 
 def _stands(sandbox: Sandbox, subject: Subject, event_id: str) -> str:

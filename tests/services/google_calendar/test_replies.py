@@ -268,7 +268,7 @@ class TestAVersionThatChangedMeanwhile:
             sandbox, [lambda: sandbox.answer("google", event_id("release"), ALICE, "accepted")]
         )
         assert (outcome.result, outcome.organizer_notified) == (Result.UNCHANGED, None)
-        assert "as the event had changed, and shows it now" in outcome.detail
+        assert "because the event had changed, but now shows that status" in outcome.detail
         assert [request["status"] for request in sent(sandbox)] == [412]
         assert len(sandbox.mail()) == 1
 
