@@ -221,10 +221,7 @@ def examine(sandbox: Sandbox, cell: Cell) -> Finding:
     if subject.shows and cell.step == "read back":
         rules.append({"service": subject.service, "operation": "send", "kind": "cut", "when": "after"})
     sandbox.faults(rules)
-    if cell.by_two:
-        reported, message, tries = _run_two(subject, event_id, cell)
-    else:
-        reported, message, tries = run_tries(operator_for(subject, event_id, cell))
+    reported, message, tries = run(cell, event_id)
     struck = min(int(str(rule["struck"])) for rule in sandbox.faults())
     sandbox.faults([])
     mails = [mail for mail in sandbox.mail() if mail["event_id"] == event_id]
@@ -262,9 +259,12 @@ def run_tries(operator: SetParticipationStatusOperator) -> tuple[str, str, int]:
     return "gave up", message, TRIES
 
 
-def _run_two(subject: Subject, event_id: str, cell: Cell) -> tuple[str, str, int]:
-    """Run two tasks that send the same reply; return "replied" if one says so, and the other that it stands."""
-    operators = [operator_for(subject, event_id, cell) for _ in range(2)]
+def run(cell: Cell, event_id: str) -> tuple[str, str, int]:
+    """Run the task or the two tasks of a cell; return what was reported, what was said, and the number of tries."""
+    if not cell.by_two:
+        return run_tries(operator_for(cell.subject, event_id, cell))
+    # One says "replied", and the other that it stands.
+    operators = [operator_for(cell.subject, event_id, cell) for _ in range(2)]
     with ThreadPoolExecutor(2) as pool:
         both = sorted(pool.map(run_tries, operators))
     said = [reported for reported, _, _ in both]

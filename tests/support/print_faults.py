@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,9 +22,9 @@ _worker: dict[str, Any] = {}
 
 def main() -> int:
     """Run all cells and print what they showed; return 1 if a promise was broken."""
-    from support import fault_matrix
+    from support import caldav_mail_faults, fault_matrix
 
-    cells = list(fault_matrix.cells())
+    cells = [*fault_matrix.cells(), *caldav_mail_faults.cells()]
     with ProcessPoolExecutor(WORKERS, multiprocessing.get_context("spawn"), _prepare) as pool:
         findings = []
         for finding in pool.map(_examine, range(len(cells)), chunksize=4):
@@ -49,21 +51,28 @@ def _prepare() -> None:
     from airflow.utils.db import initdb
 
     from airflow_provider_rsvp.sandbox import Sandbox
-    from support import fault_matrix
+    from support import caldav_mail_faults, fault_matrix
 
     logging.disable(logging.CRITICAL)
     initdb()
     sandbox = _worker["sandbox"] = Sandbox()
     sandbox.__enter__()
-    _worker["cells"] = list(fault_matrix.cells())
+    open_servers = ExitStack()
+    atexit.register(open_servers.close)
+    _worker["servers"] = open_servers.enter_context(caldav_mail_faults.running())
+    _worker["cells"] = [*fault_matrix.cells(), *caldav_mail_faults.cells()]
     for conn_id, connection in sandbox.connections().items():
         os.environ[f"AIRFLOW_CONN_{conn_id.upper()}"] = json.dumps(connection)
 
 
 def _examine(number: int) -> Any:
-    from support import fault_matrix
+    from support import caldav_mail_faults, fault_matrix
 
-    return fault_matrix.examine(_worker["sandbox"], _worker["cells"][number])
+    cell = _worker["cells"][number]
+    if cell.subject is caldav_mail_faults.SUBJECT:
+        servers = _worker["servers"]
+        return caldav_mail_faults.examine(servers.radicale, servers.proxy, servers.sink, cell)
+    return fault_matrix.examine(_worker["sandbox"], cell)
 
 
 def _rows(findings: list[Any]) -> list[str]:

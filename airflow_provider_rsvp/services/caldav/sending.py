@@ -303,14 +303,17 @@ class Sending:
         :raises UnsupportedByServiceError: the server does not keep it
         """
         what = f"note the reply to {held.invitation.reference}"
-        failure: str | None = None
+        failure: RsvpError | None = None
         try:
             await self._store.put(held.resource, document.to_bytes(), what, Purpose.READ)
-        except (ServiceUnavailableError, MalformedResponseError) as error:
-            failure = str(error)
+        except (ServiceUnavailableError, MalformedResponseError, EditConflictError) as error:
+            # A request that was refused for load may have taken effect: its repetition then finds a newer version.
+            failure = error
         fresh = await self._again(held.invitation)
         if (await asyncio.to_thread(lambda: self._noted(*self._document(fresh))))[1] == note:
             return fresh
+        if isinstance(failure, EditConflictError):
+            raise failure
         if failure is not None:
             raise ServiceUnavailableError(f"{failure} Nothing was mailed.")
         raise UnsupportedByServiceError(

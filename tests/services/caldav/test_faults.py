@@ -1,14 +1,16 @@
-"""CalDAV in the fault matrix: a real server behind a proxy that fails at every step, and what Bob received."""
+"""CalDAV in the fault matrix: real servers behind a proxy that fails at every step, and what Bob received."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from support import fault_matrix
+from support import caldav_mail_faults, fault_matrix
 from support.caldav_proxy import Proxy
 from support.cyrus_server import Cyrus
 from support.fault_matrix import Cell, Finding, Subject
+from support.radicale_server import Radicale
+from support.smtp_sink import SmtpSink
 
 pytestmark = pytest.mark.any_airflow
 
@@ -29,6 +31,8 @@ DECLINE = Subject(
 
 
 def cells(subject: Subject) -> list[Cell]:
+    if subject is caldav_mail_faults.SUBJECT:
+        return caldav_mail_faults.cells()
     return list(fault_matrix.cells([subject], only_send=CHANGED))
 
 
@@ -36,8 +40,7 @@ def examine(cyrus: Cyrus, proxy: Proxy, cell: Cell) -> Finding:
     """Run one cell."""
     event = cyrus.invite()
     proxy.faults({name: value for name, value in cell.rule.items() if name != "message"})
-    operator = fault_matrix.operator_for(cell.subject, event.event_id, cell)
-    reported, message, tries = fault_matrix.run_tries(operator)
+    reported, message, tries = fault_matrix.run(cell, event.event_id)
     struck = proxy.struck
     proxy.faults()
     (stands,) = event.statuses("alice")
@@ -61,6 +64,20 @@ class Matrix:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cell" in metafunc.fixturenames:
         metafunc.parametrize("cell", [pytest.param(each, id=each.id) for each in cells(metafunc.cls.subject)])
+
+
+class TestByMail:
+    subject = caldav_mail_faults.SUBJECT
+
+    def test_one_mail_at_most_and_a_true_report(
+        self, radicale: Radicale, radicale_proxy: Proxy, sink: SmtpSink, cell: Cell
+    ) -> None:
+        finding = caldav_mail_faults.examine(radicale, radicale_proxy, sink, cell)
+
+        assert finding.struck, "the fault never struck"
+        assert not finding.duplicate, finding
+        assert not finding.untrue, finding
+        assert not finding.lost, finding
 
 
 class TestAccept(Matrix):
