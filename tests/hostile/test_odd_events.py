@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from hostile.corpus.odd_events import CONNECTIONS, END, GOOD, IDS, ODD, name
-from support.bulk import Task, counts, plans
+from support.bulk import Task, plans
 from support.replies import listing, reply
 from support.services import SERVICES
 from support.services.service import DEEP, NOW
@@ -155,8 +155,11 @@ class TestOperators:
 
         report = Task().send(planned, on_unsupported="skip")
 
-        assert counts(report) == {"replied": expected}
-        assert len(sandbox.mail()) >= expected - 1  # of one, the organizer wants no answers
+        # A reply to a series on Bitrix24 covers an instance of it that was moved, whose own reply then changes nothing.
+        covered = report["counts"]["unchanged"]
+        assert covered <= (1 if service == "bitrix24" else 0)
+        assert report["counts"]["replied"] + covered == expected
+        assert len(sandbox.mail()) >= expected - covered - 1  # of one, the organizer wants no answers
 
     @EACH_ODD
     def test_one_is_answered(self, service, sandbox, odd):

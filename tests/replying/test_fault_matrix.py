@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support import fault_matrix
 
+from airflow_provider_rsvp._tasks.memory import task_memory
 from airflow_provider_rsvp.exceptions import UnclearOutcomeError
 from airflow_provider_rsvp.hooks.errors import AirflowFailException
 from airflow_provider_rsvp.sandbox import Sandbox
@@ -33,12 +34,13 @@ def test_a_refusal_does_not_make_a_task_forget_what_an_earlier_try_sent(sandbox:
     sandbox.faults([{**send, "kind": "cut"}])
     with pytest.raises(UnclearOutcomeError):
         operator.execute(context)
-    noted = dict(store)
+    noted = task_memory(context).intent("reply")
+    assert noted is not None
     sandbox.faults([{**send, "kind": "status", "status": 403}])
     with pytest.raises(AirflowFailException):
         operator.execute(context)
 
-    assert store == noted
+    assert task_memory(context).intent("reply") == noted
 
 
 class Matrix:
