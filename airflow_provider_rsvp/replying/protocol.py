@@ -455,13 +455,13 @@ class _Protocol:
         Return the outcome if the service refused the reply, and shows its status all the same.
 
         A service that asks for fewer requests may have handled this one anyway. A service that found a newer version
-        has not, but a proxy may have repeated the request. Or somebody else sent the same answer.
+        has not: somebody else answered, unless a proxy repeated the request.
         """
         changed = isinstance(refusal, EditConflictError)
         how = "because the event had changed" if changed else "because it asks for fewer requests"
         return self._outcome(
             invitation,
-            Result.REPLIED,
+            Result.UNCHANGED if changed else Result.REPLIED,
             before=self._before,
             after=invitation.status,
             notified=None,

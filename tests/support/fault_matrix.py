@@ -114,6 +114,8 @@ _ONLY_SEND: dict[str, dict[str, Any]] = {
 _BY_TWO = "a second task"
 """How the faults begin that befall two tasks which send the same reply."""
 
+EITHER = "unchanged or replied"
+"""What a task reports whose reply was refused as the event had changed, and shows: a proxy may have repeated it."""
 REFUSED = frozenset({"401", "redirect elsewhere"})
 """Faults that say "you may not", which a task may take at their word."""
 
@@ -155,13 +157,13 @@ class Finding:
     def lost(self) -> bool:
         """Whether a fault that passed cost the reply, although nothing said that it may not be sent."""
         passed = not self.cell.for_ever and self.cell.fault not in REFUSED
-        return passed and self.reported != "replied" and not self._lost_token
+        return passed and self.reported not in ("replied", EITHER) and not self._lost_token
 
     @property
     def untrue(self) -> bool:
         """Whether the report and the organizer's side contradict each other."""
         wanted = self.cell.subject.status
-        if self.reported == "replied":
+        if self.reported in ("replied", EITHER):
             return self.mails != 1 or self.stands not in (wanted, "gone")
         # "Gave up" claims nothing: the last message says that the service did not serve or that it is unclear.
         return self.reported != "gave up" and self.mails > 0
@@ -251,7 +253,8 @@ def run_tries(operator: SetParticipationStatusOperator) -> tuple[str, str, int]:
         context: Any = {"task_state_store": store, "ti": SimpleNamespace(try_number=number)}
         try:
             outcome = operator.execute(context)
-            return outcome["outcome"], outcome["detail"], number
+            either = outcome["outcome"] == "unchanged" and outcome["organizer_notified"] is None
+            return EITHER if either else outcome["outcome"], outcome["detail"], number
         except AirflowFailException as error:
             return "failed", str(error), number
         except Exception as error:

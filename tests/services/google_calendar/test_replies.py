@@ -267,7 +267,7 @@ class TestAVersionThatChangedMeanwhile:
         outcome = self.run(
             sandbox, [lambda: sandbox.answer("google", event_id("release"), ALICE, "accepted")]
         )
-        assert (outcome.result, outcome.organizer_notified) == (Result.REPLIED, None)
+        assert (outcome.result, outcome.organizer_notified) == (Result.UNCHANGED, None)
         assert "because the event had changed, but now shows that status" in outcome.detail
         assert [request["status"] for request in sent(sandbox)] == [412]
         assert len(sandbox.mail()) == 1
