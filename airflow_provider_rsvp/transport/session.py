@@ -114,12 +114,12 @@ class Transport:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        # Closed from here on, even if closing is cut short.
+        client, self._client, self._throttle = self._client, None, None
         self._sessions.clear()
         self._routes.clear()
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
-        self._throttle = None
+        if client is not None:
+            await client.close()
 
     def batch(self) -> None:
         """From now on, send concurrent requests together, where the service takes batches."""
